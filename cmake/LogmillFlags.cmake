@@ -1,0 +1,19 @@
+# One INTERFACE target with the flags of the house; every target of ours links it, and nothing is set directory-wide.
+include(CheckCXXCompilerFlag)
+add_library(logmill_flags INTERFACE)
+target_compile_options(logmill_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  $<$<CONFIG:Release>:-O3>
+  -fstack-protector-strong)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  # The base of every x86-64 server since 2011; what pays beyond it is dispatched at run time.
+  target_compile_options(logmill_flags INTERFACE -march=x86-64-v2 -mpclmul)
+endif()
+if(LOGMILL_SANITIZE)
+  target_compile_options(logmill_flags INTERFACE -fsanitize=${LOGMILL_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_link_options(logmill_flags INTERFACE -fsanitize=${LOGMILL_SANITIZE})
+  if(LOGMILL_SANITIZE MATCHES "undefined")
+    target_compile_options(logmill_flags INTERFACE -fno-sanitize-recover=undefined)
+  endif()
+endif()

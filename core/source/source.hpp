@@ -1,0 +1,49 @@
+// Where objects come from. A Source lists objects and opens them; it knows nothing of compression or formats.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lm {
+
+struct ObjectRef {
+  std::string uri;             // as the user would name it: "evidence/a.json.gz", "s3://bucket/key", "-"
+  std::string key;             // what key patterns are matched against: the path or the key
+  std::string etag;            // or version; for local files made from size and modification time
+  std::uint64_t size = 0;      // bytes as stored; 0 if unknown (stdin)
+  std::int64_t mtime_ms = 0;   // milliseconds since 1970-01-01 UTC; 0 if unknown
+};
+
+struct ObjectPage {
+  std::vector<ObjectRef> objects;
+  bool last = true;
+};
+
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+  // Blocks. Answers how many bytes were read, 0 at the end. One thread at a time.
+  virtual Result<std::size_t> read(std::span<std::byte> out) = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  // The objects behind `after` ("" for the first page), in the order of their uris, at most `limit`. Stable, so that listing can be
+  // resumed; memory is bounded by the page, not by the number of objects, as far as the store allows.
+  virtual Result<ObjectPage> list(std::string_view after, std::size_t limit) = 0;
+  // [any] Blocks; never called in a TBB worker.
+  virtual Result<std::unique_ptr<ByteStream>> open(const ObjectRef&, std::uint64_t from = 0) = 0;
+};
+
+// A file, a directory (recursive), a glob (`*`, `?`, `[...]`, `**`), or "-" for stdin. Not there: Errc::not_found, also for a glob that matches nothing.
+Result<std::unique_ptr<Source>> open_source(std::string_view input);
+
+}  // namespace lm
