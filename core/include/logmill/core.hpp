@@ -1,0 +1,230 @@
+// logmill/core.hpp -- logmill as a library: what the command line uses, and what a program that embeds it includes.
+//
+//   lm::Registry registry;
+//   registry.load_default();                                     // or load_directory("plugins")
+//   lm::RunOptions options;
+//   options.inputs = {"evidence/"};
+//   options.sinks = {*lm::parse_sink("parquet:lake,zstd_level=3")};
+//   lm::Result<lm::Summary> summary = lm::Run(registry, options).execute();
+//
+// Rows instead of files: lm::open_streams(registry, options) answers an ArrowArrayStream a table (below).
+//
+// Errors are values (tl::expected). Unless a declaration says otherwise, an object is used by one thread at a time.
+#pragma once
+
+#include <logmill/arrow.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+namespace lm {
+
+enum class Errc {
+  invalid,      // an argument, an option or a configuration value is wrong
+  not_found,    // no such file, plugin, table
+  io,           // the environment failed: disk, network
+  corrupt,      // the compressed data contradicts itself (checksum, structure)
+  truncated,    // the data ends before it should
+  limit,        // a limit that guards against hostile input was reached
+  unsupported,  // recognised, but not read
+  plugin,       // a plugin broke the contract
+  cancelled,    // the run is being stopped
+  internal,     // our bug
+};
+
+struct Error {
+  Errc code = Errc::internal;
+  std::string what;  // a sentence that tells a tired reader what happened; the caller adds the object's name
+};
+
+template <class T>
+using Result = tl::expected<T, Error>;
+
+inline tl::unexpected<Error> fail(Errc code, std::string what) { return tl::unexpected<Error>(Error{code, std::move(what)}); }
+
+std::string_view version();
+
+// ---- Plugins and sinks ----
+
+struct ColumnInfo {
+  std::string path;  // OCSF path, "[]" behind arrays
+  std::string type;  // OCSF type: "string_t", "timestamp_t"
+  std::string constant;
+};
+
+struct ClassInfo {
+  std::uint32_t uid = 0;
+  std::string name;                 // "api_activity"
+  std::vector<ColumnInfo> columns;  // what the parser itself fills, in OCSF order
+};
+
+struct ParserInfo {
+  std::string id, title, vendor, version, reads;
+  bool set_aside = false;  // recognises objects without events
+  std::string framing;     // "lines", "json"
+  std::vector<std::string> keys;
+  std::vector<ClassInfo> classes;
+  std::filesystem::path file;
+};
+
+struct OptionInfo {
+  std::string name, type, fallback, choices, help;  // type: "text", "integer", "boolean", "choice", "size"
+};
+
+struct SinkInfo {
+  std::string id, title, vendor, version, target;
+  std::vector<OptionInfo> options;
+  std::filesystem::path file;
+};
+
+struct TableInfo {
+  std::string name;  // the OCSF class
+  std::uint32_t class_uid = 0;
+  std::vector<ColumnInfo> columns;  // every leaf, derived ones included, in OCSF order
+};
+
+// The plugins and sinks of this process. Libraries stay loaded until the process ends. Load first, then use from any thread.
+class Registry {
+ public:
+  Registry();
+  ~Registry();
+  Registry(Registry&&) noexcept;
+  Registry& operator=(Registry&&) noexcept;
+
+  // Loads every *.so of a directory. A library that is not a logmill plugin, has another ABI major, or lies about its columns is an
+  // error that names the file and the reason; those before it stay loaded.
+  Result<void> load_directory(const std::filesystem::path&);
+  // The directories that belong to this installation: "plugins" and "sinks" beside the program or the library, in the build tree
+  // and when installed.
+  Result<void> load_default();
+
+  std::vector<ParserInfo> parsers() const;  // by id
+  std::vector<SinkInfo> sinks() const;      // by id
+  std::vector<TableInfo> tables() const;    // by name; the union of what the parsers declare
+
+  struct Impl;
+  Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// ---- A run ----
+
+struct SinkSpec {
+  std::string id;      // "parquet"
+  std::string target;  // "lake", "-"
+  std::map<std::string, std::string> options;
+};
+
+// "parquet:DIR,zstd_level=3,row_group_rows=262144". Checked against the sink's options when the run starts.
+Result<SinkSpec> parse_sink(std::string_view text);
+
+// "512M", "2G", "1048576" -> bytes.
+Result<std::uint64_t> parse_size(std::string_view text);
+
+// "2026-03-01", "2026-03-01T12:00:00Z" (offsets and fractions allowed) -> milliseconds since 1970-01-01 UTC.
+Result<std::int64_t> parse_time(std::string_view text);
+
+struct RunOptions {
+  std::vector<std::string> inputs;  // a file, a directory, a glob, "-"
+  std::vector<SinkSpec> sinks;
+  std::string plugin;                              // not empty: this parser reads every object, without detection
+  std::map<std::string, std::string> plugin_config;  // parser id -> JSON object
+  unsigned threads = 0;                            // 0: as many as the machine has
+  std::uint64_t memory = std::uint64_t{384} << 20; // bytes that the run may hold
+  std::optional<std::int64_t> since_ms, until_ms;  // event time: since <= time < until; rows outside are counted, not written
+  std::filesystem::path rejects;                   // empty: rejects are counted only
+  bool raw_data = false;                           // fill raw_data with the record's text
+  bool validate_full = false;                      // check every array of every plugin in full
+  std::uint64_t max_decoded = std::uint64_t{1} << 40;  // bytes an object may decode to
+  std::uint64_t max_ratio = 250;                   // decoded : stored, once 64 MiB were decoded
+  std::uint64_t max_record = std::uint64_t{16} << 20;  // bytes of one record
+};
+
+// All counters only grow during a run. records_in = records_out + rejects, and rows = rows_out + rows_filtered: a run that does not
+// balance fails.
+struct TableCount {
+  std::uint64_t rows_out = 0, rows_filtered = 0;
+};
+
+struct ParserCount {
+  std::uint64_t objects = 0, stored_bytes = 0, decoded_bytes = 0;
+  std::uint64_t records_in = 0;   // as framed, rejects included
+  std::uint64_t records_out = 0;  // gave at least one row
+  std::uint64_t rejects = 0;
+  double seconds = 0;             // spent in parse and conform, summed over threads
+  std::map<std::string, TableCount> tables;
+  std::map<std::string, std::uint64_t> drift;  // field that the parser does not know -> records
+};
+
+enum class ObjectOutcome { read, partly_read, set_aside, unrecognised, empty, failed };
+
+struct ObjectReport {  // only for objects that were not read whole
+  std::string uri;
+  ObjectOutcome outcome = ObjectOutcome::failed;
+  std::string parser;  // may be empty
+  std::string reason;
+  std::uint64_t records_in = 0, rejects = 0;
+};
+
+struct Summary {
+  std::uint64_t objects = 0, stored_bytes = 0, decoded_bytes = 0;
+  double seconds = 0;  // wall clock
+  std::map<std::string, ParserCount> parsers;
+  std::uint64_t set_aside = 0, unrecognised = 0, empty = 0, failed = 0, partly_read = 0;
+  std::vector<ObjectReport> reports;   // the first kMaxReports of them; the counts above are complete
+  std::vector<std::string> outputs;    // final names, sink id and target in front: "parquet:lake/api_activity/..."; at most kMaxReports
+  std::uint64_t outputs_total = 0;
+  bool cancelled = false;
+
+  static constexpr std::size_t kMaxReports = 10'000;
+  bool complete() const;  // everything was read, and nothing was rejected
+  std::uint64_t rejects() const;
+  std::uint64_t rows() const;
+};
+
+struct Progress {  // a snapshot for a progress bar
+  std::uint64_t objects_done = 0, objects_listed = 0;
+  bool listing_done = false;
+  std::uint64_t stored_bytes_done = 0, stored_bytes_listed = 0, decoded_bytes = 0;
+  std::uint64_t records = 0, rows = 0, rejects = 0;
+  double seconds = 0;
+};
+
+class Run {
+ public:
+  Run(const Registry&, RunOptions);
+  ~Run();
+  // Blocks until all is read, sealed and published, or until the run fails: no sink, a sink that cannot write, accounts that do not
+  // balance. Objects and records that cannot be read do not fail a run; the summary has them.
+  Result<Summary> execute();
+  Progress progress() const;  // [any]
+  void cancel();              // [any], also from a signal handler: stops reading; what was finished is sealed and published
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// ---- Embedding: rows without files ----
+
+struct TableStream {
+  std::string name;              // the OCSF class
+  ArrowArrayStream stream = {};  // the caller's to release
+};
+
+// Starts a run in the background and answers a stream for every table of the registry; options.sinks is ignored. A stream ends when the
+// run is over; a failed run is the error of every stream. Streams may be read one after the other or each by a thread of its own; only the
+// latter keeps the run within options.memory, for what nobody reads yet must wait somewhere. The run is cancelled when all
+// streams are released. `summary`, if given, is filled before the last stream answers its end, and must live until then.
+Result<std::vector<TableStream>> open_streams(const Registry&, RunOptions, Summary* summary = nullptr);
+
+}  // namespace lm
