@@ -1,0 +1,824 @@
+#include "conform/conform.hpp"
+
+#include <logmill/sdk/arrays.hpp>
+#include <logmill/sdk/intern.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <fmt/format.h>
+#include <set>
+#include <unordered_map>
+#include <xxhash.h>
+
+namespace lm {
+namespace {
+
+using detail::allocate_zeroed;
+using detail::ArrayArena;
+using detail::bitmap_bytes;
+using detail::Interner;
+using detail::Memory;
+using detail::slots;
+
+const ocsf::Catalogue& catalogue() { return ocsf::v1_8::catalogue; }
+std::string_view view(lm_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
+
+bool valid_at(const ArrowArray& a, std::size_t i) {
+  return a.null_count == 0 || !a.buffers[0] || (static_cast<const std::uint8_t*>(a.buffers[0])[i >> 3] >> (i & 7) & 1);
+}
+bool all_null(const ArrowArray& a) { return a.length != 0 && a.null_count == a.length; }
+
+// What the host makes for a node of the table.
+enum class Derived : std::uint8_t {
+  none,
+  class_uid, class_name, category_uid, category_name, type_uid, type_name,
+  caption,
+  metadata_version, metadata_profiles, metadata_uid, log_source,
+  lineage_uri, lineage_etag, lineage_parser, lineage_offset, lineage_length, lineage_record, lineage_item,
+  raw_data,
+  observables,
+};
+
+constexpr std::pair<std::string_view, Derived> kDerived[] = {
+    {"category_name", Derived::category_name}, {"category_uid", Derived::category_uid}, {"class_name", Derived::class_name},
+    {"class_uid", Derived::class_uid}, {"type_name", Derived::type_name}, {"type_uid", Derived::type_uid},
+    {"metadata.version", Derived::metadata_version}, {"metadata.profiles[]", Derived::metadata_profiles}, {"metadata.uid", Derived::metadata_uid},
+    {"metadata.log_source", Derived::log_source}, {"lineage.uri", Derived::lineage_uri}, {"lineage.etag", Derived::lineage_etag},
+    {"lineage.parser", Derived::lineage_parser}, {"lineage.offset", Derived::lineage_offset}, {"lineage.length", Derived::lineage_length},
+    {"lineage.record", Derived::lineage_record}, {"lineage.item", Derived::lineage_item}, {"raw_data", Derived::raw_data},
+    {"observables[]", Derived::observables},
+};
+
+Derived derived_by_path(std::string_view path) {
+  for (const auto& [name, what] : kDerived) {
+    if (name == path) return what;
+  }
+  return Derived::none;
+}
+
+// Captions of an enum: a fixed dictionary, and the code of each id.
+struct Captions {
+  Interner dictionary;
+  std::unordered_map<std::int32_t, std::int32_t> codes;
+  std::array<std::int32_t, 128> small{};  // codes of ids 0 to 127; -1: no caption
+
+  void add(std::int32_t id, std::string_view text) {
+    const std::int32_t code = dictionary.intern(text);
+    codes[id] = code;
+    if (id >= 0 && id < 128) small[static_cast<std::size_t>(id)] = code;
+  }
+  std::int32_t code(std::int32_t id) const {
+    if (id >= 0 && id < 128) return small[static_cast<std::size_t>(id)];
+    const auto found = codes.find(id);
+    return found == codes.end() ? -1 : found->second;
+  }
+};
+
+// Codes of several dictionaries folded into one.
+struct MergedDictionary {
+  Interner values;
+  std::vector<std::vector<std::int32_t>> maps;  // source -> its code -> ours, -1 where not yet seen
+
+  std::int32_t map(std::size_t source, std::int32_t code, const ArrowArray& dictionary) {
+    auto& m = maps[source];
+    if (static_cast<std::size_t>(code) >= m.size()) m.resize(static_cast<std::size_t>(dictionary.length), -1);
+    std::int32_t& mine = m[static_cast<std::size_t>(code)];
+    if (mine < 0) mine = values.intern(text_at(dictionary, static_cast<std::size_t>(code)));
+    return mine;
+  }
+  static std::string_view text_at(const ArrowArray& a, std::size_t i) {
+    const auto* offsets = static_cast<const std::int32_t*>(a.buffers[1]);
+    return {static_cast<const char*>(a.buffers[2]) + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i])};
+  }
+  void forget_sources() {
+    for (auto& m : maps) m.clear();
+  }
+};
+
+struct PlanNode {
+  const TableNode* node = nullptr;
+  int in = -1;  // index among the parser's children of the same parent; -1: the parser has none
+  Derived derived = Derived::none;
+  int id_in = -1;  // caption, type_*: the id's index among the parser's children
+  std::unique_ptr<Captions> captions;
+  std::unique_ptr<MergedDictionary> merged;  // caption where the parser sets the text itself too: source 0 is the parser's
+  Interner constants;                        // of host-made constant text
+  std::vector<PlanNode> children;
+};
+
+struct ObservableSource {
+  std::vector<int> steps;  // children to go down from the parser's root; a list's element is step 0
+  std::vector<bool> list;  // per step: the array that we leave is a list
+  bool dictionary = false;
+  std::int32_t type_id = 0, name_code = 0, type_code = 0;
+};
+
+std::string to_string(const ArrowSchema& s) { return s.format ? s.format : ""; }
+
+class ConformImpl final : public Conform {
+ public:
+  ConformImpl(const Table& table, std::string_view parser_label, const ConformOptions& options)
+      : table_(table), options_(options), parser_label_(parser_label), instance_(next_instance()) {}
+
+  Result<void> plan(const lm_class& declared, const ArrowSchema& schema) {
+    for (std::uint64_t i = 0; i < declared.n_profiles; ++i) profiles_.emplace_back(view(declared.profiles[i]));
+    for (const std::string& profile : profiles_) profile_dictionary_.intern(profile);
+    schema_ = &schema;
+    root_.node = &table_.root;
+    std::size_t leaves = 0;
+    if (auto ok = plan_structure(root_, &schema, "", leaves); !ok) return ok;
+    if (leaves != declared.n_columns) {
+      return fail(Errc::plugin, fmt::format("the schema of table {} has {} columns, the descriptor declares {}", table_.name, leaves, declared.n_columns));
+    }
+    for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
+      const std::string_view path = view(declared.columns[i].path);
+      if (!seen_.contains(std::string(path))) {
+        return fail(Errc::plugin, fmt::format("the schema of table {} lacks the declared column '{}'", table_.name, path));
+      }
+    }
+    return {};
+  }
+
+  const Table& table() const override { return table_; }
+
+  Result<ConformedBatch> run(lm_batch& batch, std::span<const BlockOrigin> blocks) override {
+    ConformedBatch out;
+    out.instance = instance_;
+    origins_ = {batch.origins, static_cast<std::size_t>(batch.array.length)};
+    ArrowArray taken{};
+    if (options_.since_ms || options_.until_ms) {
+      select(batch.array);
+      if (selected_.size() != origins_.size()) {
+        out.rows_filtered = origins_.size() - selected_.size();
+        if (selected_.empty()) {
+          batch.array.release(&batch.array);
+          return out;
+        }
+        kept_origins_.clear();
+        for (const std::uint32_t row : selected_) kept_origins_.push_back(origins_[row]);
+        origins_ = kept_origins_;
+        take_rows(*schema_, &batch.array, selected_, &taken, &batch.bytes);
+      }
+    }
+    if (!taken.release) {
+      taken = batch.array;
+      batch.array.release = nullptr;
+    }
+
+    if (batch.dictionary_epoch != parser_epoch_) {
+      parser_epoch_ = batch.dictionary_epoch;
+      ++epoch_;
+      forget(root_);
+      observables_.forget_sources();
+    }
+    if (observables_.values.bytes() > kMaxDictionaryBytes || uris_.bytes() > kMaxDictionaryBytes || etags_.bytes() > kMaxDictionaryBytes) {
+      ++epoch_;
+      observables_.values.clear();
+      observables_.forget_sources();
+      uris_.clear(), etags_.clear();
+    }
+    blocks_ = blocks;
+    block_uris_.clear(), block_etags_.clear();
+    for (const BlockOrigin& b : blocks) {
+      block_uris_.push_back(uris_.intern(view(b.block->object->uri)));
+      const std::string_view etag = view(b.block->object->etag);
+      block_etags_.push_back(etag.empty() ? -1 : etags_.intern(etag));
+    }
+
+    auto arena = ArrayArena::make();
+    const ArrowArray& in = arena->hold(&taken);
+    in_root_ = &in;
+    zeroes_held_ = nullptr;
+    rows_ = static_cast<std::size_t>(in.length);
+    ArrowArray& root = structure(*arena, root_, &in, rows_);
+    root.null_count = 0, root.buffers[0] = nullptr;
+    out.bytes = arena->bytes() + batch.bytes;
+    out.epoch = epoch_;
+    ArrayArena::finish(std::move(arena), root, &out.array);
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t kMaxDictionaryBytes = 4 << 20;
+
+  static std::uint64_t next_instance() {
+    static std::atomic<std::uint64_t> counter{0};
+    return ++counter;
+  }
+
+  // ---- Planning ----
+
+  static int child_index(const ArrowSchema* schema, std::string_view name) {
+    if (!schema) return -1;
+    for (std::int64_t i = 0; i < schema->n_children; ++i) {
+      if (schema->children[i]->name && name == schema->children[i]->name) return static_cast<int>(i);
+    }
+    return -1;
+  }
+
+  Result<void> check_leaf(const ArrowSchema& schema, const TableNode& node) {
+    const std::string format = to_string(schema);
+    const bool text = node.type == LeafType::dictionary || node.type == LeafType::text || node.type == LeafType::json;
+    static constexpr std::string_view kFormats[] = {"u", "u", "u", "i", "l", "g", "b"};
+    const std::string_view wanted = kFormats[static_cast<std::size_t>(node.type)];
+    const bool coded = text && format == "i" && schema.dictionary && to_string(*schema.dictionary) == "u" && node.type != LeafType::json;
+    if (!coded && (format != wanted || schema.dictionary)) {
+      return fail(Errc::plugin, fmt::format("column '{}' of table {} has Arrow format '{}'{}, wanted '{}'", node.path, table_.name, format,
+                                            schema.dictionary ? " with a dictionary" : "", wanted));
+    }
+    if (!coded && node.type == LeafType::dictionary) {
+      return fail(Errc::plugin, fmt::format("column '{}' of table {} was declared LM_TEXT_DICTIONARY and has none", node.path, table_.name));
+    }
+    return {};
+  }
+
+  Result<void> plan_structure(PlanNode& plan, const ArrowSchema* schema, const std::string& name_in_error, std::size_t& leaves) {
+    if (schema) {
+      if (to_string(*schema) != "+s") return fail(Errc::plugin, fmt::format("'{}' of table {} is not a struct", plan.node->path, table_.name));
+      for (std::int64_t i = 0; i < schema->n_children; ++i) {
+        const std::string_view name = schema->children[i]->name ? schema->children[i]->name : "";
+        const auto known = std::any_of(plan.node->children.begin(), plan.node->children.end(), [&](const auto& c) { return c->name == name; });
+        if (!known || child_index(schema, name) != i) {
+          return fail(Errc::plugin, fmt::format("the schema of table {} has '{}{}', which the descriptor does not declare", table_.name, name_in_error, name));
+        }
+      }
+    }
+    plan.children.resize(plan.node->children.size());
+    for (std::size_t i = 0; i < plan.children.size(); ++i) {
+      PlanNode& child = plan.children[i];
+      child.node = plan.node->children[i].get();
+      child.in = child_index(schema, child.node->name);
+      child.derived = derived_by_path(child.node->kind == TableNode::Kind::list ? child.node->path : child.node->path);
+      const ArrowSchema* below = child.in >= 0 ? schema->children[child.in] : nullptr;
+      if (auto ok = plan_node(child, below, plan, schema, leaves); !ok) return ok;
+    }
+    return {};
+  }
+
+  Result<void> plan_node(PlanNode& plan, const ArrowSchema* schema, const PlanNode& parent, const ArrowSchema* parent_schema, std::size_t& leaves) {
+    const TableNode& node = *plan.node;
+    switch (node.kind) {
+      case TableNode::Kind::structure: {
+        steps_.push_back(plan.in), lists_.push_back(false);
+        auto ok = plan_structure(plan, schema, node.path + ".", leaves);
+        steps_.pop_back(), lists_.pop_back();
+        return ok;
+      }
+      case TableNode::Kind::list: {
+        if (schema && (to_string(*schema) != "+l" || schema->n_children != 1)) {
+          return fail(Errc::plugin, fmt::format("'{}' of table {} is not a list", node.path, table_.name));
+        }
+        plan.children.resize(1);
+        plan.children[0].node = node.children[0].get();
+        plan.children[0].in = schema ? 0 : -1;
+        steps_.push_back(plan.in), lists_.push_back(false);
+        const ArrowSchema* item = schema ? schema->children[0] : nullptr;
+        Result<void> ok;
+        if (plan.derived == Derived::observables || plan.derived == Derived::metadata_profiles) {
+          plan_generated(plan.children[0]);
+        } else if (plan.children[0].node->kind == TableNode::Kind::structure) {
+          steps_.push_back(0), lists_.push_back(true);
+          ok = plan_structure(plan.children[0], item, node.path + ".", leaves);
+          steps_.pop_back(), lists_.pop_back();
+        } else {
+          step_list_ = true;
+          ok = plan_node(plan.children[0], item, plan, nullptr, leaves);
+        }
+        steps_.pop_back(), lists_.pop_back();
+        return ok;
+      }
+      case TableNode::Kind::leaf: break;
+    }
+    const bool in_list = std::exchange(step_list_, false);
+    if (schema) {
+      ++leaves;
+      seen_.insert(node.path);
+      if (auto ok = check_leaf(*schema, node); !ok) return ok;
+      if (node.attribute->observable != 0) {
+        ObservableSource source;
+        source.steps = steps_, source.list = lists_;
+        source.steps.push_back(plan.in), source.list.push_back(in_list);
+        source.dictionary = schema->dictionary != nullptr;
+        source.type_id = node.attribute->observable;
+        source.name_code = observable_names_.intern(node.path);
+        source.type_code = observable_types_.intern(observable_caption(source.type_id));
+        sources_.push_back(std::move(source));
+        observables_.maps.emplace_back();
+      }
+    }
+    if (plan.derived == Derived::type_uid || plan.derived == Derived::type_name) {
+      plan.id_in = child_index(parent_schema, "activity_id");
+      if (plan.id_in < 0) return fail(Errc::plugin, fmt::format("table {} has no activity_id, which every OCSF event needs", table_.name));
+      if (plan.derived == Derived::type_name) {
+        plan.captions = std::make_unique<Captions>();
+        plan.captions->small.fill(-1);
+        const auto* activity = catalogue().find(catalogue().attributes_of(*table_.ocsf_class), "activity_id");
+        for (const auto& member : catalogue().members_of(*activity)) {
+          plan.captions->add(member.value, fmt::format("{}: {}", table_.ocsf_class->caption, member.caption));
+        }
+      }
+    } else if (plan.derived == Derived::none && !plan_caption(plan, parent, parent_schema)) {
+      // A plain column of the parser, or absent.
+    }
+    if (plan.derived == Derived::class_name) plan.constants.intern(table_.ocsf_class->caption);
+    if (plan.derived == Derived::category_name) plan.constants.intern(table_.ocsf_class->category_name);
+    if (plan.derived == Derived::metadata_version) plan.constants.intern(catalogue().version);
+    if (plan.derived == Derived::lineage_parser) plan.constants.intern(parser_label_);
+    return {};
+  }
+
+  static void plan_generated(PlanNode& plan) {
+    plan.children.resize(plan.node->children.size());
+    for (std::size_t i = 0; i < plan.children.size(); ++i) plan.children[i].node = plan.node->children[i].get();
+  }
+
+  // True if some "_id" attribute beside this one, which the parser sets, has its captions here.
+  static bool plan_caption(PlanNode& plan, const PlanNode& parent, const ArrowSchema* parent_schema) {
+    if (!plan.node->attribute) return false;
+    for (const auto& other : parent.node->children) {
+      if (!other->attribute || other->kind != TableNode::Kind::leaf || other->type != LeafType::int32) continue;
+      const ocsf::Attribute* sibling = catalogue().sibling_of(*other->attribute);
+      if (sibling != plan.node->attribute) continue;
+      const int id_in = child_index(parent_schema, other->name);
+      if (id_in < 0) continue;
+      plan.derived = Derived::caption;
+      plan.id_in = id_in;
+      plan.captions = std::make_unique<Captions>();
+      plan.captions->small.fill(-1);
+      for (const auto& member : catalogue().members_of(*other->attribute)) plan.captions->add(member.value, member.caption);
+      if (plan.in >= 0) {
+        plan.merged = std::make_unique<MergedDictionary>();
+        plan.merged->maps.resize(2);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  static std::string_view observable_caption(std::int32_t type_id) {
+    const auto* object = catalogue().find_object("observable");
+    return catalogue().caption(*catalogue().find(catalogue().attributes_of(*object), "type_id"), type_id);
+  }
+
+  void forget(PlanNode& plan) {
+    if (plan.merged) plan.merged->values.clear(), plan.merged->forget_sources();
+    for (PlanNode& child : plan.children) forget(child);
+  }
+
+  // ---- Running ----
+
+  void select(const ArrowArray& in) {
+    selected_.clear();
+    const int time = child_index(schema_, "time");
+    const auto& a = *in.children[time];
+    const auto* times = static_cast<const std::int64_t*>(a.buffers[1]);
+    for (std::size_t i = 0; i < origins_.size(); ++i) {
+      const bool known = valid_at(a, i);
+      if (known && options_.since_ms && times[i] < *options_.since_ms) continue;
+      if (known && options_.until_ms && times[i] >= *options_.until_ms) continue;
+      selected_.push_back(static_cast<std::uint32_t>(i));  // an event without a time is kept: nobody can say that it is outside
+    }
+  }
+
+  const void* zeroes(ArrayArena& arena, std::size_t bytes) {
+    if (bytes > zeroes_size_) {
+      zeroes_size_ = std::max<std::size_t>(bytes * 2, 65536);
+      zeroes_ = std::shared_ptr<const void>(allocate_zeroed(zeroes_size_).release(), [](const void* p) { std::free(const_cast<void*>(p)); });
+      zeroes_held_ = nullptr;
+    }
+    if (zeroes_held_ != &arena) {
+      arena.keep(zeroes_);
+      zeroes_held_ = &arena;
+    }
+    return zeroes_.get();
+  }
+
+  static std::size_t slot_size(LeafType type) { return type == LeafType::int64 || type == LeafType::float64 ? 8 : 4; }
+
+  ArrowArray& absent(ArrayArena& arena, const TableNode& node, std::size_t rows) {
+    const bool text = node.kind == TableNode::Kind::leaf && (node.type == LeafType::text || node.type == LeafType::json);
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), node.kind == TableNode::Kind::structure ? 1 : text ? 3 : 2);
+    a.null_count = static_cast<std::int64_t>(rows);
+    const void* zero = zeroes(arena, (rows + 1) * 8);
+    if (rows) a.buffers[0] = zero;
+    if (a.n_buffers > 1) a.buffers[1] = zero;
+    if (a.n_buffers > 2) a.buffers[2] = zero;
+    if (node.kind == TableNode::Kind::leaf) {
+      if (node.type == LeafType::dictionary) {
+        ArrowArray& dictionary = arena.add(0, 3);
+        dictionary.buffers[1] = dictionary.buffers[2] = zero;
+        a.dictionary = &dictionary;
+      }
+      return a;
+    }
+    std::vector<ArrowArray*> children;
+    for (const auto& child : node.children) children.push_back(&absent(arena, *child, node.kind == TableNode::Kind::list ? 0 : rows));
+    arena.set_children(a, std::move(children));
+    return a;
+  }
+
+  ArrowArray& structure(ArrayArena& arena, PlanNode& plan, const ArrowArray* in, std::size_t rows) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 1);
+    std::vector<ArrowArray*> children;
+    children.reserve(plan.children.size());
+    bool all_valid = rows == 0 || (in && in->null_count == 0), none = true;
+    for (PlanNode& child : plan.children) {
+      children.push_back(&build(arena, child, in, rows));
+      all_valid = all_valid || children.back()->null_count == 0;
+      none = none && all_null(*children.back());
+    }
+    if (!all_valid) {
+      if (in) {
+        // Captions are there only where their id is: the parser's own bitmap holds for them too.
+        a.null_count = in->null_count;
+        a.buffers[0] = in->buffers[0];
+      } else if (none) {
+        a.null_count = static_cast<std::int64_t>(rows);
+        a.buffers[0] = zeroes(arena, bitmap_bytes(rows));
+      } else {
+        Memory valid = allocate_zeroed(bitmap_bytes(rows));
+        std::int64_t present = 0;
+        for (const ArrowArray* child : children) {
+          for (std::size_t w = 0; w < bitmap_bytes(rows) / 8; ++w) {
+            slots<std::uint64_t>(valid)[w] |= static_cast<const std::uint64_t*>(child->buffers[0])[w];
+          }
+        }
+        for (std::size_t w = 0; w < bitmap_bytes(rows) / 8; ++w) present += __builtin_popcountll(slots<std::uint64_t>(valid)[w]);
+        a.null_count = static_cast<std::int64_t>(rows) - present;
+        a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
+      }
+    }
+    arena.set_children(a, std::move(children));
+    return a;
+  }
+
+  // `parent` is the parser's array of the struct or list that the node lies in, or null.
+  ArrowArray& build(ArrayArena& arena, PlanNode& plan, const ArrowArray* parent, std::size_t rows) {
+    const TableNode& node = *plan.node;
+    const ArrowArray* in = parent && plan.in >= 0 ? parent->children[plan.in] : nullptr;
+    if (plan.derived != Derived::none) return derive(arena, plan, parent, in, rows);
+    if (node.kind == TableNode::Kind::structure) {
+      // A struct that neither the parser nor the host fills is one shared nothing.
+      return in || has_derived(plan) ? structure(arena, plan, in, rows) : absent(arena, node, rows);
+    }
+    if (!in) return absent(arena, node, rows);
+    if (node.kind == TableNode::Kind::list) {
+      ArrowArray& a = alias(arena, *in);
+      PlanNode& item = plan.children[0];
+      const auto elements = static_cast<std::size_t>(in->children[0]->length);
+      std::vector<ArrowArray*> children;
+      if (item.node->kind == TableNode::Kind::structure) {
+        children.push_back(&structure(arena, item, in->children[0], elements));
+      } else {
+        children.push_back(&build(arena, item, in, elements));
+      }
+      arena.set_children(a, std::move(children));
+      return a;
+    }
+    return leaf(arena, node, *in);
+  }
+
+  static bool has_derived(const PlanNode& plan) {
+    if (plan.derived != Derived::none && plan.derived != Derived::caption) return true;
+    return std::any_of(plan.children.begin(), plan.children.end(), has_derived);
+  }
+
+  static ArrowArray& alias(ArrayArena& arena, const ArrowArray& in) {
+    ArrowArray& a = arena.add(in.length, in.n_buffers);
+    a.null_count = in.null_count;
+    for (std::int64_t i = 0; i < in.n_buffers; ++i) a.buffers[i] = in.buffers[i];
+    if (in.null_count == 0) a.buffers[0] = nullptr;
+    return a;
+  }
+
+  ArrowArray& leaf(ArrayArena& arena, const TableNode& node, const ArrowArray& in) {
+    if (in.dictionary && node.type == LeafType::text) return plain_text(arena, in);
+    ArrowArray& a = alias(arena, in);
+    if (in.dictionary) a.dictionary = &alias(arena, *in.dictionary);
+    return a;
+  }
+
+  // Codes written out as text, where another parser declares the same column plain.
+  ArrowArray& plain_text(ArrayArena& arena, const ArrowArray& in) {
+    const auto rows = static_cast<std::size_t>(in.length);
+    const auto* codes = static_cast<const std::int32_t*>(in.buffers[1]);
+    ArrowArray& a = arena.add(in.length, 3);
+    a.null_count = in.null_count;
+    a.buffers[0] = in.null_count ? in.buffers[0] : nullptr;
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (valid_at(in, i)) size += MergedDictionary::text_at(*in.dictionary, static_cast<std::size_t>(codes[i])).size();
+    }
+    Memory offsets = allocate_zeroed((rows + 1) * 4), text = allocate_zeroed(size);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (valid_at(in, i)) {
+        const auto value = MergedDictionary::text_at(*in.dictionary, static_cast<std::size_t>(codes[i]));
+        if (!value.empty()) std::memcpy(text.get() + at, value.data(), value.size());
+        at += value.size();
+      }
+      slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(at);
+    }
+    a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
+    a.buffers[2] = arena.keep(std::move(text), size);
+    return a;
+  }
+
+  ArrowArray& constant_text(ArrayArena& arena, const Interner& dictionary, std::size_t rows) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    a.buffers[1] = zeroes(arena, (rows + 1) * 4);
+    a.dictionary = &dictionary.export_dictionary(arena);
+    return a;
+  }
+
+  template <class T, class Value>
+  ArrowArray& numbers(ArrayArena& arena, std::size_t rows, Value&& value) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    Memory values = allocate_zeroed((rows + 1) * sizeof(T));
+    for (std::size_t i = 0; i < rows; ++i) slots<T>(values)[i] = static_cast<T>(value(i));
+    a.buffers[1] = arena.keep(std::move(values), rows * sizeof(T));
+    return a;
+  }
+
+  template <class Code>
+  ArrowArray& coded(ArrayArena& arena, std::size_t rows, const Interner& dictionary, Code&& code) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    Memory values = allocate_zeroed((rows + 1) * 4), valid = allocate_zeroed(bitmap_bytes(rows));
+    std::int64_t nulls = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::int32_t c = code(i);
+      if (c < 0) {
+        ++nulls;
+        continue;
+      }
+      slots<std::int32_t>(values)[i] = c;
+      auto& byte = slots<std::uint8_t>(valid)[i >> 3];
+      byte = static_cast<std::uint8_t>(byte | 1u << (i & 7));
+    }
+    a.null_count = nulls;
+    a.buffers[1] = arena.keep(std::move(values), rows * 4);
+    if (nulls) a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
+    a.dictionary = &dictionary.export_dictionary(arena);
+    return a;
+  }
+
+  std::uint64_t record_offset(const lm_origin& o) const { return blocks_[o.block].block->offset + blocks_[o.block].block->records[o.record].offset; }
+
+  ArrowArray& derive(ArrayArena& arena, PlanNode& plan, const ArrowArray* parent, const ArrowArray* in, std::size_t rows) {
+    const auto ids = [&] { return parent && plan.id_in >= 0 ? parent->children[plan.id_in] : nullptr; };
+    switch (plan.derived) {
+      case Derived::class_uid: return numbers<std::int32_t>(arena, rows, [&](std::size_t) { return table_.class_uid; });
+      case Derived::category_uid: return numbers<std::int32_t>(arena, rows, [&](std::size_t) { return table_.ocsf_class->category_uid; });
+      case Derived::class_name:
+      case Derived::category_name:
+      case Derived::metadata_version:
+      case Derived::lineage_parser: return constant_text(arena, plan.constants, rows);
+      case Derived::type_uid: {
+        const auto* activity = static_cast<const std::int32_t*>(ids()->buffers[1]);
+        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return std::int64_t{table_.class_uid} * 100 + activity[i]; });
+      }
+      case Derived::type_name:
+      case Derived::caption: return captions(arena, plan, *ids(), in, rows);
+      case Derived::metadata_profiles: return profiles(arena, rows);
+      case Derived::metadata_uid: return uids(arena, rows);
+      case Derived::log_source:
+      case Derived::lineage_uri: return coded(arena, rows, uris_, [&](std::size_t i) { return block_uris_[origins_[i].block]; });
+      case Derived::lineage_etag: return coded(arena, rows, etags_, [&](std::size_t i) { return block_etags_[origins_[i].block]; });
+      case Derived::lineage_offset: return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return record_offset(origins_[i]); });
+      case Derived::lineage_length:
+        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return blocks_[origins_[i].block].block->records[origins_[i].record].length; });
+      case Derived::lineage_record:
+        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) {
+          const BlockOrigin& b = blocks_[origins_[i].block];
+          return b.ordinals ? (*b.ordinals)[origins_[i].record] : b.block->first_record + origins_[i].record;
+        });
+      case Derived::lineage_item: return numbers<std::int32_t>(arena, rows, [&](std::size_t i) { return origins_[i].item; });
+      case Derived::raw_data: return options_.raw_data ? raw(arena, rows) : absent(arena, *plan.node, rows);
+      case Derived::observables: return observables(arena, plan, rows);
+      case Derived::none: break;
+    }
+    return absent(arena, *plan.node, rows);
+  }
+
+  ArrowArray& captions(ArrayArena& arena, PlanNode& plan, const ArrowArray& ids, const ArrowArray* own, std::size_t rows) {
+    const auto* values = static_cast<const std::int32_t*>(ids.buffers[1]);
+    const Captions& captions = *plan.captions;
+    const auto of_id = [&](std::size_t i) { return valid_at(ids, i) ? captions.code(values[i]) : -1; };
+    if (!plan.merged || !own || all_null(*own)) {
+      if (!plan.merged) return coded(arena, rows, captions.dictionary, of_id);
+    }
+    MergedDictionary& merged = *plan.merged;
+    const auto* codes = own ? static_cast<const std::int32_t*>(own->buffers[1]) : nullptr;
+    auto& caption_map = merged.maps[1];
+    caption_map.resize(captions.dictionary.size(), -1);
+    // Interned before the dictionary is exported, for the export shares storage that may move.
+    merged_codes_.resize(rows);
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (own && valid_at(*own, i)) {
+        merged_codes_[i] = merged.map(0, codes[i], *own->dictionary);
+        continue;
+      }
+      const std::int32_t code = of_id(i);
+      if (code >= 0 && caption_map[static_cast<std::size_t>(code)] < 0) {
+        caption_map[static_cast<std::size_t>(code)] = merged.values.intern(captions.dictionary.at(code));
+      }
+      merged_codes_[i] = code < 0 ? -1 : caption_map[static_cast<std::size_t>(code)];
+    }
+    return coded(arena, rows, merged.values, [&](std::size_t i) { return merged_codes_[i]; });
+  }
+
+  ArrowArray& profiles(ArrayArena& arena, std::size_t rows) {
+    const std::size_t n = profiles_.size();
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    Memory offsets = allocate_zeroed((rows + 1) * 4), codes = allocate_zeroed(rows * n * 4 + 4);
+    for (std::size_t i = 0; i <= rows; ++i) slots<std::int32_t>(offsets)[i] = static_cast<std::int32_t>(i * n);
+    for (std::size_t i = 0; i < rows * n; ++i) slots<std::int32_t>(codes)[i] = static_cast<std::int32_t>(i % n);
+    a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
+    if (n == 0 && rows != 0) {
+      a.null_count = static_cast<std::int64_t>(rows);
+      a.buffers[0] = zeroes(arena, bitmap_bytes(rows));
+    }
+    ArrowArray& item = arena.add(static_cast<std::int64_t>(rows * n), 2);
+    item.buffers[1] = arena.keep(std::move(codes), rows * n * 4);
+    item.dictionary = &profile_dictionary_.export_dictionary(arena);
+    arena.set_children(a, {&item});
+    return a;
+  }
+
+  // "<object hash>-<record offset, hexadecimal>", and "-<item>" where a record gives several rows: see docs/adr.
+  ArrowArray& uids(ArrayArena& arena, std::size_t rows) {
+    constexpr std::size_t kMost = 32 + 1 + 16 + 1 + 8;
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 3);
+    Memory offsets = allocate_zeroed((rows + 1) * 4), text = allocate_zeroed(rows * kMost + 1);
+    char* const first = slots<char>(text);
+    char* at = first;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const lm_origin& o = origins_[i];
+      char* const end = at + kMost;  // one row's share of the buffer
+      std::memcpy(at, blocks_[o.block].object_hash.data(), 32);
+      at[32] = '-';
+      at = std::to_chars(at + 33, end, record_offset(o), 16).ptr;
+      if (o.item != 0) {
+        *at++ = '-';
+        at = std::to_chars(at, end, o.item, 16).ptr;
+      }
+      slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(at - first);
+    }
+    a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
+    a.buffers[2] = arena.keep(std::move(text), rows * kMost);
+    return a;
+  }
+
+  ArrowArray& raw(ArrayArena& arena, std::size_t rows) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 3);
+    std::size_t size = 0;
+    for (const lm_origin& o : origins_) size += blocks_[o.block].block->records[o.record].length;
+    Memory offsets = allocate_zeroed((rows + 1) * 4), text = allocate_zeroed(size);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const lm_block& block = *blocks_[origins_[i].block].block;
+      const lm_record& record = block.records[origins_[i].record];
+      std::memcpy(text.get() + at, block.data + record.offset, record.length);
+      at += record.length;
+      slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(at);
+    }
+    a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
+    a.buffers[2] = arena.keep(std::move(text), size);
+    return a;
+  }
+
+  // From codes, not from text: a value is looked up once per dictionary, and a row only maps its codes.
+  ArrowArray& observables(ArrayArena& arena, PlanNode& plan, std::size_t rows) {
+    struct Active {
+      const ObservableSource* source;
+      std::size_t index;
+      const ArrowArray* leaf;
+      const std::int32_t* codes;
+      std::vector<const std::int32_t*> lists;
+    };
+    std::vector<Active> active;
+    std::size_t most = 0;
+    for (std::size_t s = 0; s < sources_.size(); ++s) {
+      Active x{&sources_[s], s, in_root_, nullptr, {}};
+      for (std::size_t step = 0; step < sources_[s].steps.size(); ++step) {
+        if (sources_[s].list[step]) x.lists.push_back(static_cast<const std::int32_t*>(x.leaf->buffers[1]));
+        x.leaf = x.leaf->children[sources_[s].steps[step]];
+      }
+      if (x.leaf->length == x.leaf->null_count) continue;
+      x.codes = static_cast<const std::int32_t*>(x.leaf->buffers[1]);
+      most += static_cast<std::size_t>(x.leaf->length - x.leaf->null_count);
+      active.push_back(std::move(x));
+    }
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    Memory offsets = allocate_zeroed((rows + 1) * 4), valid = allocate_zeroed(bitmap_bytes(rows));
+    Memory names = allocate_zeroed(most * 4 + 4), types = allocate_zeroed(most * 4 + 4), type_ids = allocate_zeroed(most * 4 + 4),
+           values = allocate_zeroed(most * 4 + 4);
+    std::size_t n = 0;
+    std::int64_t nulls = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t before = n;
+      for (Active& x : active) {
+        std::size_t begin = row, end = row + 1;
+        for (const std::int32_t* list : x.lists) begin = static_cast<std::size_t>(list[begin]), end = static_cast<std::size_t>(list[end]);
+        for (std::size_t i = begin; i < end; ++i) {
+          if (!valid_at(*x.leaf, i)) continue;
+          slots<std::int32_t>(values)[n] = x.source->dictionary ? observables_.map(x.index, x.codes[i], *x.leaf->dictionary)
+                                                                : observables_.values.intern(MergedDictionary::text_at(*x.leaf, i));
+          slots<std::int32_t>(names)[n] = x.source->name_code;
+          slots<std::int32_t>(types)[n] = x.source->type_code;
+          slots<std::int32_t>(type_ids)[n] = x.source->type_id;
+          ++n;
+        }
+      }
+      slots<std::int32_t>(offsets)[row + 1] = static_cast<std::int32_t>(n);
+      if (n == before) {
+        ++nulls;
+      } else {
+        auto& byte = slots<std::uint8_t>(valid)[row >> 3];
+        byte = static_cast<std::uint8_t>(byte | 1u << (row & 7));
+      }
+    }
+    a.null_count = nulls;
+    if (nulls) a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
+    a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
+    const auto column = [&](Memory&& memory, const Interner* dictionary) {
+      ArrowArray& c = arena.add(static_cast<std::int64_t>(n), 2);
+      c.buffers[1] = arena.keep(std::move(memory), n * 4);
+      if (dictionary) c.dictionary = &dictionary->export_dictionary(arena);
+      return &c;
+    };
+    ArrowArray& item = arena.add(static_cast<std::int64_t>(n), 1);
+    std::vector<ArrowArray*> children;
+    for (const PlanNode& child : plan.children[0].children) {
+      const std::string& name = child.node->name;
+      if (name == "name") {
+        children.push_back(column(std::move(names), &observable_names_));
+      } else if (name == "type") {
+        children.push_back(column(std::move(types), &observable_types_));
+      } else if (name == "type_id") {
+        children.push_back(column(std::move(type_ids), nullptr));
+      } else {
+        children.push_back(column(std::move(values), &observables_.values));
+      }
+    }
+    arena.set_children(item, std::move(children));
+    arena.set_children(a, {&item});
+    return a;
+  }
+
+  const Table& table_;
+  ConformOptions options_;
+  std::string parser_label_;
+  std::uint64_t instance_, epoch_ = 0, parser_epoch_ = 0;
+  const ArrowSchema* schema_ = nullptr;
+  PlanNode root_;
+  std::set<std::string> seen_;
+  std::vector<std::string> profiles_;
+  Interner profile_dictionary_;
+
+  std::vector<int> steps_;  // while planning: the way from the parser's root to the node at hand
+  std::vector<bool> lists_;
+  bool step_list_ = false;
+
+  std::vector<ObservableSource> sources_;
+  Interner observable_names_, observable_types_;
+  MergedDictionary observables_;
+  Interner uris_, etags_;
+
+  // Of the batch at hand.
+  std::span<const BlockOrigin> blocks_;
+  std::span<const lm_origin> origins_;
+  std::vector<lm_origin> kept_origins_;
+  std::vector<std::uint32_t> selected_;
+  std::vector<std::int32_t> block_uris_, block_etags_, merged_codes_;
+  const ArrowArray* in_root_ = nullptr;
+  std::size_t rows_ = 0;
+
+  std::shared_ptr<const void> zeroes_;
+  std::size_t zeroes_size_ = 0;
+  const ArrayArena* zeroes_held_ = nullptr;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Conform>> Conform::create(const Table& table, const lm_class& declared, const ArrowSchema& schema, std::string_view parser_label,
+                                                 const ConformOptions& options) {
+  auto out = std::make_unique<ConformImpl>(table, parser_label, options);
+  if (auto ok = out->plan(declared, schema); !ok) return tl::unexpected(ok.error());
+  return out;
+}
+
+std::string object_hash(std::string_view uri, std::string_view etag) {
+  XXH3_state_t* state = XXH3_createState();
+  XXH3_128bits_reset(state);
+  const std::uint64_t size = uri.size();  // so that no two pairs run together to the same bytes
+  XXH3_128bits_update(state, &size, sizeof size);
+  XXH3_128bits_update(state, uri.data(), uri.size());
+  XXH3_128bits_update(state, etag.data(), etag.size());
+  const XXH128_hash_t hash = XXH3_128bits_digest(state);
+  XXH3_freeState(state);
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace lm

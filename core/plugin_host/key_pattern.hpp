@@ -1,0 +1,31 @@
+// Patterns of object keys, as plugin.h defines them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lm {
+
+class KeyPattern {
+ public:
+  // Absent: braces that do not close, or "**" beside other text in a segment is fine, but an empty pattern is not.
+  static std::optional<KeyPattern> compile(std::string_view pattern);
+
+  using Captures = std::vector<std::pair<std::string, std::string>>;
+  // Matches the end of `key` from a '/' on (or the whole key). Captures are filled when it matches.
+  bool matches(std::string_view key, Captures* captures = nullptr) const;
+
+ private:
+  enum class Kind { text, any, any_deep, capture };
+  struct Part {
+    Kind kind;
+    std::string text;  // the literal, or the capture's name
+  };
+  bool match_here(std::size_t part, std::string_view rest, Captures* captures, unsigned& steps) const;
+  std::vector<Part> parts_;
+};
+
+}  // namespace lm

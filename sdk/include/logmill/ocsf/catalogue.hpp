@@ -1,0 +1,176 @@
+// logmill/ocsf/catalogue.hpp -- what OCSF says: classes, objects, attributes, enums, captions, observables. Facts of one version are tables made at build time
+// (logmill/ocsf/v1_8_0.hpp, from sdk/ocsf/ocsf-1.8.0.txt); this is how to look into them. Everything works at compile time and at run time, allocates
+// nothing and never throws.
+//
+//   constexpr auto r = lm::ocsf::v1_8::catalogue.resolve(6003, "resources[].owner.account.uid");
+//   r.ok();  r.leaf->type == "string_t";
+//   lm::ocsf::v1_8::catalogue.resolve(6003, "resources.uid").message() == "'resources' is an array: write 'resources[]'"
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lm::ocsf {
+
+// How a value is held: every text type of OCSF is text; timestamp_t is a long integer of milliseconds; json_t, and the bare `object` of `unmapped`, are JSON text.
+enum class Kind : std::uint8_t { text, integer, long_integer, floating, boolean, json, object };
+enum class Requirement : std::uint8_t { optional, recommended, required };
+
+struct EnumMember {
+  std::int32_t value;
+  std::string_view caption;
+};
+
+struct Attribute {
+  std::string_view name;
+  std::string_view type;  // "ip_t", "timestamp_t"; an object's name for Kind::object
+  std::string_view profile;
+  std::int32_t enum_first;
+  std::uint16_t enum_count;
+  std::int16_t object;   // index of the object, -1 for scalars
+  std::int16_t sibling;  // distance, in the owner's attributes, to the one that holds this id's caption; 0: none
+  std::uint8_t observable;  // observable.type_id; 0: none
+  Kind kind;
+  Requirement requirement;
+  bool array, deprecated;
+};
+
+struct Object {
+  std::string_view name;
+  std::uint16_t first, count;  // attributes
+};
+
+struct Class {
+  std::string_view name, caption, category_name;
+  std::uint32_t uid, category_uid;
+  std::uint16_t first, count;  // attributes
+  bool deprecated;
+};
+
+struct ClassId {
+  std::uint32_t uid;
+};
+
+// What a path leads to, or why it leads nowhere.
+struct Resolution {
+  enum class Problem : std::uint8_t { none, no_class, unknown, is_array, is_no_array, is_object, is_no_object, empty };
+  const Attribute* leaf = nullptr;
+  bool datetime = false;  // the "_dt" sibling that every timestamp has: RFC 3339 text
+  Problem problem = Problem::none;
+  std::string_view segment;  // where the problem is
+
+  constexpr bool ok() const { return problem == Problem::none; }
+  std::string message() const {
+    const std::string quoted = "'" + std::string(segment) + "'";
+    switch (problem) {
+      case Problem::none: return "";
+      case Problem::no_class: return "no such class";
+      case Problem::unknown: return quoted + " is no attribute there";
+      case Problem::is_array: return quoted + " is an array: write '" + std::string(segment) + "[]'";
+      case Problem::is_no_array: return quoted + " is no array";
+      case Problem::is_object: return quoted + " is an object: name one of its attributes";
+      case Problem::is_no_object: return quoted + " is no object";
+      case Problem::empty: return "an empty segment";
+    }
+    return "";
+  }
+};
+
+struct Catalogue {
+  std::string_view version;
+  std::span<const Class> classes;        // by uid
+  std::span<const Object> objects;       // by name
+  std::span<const Attribute> attributes; // each owner's own, by name: OCSF's order
+  std::span<const EnumMember> members;
+
+  constexpr const Class* find_class(std::uint32_t uid) const {
+    for (const Class& c : classes) {
+      if (c.uid == uid) return &c;
+    }
+    return nullptr;
+  }
+  constexpr const Class* find_class(std::string_view name) const {
+    for (const Class& c : classes) {
+      if (c.name == name) return &c;
+    }
+    return nullptr;
+  }
+  constexpr const Object* find_object(std::string_view name) const {
+    for (const Object& o : objects) {
+      if (o.name == name) return &o;
+    }
+    return nullptr;
+  }
+  constexpr std::span<const Attribute> attributes_of(const Class& c) const { return attributes.subspan(c.first, c.count); }
+  constexpr std::span<const Attribute> attributes_of(const Object& o) const { return attributes.subspan(o.first, o.count); }
+  constexpr std::span<const EnumMember> members_of(const Attribute& a) const {
+    return members.subspan(static_cast<std::size_t>(a.enum_first), a.enum_count);
+  }
+  // The attribute that holds the caption of this id (`status` of `status_id`), or null. `a` is one of this catalogue's.
+  constexpr const Attribute* sibling_of(const Attribute& a) const { return a.sibling == 0 ? nullptr : &a + a.sibling; }
+
+  constexpr const Attribute* find(std::span<const Attribute> owner, std::string_view name) const {
+    const std::size_t at = index_of(owner, name);
+    return at == owner.size() ? nullptr : &owner[at];
+  }
+
+  constexpr std::string_view caption(const Attribute& a, std::int32_t value) const {
+    for (const EnumMember& m : members_of(a)) {
+      if (m.value == value) return m.caption;
+    }
+    return {};
+  }
+
+  // Where the attribute stands in its owner, or the owner's size. (Indices, not pointers: comparing a pointer with null is no constant expression for
+  // g++ under -fsanitize=undefined.)
+  static constexpr std::size_t index_of(std::span<const Attribute> owner, std::string_view name) {
+    std::size_t low = 0, high = owner.size();
+    while (low < high) {
+      const std::size_t middle = (low + high) / 2;
+      const int order = owner[middle].name.compare(name);
+      if (order == 0) return middle;
+      (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
+    }
+    return owner.size();
+  }
+
+  // A dotted path with "[]" behind every array, to a scalar attribute.
+  constexpr Resolution resolve(std::uint32_t class_uid, std::string_view path) const {
+    using Problem = Resolution::Problem;
+    std::size_t c = 0;
+    while (c < classes.size() && classes[c].uid != class_uid) ++c;
+    if (c == classes.size()) return {nullptr, false, Problem::no_class, {}};
+    std::span<const Attribute> owner = attributes_of(classes[c]);
+    for (std::size_t begin = 0;;) {
+      std::size_t end = begin;
+      while (end < path.size() && path[end] != '.') ++end;
+      std::string_view name = path.substr(begin, end - begin);
+      const std::string_view written = name;
+      const bool list = name.size() > 2 && name[name.size() - 1] == ']' && name[name.size() - 2] == '[';
+      if (list) name = name.substr(0, name.size() - 2);
+      if (name.empty()) return {nullptr, false, Problem::empty, written};
+      const bool last = end == path.size();
+      const std::size_t at = index_of(owner, name);
+      if (at == owner.size()) {
+        if (last && name.size() > 3 && name.substr(name.size() - 3) == "_dt") {
+          const std::size_t stamp = index_of(owner, name.substr(0, name.size() - 3));
+          if (stamp != owner.size() && owner[stamp].type == "timestamp_t" && owner[stamp].array == list) return {&owner[stamp], true, Problem::none, {}};
+        }
+        return {nullptr, false, Problem::unknown, written};
+      }
+      const Attribute& a = owner[at];
+      if (a.array != list) return {nullptr, false, a.array ? Problem::is_array : Problem::is_no_array, name};
+      if (last) {
+        if (a.kind == Kind::object) return {nullptr, false, Problem::is_object, written};
+        return {&a, false, Problem::none, {}};
+      }
+      if (a.kind != Kind::object) return {nullptr, false, Problem::is_no_object, written};
+      owner = attributes_of(objects[static_cast<std::size_t>(a.object)]);
+      begin = end + 1;
+    }
+  }
+};
+
+}  // namespace lm::ocsf

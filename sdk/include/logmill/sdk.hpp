@@ -1,0 +1,709 @@
+// logmill/sdk.hpp -- write a source for logmill in C++20. Header-only; it stands on the C ABI of logmill/plugin.h and on nothing else of logmill.
+//
+//   struct Haproxy {
+//     static constexpr auto http = lm::table(lm::ocsf::v1_8::http_activity, lm::profiles(), {
+//         {"time"}, {"src_endpoint.ip"}, {"http_response.code"},
+//         lm::constant("metadata.product.name", "HAProxy"),
+//         lm::plain("http_request.uid"),
+//         {"http_request.http_headers[].name"}, {"http_request.http_headers[].value"}});
+//     static constexpr lm::Descriptor descriptor{.id = "web.haproxy", .title = "HAProxy HTTP log", .vendor = "HAProxy", .version = "1.0.0",
+//                                                .reads = "HTTP log lines", .framing = lm::Framing::lines};
+//     static int score(lm::Sample s) { return s.first_line().find(" haproxy[") != s.npos ? 80 : 0; }   // 0 never, 100 certain
+//     void parse(lm::Record record, lm::Rows<http>& rows) {
+//       if (...) return record.reject(lm::malformed, "fewer than 17 fields");
+//       auto row = rows.begin(record);
+//       row.set<"time">(lm::time::rfc3339(f[6]));                         // an optional that is empty leaves the attribute out
+//       auto header = row.push<"http_request.http_headers">();            // one element of a list
+//       header.set<"name">("Host");
+//     }
+//   };
+//   LOGMILL_PARSERS(Haproxy)
+//
+// What a parser has:
+//   tables       static constexpr lm::table(class, profiles, columns): every OCSF path that it fills, "[]" behind arrays. Their types come from the OCSF
+//                catalogue; a path that OCSF does not know does not compile, nor does a set<> of a path that is not in the table.
+//   descriptor   static constexpr lm::Descriptor.
+//   score        static int score(lm::Sample): 0 to 100.
+//   parse        void parse(lm::Record, lm::Rows<table>&...): once a record, in the order of the records; begins at least one row, or rejects it.
+//   optional     static bool prologue(std::string_view line): this line is a header for the lines below, not a record (Framing::lines).
+//                static constexpr auto keys / lm::strings("AWSLogs/{account}/x/**"): patterns of object keys (plugin.h).
+//                a constructor from lm::Config: takes the parser's configuration, a JSON object; std::invalid_argument says what is wrong.
+// What the host adds, so that no parser does: class_uid, class_name, category_*, type_uid, type_name, the captions of *_id attributes (activity_name,
+// severity, ...; where a parser sets one itself, its text stands), metadata.version, .profiles, .uid, .log_source, observables, lineage.
+//
+// An object of a parser class is one instance: it belongs to one thread at a time and may keep what it likes between records. What parse() throws
+// fails the objects of the blocks at hand, with the parser's id in the message; it never leaves the library.
+#pragma once
+
+#include <logmill/ocsf/v1_8_0.hpp>
+#include <logmill/plugin.h>
+#include <logmill/sdk/columns.hpp>
+#include <logmill/sdk/json.hpp>
+#include <logmill/sdk/net.hpp>
+#include <logmill/sdk/text.hpp>
+#include <logmill/sdk/time.hpp>
+
+#include <array>
+#include <concepts>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace lm {
+
+// ---- What a parser declares ----
+
+enum class Framing : std::uint32_t { lines = LM_FRAMING_LINES, json = LM_FRAMING_JSON };
+enum class Kind : std::uint32_t { events = LM_KIND_EVENTS, set_aside = LM_KIND_SET_ASIDE };
+
+struct Descriptor {
+  std::string_view id, title, vendor, version, reads;
+  Framing framing = Framing::lines;
+  std::string_view envelope = {};  // Framing::json: the member whose array holds the records
+  Kind kind = Kind::events;
+};
+
+enum class Encoding : std::uint8_t {
+  automatic,  // text that repeats: a dictionary; JSON text: as it stands
+  plain,      // text that seldom repeats: ids, messages
+};
+
+struct Column {
+  std::string_view path;
+  Encoding encoding = Encoding::automatic;
+  std::string_view constant = {};
+};
+
+constexpr Column plain(std::string_view path) { return {path, Encoding::plain}; }
+constexpr Column constant(std::string_view path, std::string_view value) { return {path, Encoding::automatic, value}; }
+
+template <std::size_t N>
+struct Strings {
+  std::array<std::string_view, N> values{};
+};
+template <class... T>
+consteval auto strings(T... values) {
+  return Strings<sizeof...(T)>{{std::string_view(values)...}};
+}
+template <class... T>
+consteval auto profiles(T... values) {
+  return strings(values...);
+}
+
+template <std::size_t N, std::size_t P>
+struct TableSpec {
+  ocsf::ClassId class_id;
+  std::array<std::string_view, P> profiles{};
+  std::array<Column, N> columns{};
+};
+
+namespace detail {
+constexpr Store store_of(const Column& column, ocsf::Kind kind) {
+  switch (kind) {
+    case ocsf::Kind::integer: return Store::int32;
+    case ocsf::Kind::long_integer: return Store::int64;
+    case ocsf::Kind::floating: return Store::float64;
+    case ocsf::Kind::boolean: return Store::boolean;
+    case ocsf::Kind::json: return Store::text;
+    default: return column.encoding == Encoding::plain ? Store::text : Store::code;
+  }
+}
+}  // namespace detail
+
+template <std::size_t N, std::size_t P>
+consteval TableSpec<N, P> table(ocsf::ClassId class_id, const Strings<P>& profile_names, const Column (&columns)[N]) {
+  TableSpec<N, P> out{class_id, profile_names.values, {}};
+  for (std::size_t i = 0; i < N; ++i) {
+    if (!ocsf::v1_8::catalogue.resolve(class_id.uid, columns[i].path).ok()) throw "a column is not an OCSF path of this class";
+    for (std::size_t j = 0; j < i; ++j) {
+      if (columns[j].path == columns[i].path) throw "a column is declared twice";
+    }
+    if (!columns[i].constant.empty() && columns[i].path.find("[]") != std::string_view::npos) throw "a column in a list cannot be constant";
+    out.columns[i] = columns[i];
+  }
+  return out;
+}
+
+namespace detail {
+
+template <std::size_t N>
+struct FixedString {
+  char text[N]{};
+  consteval FixedString(const char (&from)[N]) {  // NOLINT(google-explicit-constructor): written as row.set<"path">
+    for (std::size_t i = 0; i < N; ++i) text[i] = from[i];
+  }
+  constexpr std::string_view view() const { return {text, N - 1}; }
+};
+
+inline constexpr std::size_t kMaxLevels = 32;
+
+// The levels of a table and each column's place in them, worked out at compile time.
+template <std::size_t N>
+struct TableLayout {
+  std::array<ColumnSpec, N> columns{};
+  std::array<LevelSpec, kMaxLevels> levels{};
+  std::size_t n_levels = 1;
+
+  consteval std::size_t level(std::string_view path) const {
+    for (std::size_t i = 0; i < n_levels; ++i) {
+      if (levels[i].path == path) return i;
+    }
+    throw "no column of the table lies in this list";
+  }
+};
+
+template <std::size_t N, std::size_t P>
+consteval TableLayout<N> layout_of(const TableSpec<N, P>& spec) {
+  TableLayout<N> out;
+  for (std::size_t i = 0; i < N; ++i) {
+    const std::string_view path = spec.columns[i].path;
+    std::size_t current = 0, from = 0;
+    for (;;) {
+      const std::size_t at = path.find("[]", from);
+      if (at == std::string_view::npos) break;
+      const std::string_view prefix = path.substr(0, at + 2);
+      std::size_t found = 0;
+      for (std::size_t l = 1; l < out.n_levels && !found; ++l) {
+        if (out.levels[l].path == prefix) found = l;
+      }
+      if (!found) {
+        if (out.n_levels == kMaxLevels) throw "a table has too many lists";
+        out.levels[out.n_levels] = {prefix, static_cast<std::uint16_t>(current)};
+        found = out.n_levels++;
+      }
+      current = found;
+      from = at + 2;
+    }
+    const auto resolved = ocsf::v1_8::catalogue.resolve(spec.class_id.uid, path);
+    out.columns[i] = {path, store_of(spec.columns[i], resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind), static_cast<std::uint16_t>(current),
+                      spec.columns[i].constant};
+  }
+  return out;
+}
+
+template <const auto& Table>
+inline constexpr auto kLayout = layout_of(Table);
+
+// The full path of `name` inside the list element `prefix`, compared without building it.
+consteval bool is_path(std::string_view whole, std::string_view prefix, std::string_view name, std::string_view suffix = "") {
+  if (!prefix.empty()) {
+    if (whole.substr(0, prefix.size()) != prefix) return false;
+    whole.remove_prefix(prefix.size());
+    if (!name.empty()) {
+      if (whole.empty() || whole[0] != '.') return false;
+      whole.remove_prefix(1);
+    }
+  }
+  return whole.size() == name.size() + suffix.size() && whole.substr(0, name.size()) == name && whole.substr(name.size()) == suffix;
+}
+
+template <const auto& Table>
+consteval std::size_t column_index(std::size_t level, std::string_view name) {
+  const std::string_view prefix = kLayout<Table>.levels[level].path;
+  for (std::size_t i = 0; i < Table.columns.size(); ++i) {
+    if (is_path(Table.columns[i].path, prefix, name)) {
+      if (!Table.columns[i].constant.empty()) throw "this column is constant";
+      if (kLayout<Table>.columns[i].level != level) throw "this column lies in a list: push an element first";
+      return i;
+    }
+  }
+  throw "this path is not a column of the table";
+}
+
+template <const auto& Table>
+consteval bool has_column(std::size_t level, std::string_view name) {
+  for (const Column& column : Table.columns) {
+    if (is_path(column.path, kLayout<Table>.levels[level].path, name)) return true;
+  }
+  return false;
+}
+
+template <const auto& Table>
+consteval bool has_list(std::size_t level, std::string_view name) {
+  for (std::size_t i = 1; i < kLayout<Table>.n_levels; ++i) {
+    if (kLayout<Table>.levels[i].parent == level && is_path(kLayout<Table>.levels[i].path, kLayout<Table>.levels[level].path, name, "[]")) return true;
+  }
+  return false;
+}
+
+template <const auto& Table>
+consteval std::size_t list_index(std::size_t level, std::string_view name) {
+  for (std::size_t i = 1; i < kLayout<Table>.n_levels; ++i) {
+    if (kLayout<Table>.levels[i].parent == level && is_path(kLayout<Table>.levels[i].path, kLayout<Table>.levels[level].path, name, "[]")) return i;
+  }
+  throw "this path is not a list of the table";
+}
+
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+
+}  // namespace detail
+
+// ---- Rows ----
+
+// A row, or an element of one of its lists, while its record is parsed. Set what the record has; what is not set is absent.
+template <const auto& Table, std::size_t Level = 0>
+class Row {
+ public:
+  Row(detail::Columns& columns, std::uint32_t row) : columns_(&columns), row_(row) {}
+
+  // Text takes what converts to std::string_view, integers take integers, booleans bool; any of them as std::optional, where none leaves the attribute
+  // absent. A 32-bit attribute that cannot hold the value stays absent too: check before, where the source may send it.
+  template <detail::FixedString Path, class Value>
+  void set(const Value& value) {
+    constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());
+    put<column>(value);
+  }
+
+  template <detail::FixedString Path>
+  bool is_set() const {
+    return columns_->is_set(detail::column_index<Table>(Level, Path.view()), row_);
+  }
+
+  // A new element at the end of a list of objects.
+  template <detail::FixedString Path>
+  auto push() {
+    constexpr std::size_t level = detail::list_index<Table>(Level, Path.view());
+    return Row<Table, level>(*columns_, columns_->push(level, row_));
+  }
+
+  // A new value at the end of a list of scalars.
+  template <detail::FixedString Path, class Value>
+  void push(const Value& value) {
+    if constexpr (detail::IsOptional<Value>::value) {
+      if (value) push<Path>(*value);
+    } else {
+      auto element = push<Path>();
+      element.template set<"">(value);
+    }
+  }
+
+  // The list is there, without elements.
+  template <detail::FixedString Path>
+  void empty() {
+    columns_->mark_list(detail::list_index<Table>(Level, Path.view()), row_);
+  }
+
+  // For code that serves several tables.
+  template <detail::FixedString Path>
+  static constexpr bool has = detail::has_column<Table>(Level, Path.view());
+  template <detail::FixedString Path>
+  static constexpr bool has_list = detail::has_list<Table>(Level, Path.view());
+
+ private:
+  template <std::size_t Column, class Value>
+  void put(const Value& value) {
+    constexpr detail::Store store = detail::kLayout<Table>.columns[Column].store;
+    if constexpr (detail::IsOptional<Value>::value) {
+      if (value) put<Column>(*value);
+    } else if constexpr (store == detail::Store::code) {
+      columns_->put_code(Column, row_, std::string_view(value));
+    } else if constexpr (store == detail::Store::text) {
+      columns_->put_text(Column, row_, std::string_view(value));
+    } else if constexpr (store == detail::Store::boolean) {
+      static_assert(std::same_as<Value, bool>, "a boolean attribute takes bool");
+      columns_->put_boolean(Column, row_, value);
+    } else if constexpr (store == detail::Store::float64) {
+      columns_->put(Column, row_, static_cast<double>(value));
+    } else if constexpr (store == detail::Store::int64) {
+      static_assert(std::integral<Value>, "an integer attribute takes an integer");
+      if (std::in_range<std::int64_t>(value)) columns_->put(Column, row_, static_cast<std::int64_t>(value));
+    } else {
+      static_assert(std::integral<Value>, "an integer attribute takes an integer");
+      if (std::in_range<std::int32_t>(value)) columns_->put(Column, row_, static_cast<std::int32_t>(value));
+    }
+  }
+  detail::Columns* columns_;
+  std::uint32_t row_;
+};
+
+// ---- Records ----
+
+enum Reject : std::uint32_t {
+  malformed = LM_REJECT_MALFORMED,
+  foreign = LM_REJECT_FOREIGN,
+  nested_too_deep = LM_REJECT_DEPTH,
+};
+
+namespace detail {
+inline std::string_view view(lm_str text) { return {text.data, static_cast<std::size_t>(text.size)}; }
+constexpr lm_str str(std::string_view text) { return {text.data(), text.size()}; }
+
+struct ParseState {
+  const lm_emit* emit = nullptr;
+  std::uint32_t block = 0, record = 0, item = 0;
+  bool rejected = false;
+  std::unordered_map<std::string, std::uint64_t> drift;
+};
+}  // namespace detail
+
+// The record at hand. A small handle: pass it by value.
+class Record {
+ public:
+  Record(const lm_block& block, detail::ParseState& state) : block_(&block), state_(&state) {}
+
+  // Without its line end; UTF-8 (the host checked it). Bytes behind it may be read (LM_PADDING), not trusted.
+  std::string_view text() const {
+    const lm_record& r = block_->records[state_->record];
+    return {reinterpret_cast<const char*>(block_->data) + r.offset, r.length};
+  }
+  // The header lines that hold for it; "" if there are none.
+  std::string_view prologue() const { return {reinterpret_cast<const char*>(block_->prologue), static_cast<std::size_t>(block_->prologue_size)}; }
+  std::string_view uri() const { return detail::view(block_->object->uri); }
+  // What the object's key says of the record: capture("account"). "" if the pattern has no such name or none matched.
+  std::string_view capture(std::string_view name) const {
+    for (std::uint64_t i = 0; i < block_->object->n_captures; ++i) {
+      if (detail::view(block_->object->captures[i].name) == name) return detail::view(block_->object->captures[i].value);
+    }
+    return {};
+  }
+  // True for the first record of a block: what depends on the prologue or the object may be worked out then.
+  bool starts_block() const { return state_->record == 0; }
+
+  // It gives no row: rows that were begun for it are taken back. `why` is for people.
+  void reject(Reject code, std::string_view why) const {
+    if (state_->rejected) return;
+    state_->rejected = true;
+    state_->emit->reject(state_->emit->ctx, state_->block, state_->record, code, detail::str(why));
+  }
+  // It has a field that the parser does not know; the field's content goes to `unmapped`. Counted by name for the run's summary.
+  void drift(std::string_view field) const {
+    constexpr std::size_t kMost = 1000;  // names come from the input
+    auto& counts = state_->drift;
+    if (const auto found = counts.find(std::string(field)); found != counts.end()) {
+      ++found->second;
+    } else {
+      ++counts[counts.size() < kMost ? std::string(field.substr(0, 200)) : std::string("(others)")];
+    }
+  }
+
+ private:
+  template <const auto& Table>
+  friend class Rows;
+  const lm_block* block_;
+  detail::ParseState* state_;
+};
+
+// The rows of one table.
+template <const auto& Table>
+class Rows {
+ public:
+  static constexpr const auto& spec = Table;
+  Rows()
+      : columns_(detail::kLayout<Table>.columns.data(), detail::kLayout<Table>.columns.size(), detail::kLayout<Table>.levels.data(),
+                 detail::kLayout<Table>.n_levels) {}
+
+  // A new row from `record`. A record may give several rows, in one table or in several.
+  Row<Table> begin(Record record) {
+    origins_.push_back({record.state_->block, record.state_->record, record.state_->item++, 0});
+    return Row<Table>(columns_, columns_.add_row(0));
+  }
+
+  // The host's side.
+  detail::Columns& columns() { return columns_; }
+  std::vector<lm_origin>& origins() { return origins_; }
+  std::uint64_t epoch = 0;
+
+ private:
+  detail::Columns columns_;
+  std::vector<lm_origin> origins_;
+};
+
+// ---- Detection ----
+
+struct Sample {
+  static constexpr std::size_t npos = std::string_view::npos;
+  std::string_view key;   // the object's key or path
+  std::string_view head;  // up to 64 KiB of decoded bytes, without a byte order mark
+  bool whole = false;     // head is the whole object
+  std::string_view first_line() const {
+    std::string_view line = head.substr(0, head.find('\n'));
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    return line;
+  }
+};
+
+// The parser's configuration: a JSON object.
+struct Config {
+  std::string_view json;
+};
+
+// ---- The C table ----
+
+namespace detail {
+
+inline void set_error(lm_error* error, lm_status code, const char* what) {
+  if (!error) return;
+  error->code = code;
+  std::snprintf(error->message, sizeof error->message, "%s", what);
+}
+
+template <class Function>
+lm_status guarded(lm_error* error, Function&& function) noexcept {
+  try {
+    return function();
+  } catch (const std::bad_alloc&) {
+    set_error(error, LM_NO_MEMORY, "out of memory");
+    return LM_NO_MEMORY;
+  } catch (const std::invalid_argument& e) {
+    set_error(error, LM_INVALID, e.what());
+    return LM_INVALID;
+  } catch (const std::exception& e) {
+    set_error(error, LM_INTERNAL, e.what());
+    return LM_INTERNAL;
+  } catch (...) {
+    set_error(error, LM_INTERNAL, "an exception that is no std::exception");
+    return LM_INTERNAL;
+  }
+}
+
+// The tables of a parser, taken from the signature of its parse().
+template <class Parse>
+struct ParseTables {
+  static_assert(sizeof(Parse) == 0, "a parser has: void parse(lm::Record, lm::Rows<table>&...)");
+};
+template <class P, const auto&... Table>
+struct ParseTables<void (P::*)(Record, Rows<Table>&...)> {
+  using Tuple = std::tuple<Rows<Table>...>;
+  static constexpr std::size_t count = sizeof...(Table);
+};
+
+template <class P>
+concept HasParse = requires { &P::parse; };
+template <class P>
+concept SetsAside = P::descriptor.kind == Kind::set_aside;
+template <class P>
+concept Parser = requires(Sample s) {
+  { P::descriptor } -> std::convertible_to<Descriptor>;
+  { P::score(s) } -> std::convertible_to<int>;
+} && (HasParse<P> || SetsAside<P>);
+
+template <class P>
+struct RowsOf {
+  using Tuple = std::tuple<>;
+};
+template <HasParse P>
+struct RowsOf<P> {
+  using Tuple = typename ParseTables<decltype(&P::parse)>::Tuple;
+};
+
+template <class P>
+struct Instance {
+  P parser;
+  typename RowsOf<P>::Tuple rows;
+  ParseState state;
+
+  explicit Instance(std::string_view config) : parser(make(config)) {}
+
+  static P make(std::string_view config) {
+    if constexpr (std::constructible_from<P, Config>) {
+      return P(Config{config});
+    } else {
+      json::Reader reader;
+      std::string unknown;
+      if (!reader.read(config, [&](std::string_view key, json::Value&) { unknown = key; })) throw std::invalid_argument("the configuration is not a JSON object");
+      if (!unknown.empty()) throw std::invalid_argument("unknown setting: " + unknown);
+      return P();
+    }
+  }
+
+  template <class RowsT>
+  static void take_back(RowsT& r, const ParseState& s) {
+    auto& origins = r.origins();
+    while (!origins.empty() && origins.back().block == s.block && origins.back().record == s.record) origins.pop_back();
+    r.columns().truncate(static_cast<std::uint32_t>(origins.size()));
+  }
+
+  lm_status parse(const lm_block* const* blocks, std::uint64_t n_blocks, const lm_emit* emit) {
+    std::uint64_t records = 0;
+    for (std::uint64_t b = 0; b < n_blocks; ++b) records += blocks[b]->n_records;
+    if (records > INT32_MAX) throw std::length_error("too many records in one call");
+    return std::apply(
+        [&](auto&... r) {
+          ((r.columns().reset(), r.origins().clear(), begin(r, static_cast<std::uint32_t>(records))), ...);
+          state.emit = emit;
+          for (std::uint64_t b = 0; b < n_blocks; ++b) {
+            state.block = static_cast<std::uint32_t>(b);
+            const Record record(*blocks[b], state);
+            for (state.record = 0; state.record < blocks[b]->n_records; ++state.record) {
+              state.item = 0, state.rejected = false;
+              if constexpr (HasParse<P>) parser.parse(record, r...);
+              if (state.rejected) [[unlikely]] (take_back(r, state), ...);
+            }
+          }
+          for (const auto& [field, count] : state.drift) emit->drift(emit->ctx, str(field), count);
+          state.drift.clear();
+          lm_status status = LM_OK;
+          std::uint32_t index = 0;
+          ((status = status == LM_OK ? flush(r, index++, emit) : status), ...);
+          return status;
+        },
+        rows);
+  }
+
+  template <class RowsT>
+  static void begin(RowsT& r, std::uint32_t records) {
+    if (r.columns().dictionaries_overgrown()) {
+      r.columns().clear_dictionaries();
+      ++r.epoch;
+    }
+    r.columns().reserve(records);
+    r.origins().reserve(records);
+  }
+
+  template <class RowsT>
+  static lm_status flush(RowsT& r, std::uint32_t index, const lm_emit* emit) {
+    if (r.columns().rows() == 0) return LM_OK;
+    lm_batch batch{};
+    batch.struct_size = sizeof batch;
+    batch.table = index;
+    batch.dictionary_epoch = r.epoch;
+    batch.origins = r.origins().data();
+    r.columns().export_rows(&batch.array, &batch.bytes);
+    return emit->batch(emit->ctx, &batch);
+  }
+};
+
+template <class P>
+struct ParserTable {
+  static_assert(Parser<P>, "a parser has: static constexpr lm::Descriptor descriptor, static int score(lm::Sample), void parse(lm::Record, lm::Rows<table>&...)");
+
+  template <const auto& Table>
+  struct ClassData {
+    static constexpr auto columns = [] {
+      std::array<lm_column, Table.columns.size()> out{};
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const bool code = kLayout<Table>.columns[i].store == Store::code;
+        out[i] = {sizeof(lm_column), code ? std::uint32_t{LM_TEXT_DICTIONARY} : 0u, str(Table.columns[i].path), str(Table.columns[i].constant)};
+      }
+      return out;
+    }();
+    static constexpr auto profiles = [] {
+      std::array<lm_str, Table.profiles.size() + 1> out{};
+      for (std::size_t i = 0; i < Table.profiles.size(); ++i) out[i] = str(Table.profiles[i]);
+      return out;
+    }();
+    static constexpr lm_class value{sizeof(lm_class), Table.class_id.uid, columns.data(), columns.size(), profiles.data(), Table.profiles.size()};
+  };
+
+  template <class Tuple>
+  struct Classes;
+  template <const auto&... Table>
+  struct Classes<std::tuple<Rows<Table>...>> {
+    static constexpr std::array<lm_class, sizeof...(Table) + 1> value{ClassData<Table>::value..., lm_class{}};
+    static constexpr std::size_t count = sizeof...(Table);
+  };
+  using ClassesOf = Classes<typename RowsOf<P>::Tuple>;
+
+  static constexpr auto keys = [] {
+    if constexpr (requires { P::keys; }) {
+      std::array<lm_str, P::keys.values.size() + 1> out{};
+      for (std::size_t i = 0; i < P::keys.values.size(); ++i) out[i] = str(P::keys.values[i]);
+      return out;
+    } else {
+      return std::array<lm_str, 1>{};
+    }
+  }();
+
+  static constexpr lm_parser_descriptor descriptor{sizeof(lm_parser_descriptor),
+                                                   static_cast<std::uint32_t>(P::descriptor.kind),
+                                                   str(P::descriptor.id),
+                                                   str(P::descriptor.title),
+                                                   str(P::descriptor.vendor),
+                                                   str(P::descriptor.version),
+                                                   str(P::descriptor.reads),
+                                                   static_cast<std::uint32_t>(P::descriptor.framing),
+                                                   0,
+                                                   str(P::descriptor.envelope),
+                                                   keys.data(),
+                                                   keys.size() - 1,
+                                                   ClassesOf::value.data(),
+                                                   ClassesOf::count};
+
+  static std::int32_t score(const lm_sample* s) noexcept {
+    try {
+      return static_cast<std::int32_t>(
+          P::score(Sample{view(s->key), {reinterpret_cast<const char*>(s->head), static_cast<std::size_t>(s->head_size)}, s->whole != 0}));
+    } catch (...) {
+      return 0;
+    }
+  }
+
+  static std::int32_t prologue([[maybe_unused]] lm_str line) noexcept {
+    try {
+      if constexpr (requires { P::prologue(std::string_view()); }) return P::prologue(view(line)) ? 1 : 0;
+    } catch (...) {
+    }
+    return 0;
+  }
+
+  static lm_status create(lm_str config, lm_parser* out, lm_error* error) noexcept {
+    return guarded(error, [&] {
+      auto instance = std::make_unique<Instance<P>>(view(config));
+      *out = lm_parser{};
+      out->struct_size = sizeof *out;
+      out->schema = [](void* self, std::uint32_t table, ArrowSchema* schema, lm_error* e) noexcept {
+        return guarded(e, [&] {
+          std::uint32_t index = 0;
+          bool found = false;
+          std::apply([&](auto&... r) { ((index++ == table ? (r.columns().export_schema(schema), found = true) : false), ...); },
+                     static_cast<Instance<P>*>(self)->rows);
+          if (!found) throw std::invalid_argument("no such table");
+          return lm_status{LM_OK};
+        });
+      };
+      out->parse = [](void* self, const lm_block* const* blocks, std::uint64_t n, const lm_emit* emit, lm_error* e) noexcept {
+        return guarded(e, [&] { return static_cast<Instance<P>*>(self)->parse(blocks, n, emit); });
+      };
+      out->get_extension = [](void*, const char*) noexcept -> const void* { return nullptr; };
+      out->destroy = [](void* self) noexcept { delete static_cast<Instance<P>*>(self); };
+      out->self = instance.release();
+      return lm_status{LM_OK};
+    });
+  }
+};
+
+template <class... P>
+struct Library {
+  static constexpr std::array<const lm_parser_descriptor*, sizeof...(P)> descriptors{&ParserTable<P>::descriptor...};
+  static constexpr std::array<std::int32_t (*)(const lm_sample*), sizeof...(P)> scores{&ParserTable<P>::score...};
+  static constexpr std::array<std::int32_t (*)(lm_str), sizeof...(P)> prologues{&ParserTable<P>::prologue...};
+  static constexpr std::array<lm_status (*)(lm_str, lm_parser*, lm_error*), sizeof...(P)> creators{&ParserTable<P>::create...};
+
+  static const lm_parser_descriptor* descriptor(std::uint32_t i) noexcept { return i < sizeof...(P) ? descriptors[i] : nullptr; }
+  static std::int32_t score(std::uint32_t i, const lm_sample* s) noexcept { return i < sizeof...(P) ? scores[i](s) : 0; }
+  static std::int32_t prologue(std::uint32_t i, lm_str line) noexcept { return i < sizeof...(P) ? prologues[i](line) : 0; }
+  static lm_status create(std::uint32_t i, lm_str config, lm_parser* out, lm_error* error) noexcept {
+    if (i < sizeof...(P)) return creators[i](config, out, error);
+    set_error(error, LM_INVALID, "no such parser");
+    return LM_INVALID;
+  }
+  static constexpr lm_parser_factory factory{sizeof(lm_parser_factory), sizeof...(P), &descriptor, &score, &prologue, &create};
+
+  static lm_status init(const lm_host* host, lm_error* error) noexcept {
+    if (host && (host->abi_version >> 16) == LM_ABI_MAJOR) return LM_OK;
+    set_error(error, LM_UNSUPPORTED, "the host has another ABI");
+    return LM_UNSUPPORTED;
+  }
+  static void deinit() noexcept {}
+  static const void* get_factory(const char* id) noexcept { return std::string_view(id) == LM_PARSER_FACTORY ? &factory : nullptr; }
+  static constexpr lm_entry entry{sizeof(lm_entry), LM_ABI_VERSION, &init, &deinit, &get_factory};
+};
+
+}  // namespace detail
+}  // namespace lm
+
+// The parsers of a library: exports logmill_entry. Once a library, in one source file, outside of namespaces.
+#define LOGMILL_PARSERS(...) \
+  extern "C" LM_EXPORT const lm_entry logmill_entry; \
+  extern "C" LM_EXPORT const lm_entry logmill_entry = ::lm::detail::Library<__VA_ARGS__>::entry;

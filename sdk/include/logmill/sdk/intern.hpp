@@ -1,0 +1,145 @@
+// logmill/sdk/intern.hpp -- text that repeats becomes a code while it is parsed. Used by the column builders; not meant for plugin code.
+//
+// A code is the value's place in an append-only table that lives as long as the parser instance. An Arrow dictionary array borrows the table's
+// storage: entries behind the exported length may be added meanwhile, and growing copies, so what was exported never changes.
+#pragma once
+
+#include <logmill/sdk/arrays.hpp>
+
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+namespace lm::detail {
+
+// A seed a process, so that nobody can prepare input whose values all collide.
+inline std::uint64_t hash_seed() {
+  static const std::uint64_t seed = (std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}();
+  return seed;
+}
+
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+inline std::uint64_t load64(const char* p) {
+  std::uint64_t v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+inline std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
+  constexpr std::uint64_t k0 = 0x9e3779b97f4a7c15u, k1 = 0xd6e8feb86659fd93u;
+  const char* p = text.data();
+  std::size_t n = text.size();
+  std::uint64_t h = seed ^ (n * k1);
+  for (; n >= 16; p += 16, n -= 16) h = mix(load64(p) ^ h ^ k0, load64(p + 8) ^ k1);
+  std::uint64_t a = 0, b = 0;
+  if (n >= 8) {
+    a = load64(p), b = load64(p + n - 8);
+  } else if (n > 0) {
+    std::memcpy(&a, p, n);
+  }
+  return mix(a ^ h ^ k0, b ^ h ^ k1);
+}
+
+class Interner {
+ public:
+  // utf8 with int32 offsets, as Arrow's "u" wants it. Shared with exported dictionaries.
+  struct Storage {
+    explicit Storage(std::size_t entries_capacity, std::size_t bytes_capacity)
+        : offsets(new std::int32_t[entries_capacity + 1]), bytes(new char[bytes_capacity]), entries(entries_capacity), capacity(bytes_capacity) {
+      offsets[0] = 0;
+    }
+    std::unique_ptr<std::int32_t[]> offsets;
+    std::unique_ptr<char[]> bytes;
+    std::size_t entries, capacity;
+  };
+
+  Interner() : storage_(std::make_shared<Storage>(64, 1024)), slots_(256), seed_(hash_seed()) {}
+
+  std::int32_t intern(std::string_view text) {
+    if (size_ != 0 && at(last_) == text) return last_;
+    const std::uint64_t hash = hash_text(text, seed_);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32);
+    std::size_t slot = hash & (slots_.size() - 1);
+    while (slots_[slot].code >= 0) {
+      if (slots_[slot].tag == tag && at(slots_[slot].code) == text) return last_ = slots_[slot].code;
+      slot = (slot + 1) & (slots_.size() - 1);
+    }
+    return last_ = add(text, slot, tag);
+  }
+
+  std::string_view at(std::int32_t code) const {
+    const std::int32_t begin = storage_->offsets[static_cast<std::size_t>(code)];
+    return {storage_->bytes.get() + begin, static_cast<std::size_t>(storage_->offsets[static_cast<std::size_t>(code) + 1] - begin)};
+  }
+
+  std::size_t size() const { return size_; }
+  std::size_t bytes() const { return used_; }
+  const std::shared_ptr<Storage>& storage() const { return storage_; }
+
+  // The values so far as an array of `arena`, which shares the storage.
+  ArrowArray& export_dictionary(ArrayArena& arena) const {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(size_), 3);
+    a.buffers[1] = storage_->offsets.get();
+    a.buffers[2] = storage_->bytes.get();
+    arena.keep(storage_);
+    return a;
+  }
+
+  // Forgets every value: codes from before mean nothing afterwards. Exported dictionaries keep theirs.
+  void clear() { *this = Interner(); }
+
+ private:
+  struct Slot {
+    std::uint32_t tag = 0;
+    std::int32_t code = -1;
+  };
+
+  std::int32_t add(std::string_view text, std::size_t slot, std::uint32_t tag) {
+    if (used_ + text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) throw std::length_error("a dictionary outgrew 2 GiB");
+    if (size_ == storage_->entries || used_ + text.size() > storage_->capacity) grow(text.size());
+    if (!text.empty()) std::memcpy(storage_->bytes.get() + used_, text.data(), text.size());
+    used_ += text.size();
+    const auto code = static_cast<std::int32_t>(size_++);
+    storage_->offsets[size_] = static_cast<std::int32_t>(used_);
+    slots_[slot] = {tag, code};
+    if (size_ * 2 > slots_.size()) rehash();
+    return code;
+  }
+
+  void grow(std::size_t more) {
+    const std::size_t entries = size_ == storage_->entries ? storage_->entries * 2 : storage_->entries;
+    const std::size_t capacity = used_ + more > storage_->capacity ? (used_ + more) * 2 : storage_->capacity;
+    auto fresh = std::make_shared<Storage>(entries, capacity);
+    std::memcpy(fresh->offsets.get(), storage_->offsets.get(), (size_ + 1) * sizeof(std::int32_t));
+    std::memcpy(fresh->bytes.get(), storage_->bytes.get(), used_);
+    storage_ = std::move(fresh);
+  }
+
+  void rehash() {
+    std::vector<Slot> fresh(slots_.size() * 2);
+    for (std::size_t code = 0; code < size_; ++code) {
+      const std::uint64_t hash = hash_text(at(static_cast<std::int32_t>(code)), seed_);
+      std::size_t slot = hash & (fresh.size() - 1);
+      while (fresh[slot].code >= 0) slot = (slot + 1) & (fresh.size() - 1);
+      fresh[slot] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(code)};
+    }
+    slots_ = std::move(fresh);
+  }
+
+  std::shared_ptr<Storage> storage_;
+  std::vector<Slot> slots_;
+  std::uint64_t seed_;
+  std::size_t size_ = 0, used_ = 0;
+  std::int32_t last_ = 0;
+};
+
+}  // namespace lm::detail

@@ -1,0 +1,599 @@
+// logmill/sdk/json.hpp -- one strict pass over a JSON record, in document order, without building anything.
+//
+//   lm::json::Reader json;                                  // keep one: it owns the scratch memory for unescaped text
+//   static constexpr auto kKeys = lm::keys("eventName", "readOnly");
+//   bool ok = json.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
+//     switch (kKeys.find(key)) {
+//       case kKeys.at("eventName"): name = value.text(); break;        // absent if it is no string
+//       case kKeys.at("readOnly"):  read_only = value.boolean(); break;
+//       default: unmapped.add(key, value.raw());                       // the text as it stands, proven to be valid JSON
+//     }
+//   });
+//   if (!ok) return record.reject(lm::malformed, json.error());
+//
+// Everything that is passed over is checked against RFC 8259: what read() accepts is valid JSON, raw() included. A value that the callback does
+// not take is checked and passed over. Keys and text are unescaped only where there is a backslash; a lone surrogate becomes U+FFFD in
+// text(), and stays as it was written in raw(). Views are valid until the next read(). UTF-8 is the host's promise (plugin.h).
+// Nesting deeper than kMaxDepth is an error of its own. Never throws but std::bad_alloc. One thread at a time.
+#pragma once
+
+#include <logmill/sdk/text.hpp>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace lm::json {
+
+inline constexpr unsigned kMaxDepth = 512;
+
+enum class Type : std::uint8_t { object, array, string, number, boolean, null };
+
+class Value;
+
+// Appends `text` as a JSON string, quotes included.
+inline void append_quoted(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out.push_back('"');
+  std::size_t clean = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, clean, i - clean);
+    clean = i + 1;
+    switch (c) {
+      case '"': out.append("\\\""); break;
+      case '\\': out.append("\\\\"); break;
+      case '\n': out.append("\\n"); break;
+      case '\r': out.append("\\r"); break;
+      case '\t': out.append("\\t"); break;
+      default:
+        out.append("\\u00");
+        out.push_back(kHex[c >> 4]);
+        out.push_back(kHex[c & 15]);
+    }
+  }
+  out.append(text, clean, text.size() - clean);
+  out.push_back('"');
+}
+
+// A JSON object that is written member by member, for `unmapped`. Members that share a parent must follow each other.
+class ObjectWriter {
+ public:
+  void clear() { text_.clear(), depth_ = 0; }
+  bool empty() const { return text_.empty(); }
+  void add(std::string_view key, std::string_view raw) {
+    member(key);
+    text_.append(raw);
+  }
+  void add_text(std::string_view key, std::string_view value) {
+    member(key);
+    append_quoted(text_, value);
+  }
+  void begin(std::string_view key) {
+    member(key);
+    text_.push_back('{');
+    ++depth_;
+  }
+  void end() {
+    text_.push_back('}');
+    --depth_;
+  }
+  // The object so far; empty if it has no member. Every begin has had its end.
+  std::string_view finish() {
+    if (!text_.empty() && depth_ == 0) text_.push_back('}'), depth_ = -1;
+    return text_;
+  }
+
+ private:
+  void member(std::string_view key) {
+    if (text_.empty()) text_.push_back('{');
+    if (text_.back() != '{') text_.push_back(',');
+    append_quoted(text_, key);
+    text_.push_back(':');
+  }
+  std::string text_;
+  int depth_ = 0;
+};
+
+class Reader {
+ public:
+  // Calls on_member(std::string_view key, Value& value) for every member of the object that `text` is. False: `text` is not one valid JSON
+  // object; members before the defect were given.
+  template <class OnMember>
+  bool read(std::string_view text, OnMember&& on_member) {
+    start(text);
+    skip_space();
+    if (at_ == end_ || *at_ != '{') return fail("not a JSON object");
+    if (!object(on_member)) return false;
+    skip_space();
+    return at_ == end_ || fail("text behind the end of the object");
+  }
+
+  // True if `text` is one valid JSON value.
+  bool valid(std::string_view text) {
+    start(text);
+    skip_space();
+    if (!skip_value()) return false;
+    skip_space();
+    return at_ == end_ || fail("text behind the end of the value");
+  }
+
+  const char* error() const { return error_ ? error_ : ""; }
+  bool too_deep() const { return too_deep_; }
+  std::size_t error_offset() const { return error_offset_; }
+
+ private:
+  friend class Value;
+
+  void start(std::string_view text) {
+    begin_ = at_ = text.data();
+    end_ = at_ + text.size();
+    error_ = nullptr, error_offset_ = 0, too_deep_ = false, depth_ = 0;
+    for (std::size_t i = 0; i < scratch_used_; ++i) {
+      if (scratch_[i].capacity() > 65536) std::string().swap(scratch_[i]);
+    }
+    scratch_used_ = 0;
+  }
+
+  bool fail(const char* why) {
+    if (!error_) error_ = why, error_offset_ = static_cast<std::size_t>(at_ - begin_);
+    return false;
+  }
+
+  void skip_space() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+
+  // at_ stands on '{'. Afterwards behind '}'.
+  template <class OnMember>
+  bool object(OnMember&& on_member);
+  template <class OnElement>
+  bool array(OnElement&& on_element);
+
+  bool enter() {
+    if (++depth_ > kMaxDepth) {
+      too_deep_ = true;
+      return fail("nested too deep");
+    }
+    return true;
+  }
+
+  // at_ stands behind the opening quote. Answers the raw content, at_ behind the closing quote. Escapes are checked.
+  bool string(std::string_view& raw, bool& escaped) {
+    const char* const first = at_;
+    escaped = false;
+    for (;;) {
+#if defined(__SSE2__)
+      while (end_ - at_ >= 16) {
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
+        const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+        const __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+        const __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x1f)), _mm_set1_epi8(0x1f));
+        const int mask = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
+        if (mask != 0) {
+          at_ += __builtin_ctz(static_cast<unsigned>(mask));
+          break;
+        }
+        at_ += 16;
+      }
+#endif
+      while (at_ != end_ && *at_ != '"' && *at_ != '\\' && static_cast<unsigned char>(*at_) >= 0x20) ++at_;
+      if (at_ == end_) return fail("a string has no end");
+      if (*at_ == '"') break;
+      if (*at_ != '\\') return fail("a control character in a string");
+      escaped = true;
+      if (++at_ == end_) return fail("a string has no end");
+      switch (*at_) {
+        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': ++at_; break;
+        case 'u':
+          if (end_ - at_ < 5) return fail("an escape is cut off");
+          for (int i = 1; i <= 4; ++i) {
+            if (hex(at_[i]) < 0) return fail("an escape is not hexadecimal");
+          }
+          at_ += 5;
+          break;
+        default: return fail("an unknown escape");
+      }
+    }
+    raw = {first, static_cast<std::size_t>(at_ - first)};
+    ++at_;
+    return true;
+  }
+
+  bool number() {
+    if (at_ != end_ && *at_ == '-') ++at_;
+    const auto digit = [&] { return at_ != end_ && *at_ >= '0' && *at_ <= '9'; };
+    if (!digit()) return fail("not a JSON value");
+    if (*at_ == '0') {
+      ++at_;
+    } else {
+      while (digit()) ++at_;
+    }
+    if (at_ != end_ && *at_ == '.') {
+      ++at_;
+      if (!digit()) return fail("a number ends in a point");
+      while (digit()) ++at_;
+    }
+    if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
+      ++at_;
+      if (at_ != end_ && (*at_ == '+' || *at_ == '-')) ++at_;
+      if (!digit()) return fail("a number ends in its exponent");
+      while (digit()) ++at_;
+    }
+    return true;
+  }
+
+  bool literal(std::string_view word) {
+    if (static_cast<std::size_t>(end_ - at_) < word.size() || std::memcmp(at_, word.data(), word.size()) != 0) return fail("not a JSON value");
+    at_ += word.size();
+    return true;
+  }
+
+  // Passes over one value, checking it. No recursion: depth is the input's to choose.
+  bool skip_value() {
+    const unsigned base = depth_;
+    for (;;) {
+      skip_space();
+      if (at_ == end_) return fail("the JSON ends too early");
+      switch (*at_) {
+        case '{':
+          if (!enter()) return false;
+          is_object_[depth_] = true;
+          ++at_;
+          skip_space();
+          if (at_ != end_ && *at_ == '}') {
+            ++at_;
+            --depth_;
+            break;
+          }
+          if (!skip_key()) return false;
+          continue;
+        case '[':
+          if (!enter()) return false;
+          is_object_[depth_] = false;
+          ++at_;
+          skip_space();
+          if (at_ != end_ && *at_ == ']') {
+            ++at_;
+            --depth_;
+            break;
+          }
+          continue;
+        case '"': {
+          ++at_;
+          std::string_view raw;
+          bool escaped;
+          if (!string(raw, escaped)) return false;
+          break;
+        }
+        case 't':
+          if (!literal("true")) return false;
+          break;
+        case 'f':
+          if (!literal("false")) return false;
+          break;
+        case 'n':
+          if (!literal("null")) return false;
+          break;
+        default:
+          if (!number()) return false;
+      }
+      // A value ended: close what ends with it.
+      for (;;) {
+        if (depth_ == base) return true;
+        skip_space();
+        if (at_ == end_) return fail("the JSON ends too early");
+        if (*at_ == ',') {
+          ++at_;
+          if (is_object_[depth_]) {
+            skip_space();
+            if (!skip_key()) return false;
+          }
+          break;
+        }
+        if (*at_ != (is_object_[depth_] ? '}' : ']')) return fail(is_object_[depth_] ? "',' or '}' is missing" : "',' or ']' is missing");
+        ++at_;
+        --depth_;
+      }
+    }
+  }
+
+  bool skip_key() {
+    std::string_view key;
+    bool escaped;
+    return key_text(key, escaped);
+  }
+
+  // A key and its colon.
+  bool key_text(std::string_view& raw, bool& escaped) {
+    if (at_ == end_ || *at_ != '"') return fail("a key is missing");
+    ++at_;
+    if (!string(raw, escaped)) return false;
+    skip_space();
+    if (at_ == end_ || *at_ != ':') return fail("':' is missing");
+    ++at_;
+    return true;
+  }
+
+  static int hex(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  }
+
+  static void append_utf8(std::string& out, std::uint32_t c) {
+    if (c < 0x80) {
+      out.push_back(static_cast<char>(c));
+    } else if (c < 0x800) {
+      out.push_back(static_cast<char>(0xc0 | (c >> 6)));
+      out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+    } else if (c < 0x10000) {
+      out.push_back(static_cast<char>(0xe0 | (c >> 12)));
+      out.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3f)));
+      out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+    } else {
+      out.push_back(static_cast<char>(0xf0 | (c >> 18)));
+      out.push_back(static_cast<char>(0x80 | ((c >> 12) & 0x3f)));
+      out.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3f)));
+      out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+    }
+  }
+
+  // `raw` is the content of a string that string() accepted: escapes are whole.
+  std::string_view unescape(std::string_view raw) {
+    if (scratch_used_ == scratch_.size()) scratch_.emplace_back();
+    std::string& out = scratch_[scratch_used_++];
+    out.clear();
+    out.reserve(raw.size());
+    const auto unit = [&](std::size_t at) {
+      return static_cast<std::uint32_t>((hex(raw[at]) << 12) | (hex(raw[at + 1]) << 8) | (hex(raw[at + 2]) << 4) | hex(raw[at + 3]));
+    };
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      if (raw[i] != '\\') {
+        out.push_back(raw[i]);
+        continue;
+      }
+      switch (raw[++i]) {
+        case 'b': out.push_back('\b'); break;
+        case 'f': out.push_back('\f'); break;
+        case 'n': out.push_back('\n'); break;
+        case 'r': out.push_back('\r'); break;
+        case 't': out.push_back('\t'); break;
+        case 'u': {
+          std::uint32_t c = unit(i + 1);
+          i += 4;
+          if (c >= 0xd800 && c < 0xdc00 && i + 6 < raw.size() && raw[i + 1] == '\\' && raw[i + 2] == 'u') {
+            const std::uint32_t low = unit(i + 3);
+            if (low >= 0xdc00 && low < 0xe000) {
+              c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+              i += 6;
+            }
+          }
+          append_utf8(out, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
+          break;
+        }
+        default: out.push_back(raw[i]);
+      }
+    }
+    return out;
+  }
+
+  const char* begin_ = nullptr;
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+  const char* error_ = nullptr;
+  std::size_t error_offset_ = 0;
+  unsigned depth_ = 0;
+  bool too_deep_ = false;
+  std::array<bool, kMaxDepth + 1> is_object_{};
+  std::deque<std::string> scratch_;  // unescaped text of this record; a deque, for views into it must stay
+  std::size_t scratch_used_ = 0;
+};
+
+// One value while a Reader stands on it. Take it at most once, by one of the functions below; each of the typed ones checks and passes over a
+// value of another type, and answers that it is absent (the type and raw() are still there to be kept in `unmapped`).
+class Value {
+ public:
+  explicit Value(Reader& reader) : reader_(reader), first_(reader.at_) {}
+
+  Type type() const {
+    if (first_ == reader_.end_) return Type::null;
+    switch (*first_) {
+      case '{': return Type::object;
+      case '[': return Type::array;
+      case '"': return Type::string;
+      case 't': case 'f': return Type::boolean;
+      case 'n': return Type::null;
+      default: return Type::number;
+    }
+  }
+  bool is_null() const { return type() == Type::null; }
+
+  std::optional<std::string_view> text() {
+    if (type() != Type::string) return skip(), std::nullopt;
+    taken_ = true;
+    ++reader_.at_;
+    std::string_view raw;
+    bool escaped;
+    if (!(ok_ = reader_.string(raw, escaped))) return std::nullopt;
+    last_ = reader_.at_;
+    return escaped ? reader_.unescape(raw) : raw;
+  }
+
+  std::optional<bool> boolean() {
+    if (type() != Type::boolean) return skip(), std::nullopt;
+    const bool value = *first_ == 't';
+    skip();
+    return ok_ ? std::optional(value) : std::nullopt;
+  }
+
+  // Absent also for a number with a fraction or an exponent, or beyond 64 bits.
+  std::optional<std::int64_t> integer() {
+    if (type() != Type::number) return skip(), std::nullopt;
+    const std::string_view number = raw();
+    return ok_ ? lm::integer<std::int64_t>(number) : std::nullopt;
+  }
+
+  template <class OnMember>
+  void object(OnMember&& on_member) {
+    if (type() != Type::object) return skip();
+    taken_ = true;
+    ok_ = reader_.object(on_member);
+    last_ = reader_.at_;
+  }
+
+  template <class OnElement>  // on_element(Value&)
+  void array(OnElement&& on_element) {
+    if (type() != Type::array) return skip();
+    taken_ = true;
+    ok_ = reader_.array(on_element);
+    last_ = reader_.at_;
+  }
+
+  // The value's text as it stands. May be called after another function took the value.
+  std::string_view raw() {
+    if (!taken_) skip();
+    return ok_ ? std::string_view(first_, static_cast<std::size_t>(last_ - first_)) : std::string_view();
+  }
+
+ private:
+  friend class Reader;
+  void skip() {
+    if (taken_) return;
+    taken_ = true;
+    ok_ = reader_.skip_value();
+    last_ = reader_.at_;
+  }
+  Reader& reader_;
+  const char* first_;
+  const char* last_ = nullptr;
+  bool taken_ = false, ok_ = true;
+};
+
+template <class OnMember>
+bool Reader::object(OnMember&& on_member) {
+  if (!enter()) return false;
+  ++at_;
+  skip_space();
+  if (at_ != end_ && *at_ == '}') {
+    ++at_;
+    --depth_;
+    return true;
+  }
+  for (;;) {
+    std::string_view key;
+    bool escaped;
+    if (!key_text(key, escaped)) return false;
+    if (escaped) key = unescape(key);
+    skip_space();
+    Value value(*this);
+    on_member(key, value);
+    value.skip();
+    if (!value.ok_ || error_) return fail("not a JSON value");
+    skip_space();
+    if (at_ == end_) return fail("the JSON ends too early");
+    if (*at_ == '}') break;
+    if (*at_ != ',') return fail("',' or '}' is missing");
+    ++at_;
+    skip_space();
+  }
+  ++at_;
+  --depth_;
+  return true;
+}
+
+template <class OnElement>
+bool Reader::array(OnElement&& on_element) {
+  if (!enter()) return false;
+  ++at_;
+  skip_space();
+  if (at_ != end_ && *at_ == ']') {
+    ++at_;
+    --depth_;
+    return true;
+  }
+  for (;;) {
+    skip_space();
+    Value value(*this);
+    on_element(value);
+    value.skip();
+    if (!value.ok_ || error_) return fail("not a JSON value");
+    skip_space();
+    if (at_ == end_) return fail("the JSON ends too early");
+    if (*at_ == ']') break;
+    if (*at_ != ',') return fail("',' or ']' is missing");
+    ++at_;
+  }
+  ++at_;
+  --depth_;
+  return true;
+}
+
+}  // namespace lm::json
+
+namespace lm {
+
+// A set of keys known at compile time, found by a table without collisions among them: find() answers the key's number or -1, at() the same
+// number at compile time, for a switch. A key that is not in the set fails to compile in at().
+template <std::size_t N>
+struct Keys {
+  static constexpr std::size_t kSlots = [] {
+    std::size_t slots = 4;
+    while (slots < N * 4) slots *= 2;
+    return slots;
+  }();
+  std::array<std::string_view, N> names{};
+  std::array<std::int16_t, kSlots> table{};
+  std::uint32_t seed = 1;
+
+  static constexpr std::size_t slot(std::string_view key, std::uint32_t seed) {
+    if (key.empty()) return seed & (kSlots - 1);
+    const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(key[i])); };
+    const std::size_t n = key.size();
+    const std::uint32_t word = byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16 | byte(n > 3 ? n - 3 : 0) << 24;
+    std::uint32_t h = (word ^ static_cast<std::uint32_t>(n * 0x9e3779b1u)) * (seed * 2 + 1);
+    h ^= h >> 15;
+    h *= 0x85ebca6bu;
+    h ^= h >> 13;
+    return h & (kSlots - 1);
+  }
+
+  constexpr int find(std::string_view key) const {
+    const int index = table[slot(key, seed)];
+    return index >= 0 && names[static_cast<std::size_t>(index)] == key ? index : -1;
+  }
+  consteval int at(std::string_view key) const {
+    const int index = find(key);
+    if (index < 0) throw "no such key in this set";
+    return index;
+  }
+};
+
+template <class... Names>
+consteval auto keys(Names... names) {
+  Keys<sizeof...(Names)> out;
+  out.names = {std::string_view(names)...};
+  for (out.seed = 1; out.seed < 100'000; ++out.seed) {
+    out.table.fill(-1);
+    bool clean = true;
+    for (std::size_t i = 0; i < sizeof...(Names) && clean; ++i) {
+      auto& place = out.table[out.slot(out.names[i], out.seed)];
+      clean = place < 0;
+      place = static_cast<std::int16_t>(i);
+    }
+    if (clean) return out;
+  }
+  throw "no table without collisions: two keys are the same, or too alike";
+}
+
+}  // namespace lm

@@ -1,0 +1,68 @@
+// logmill/sdk/net.hpp -- is this text an address? Pure, no allocation, never throws.
+//   lm::net::is_ipv4("192.0.2.1") -> true     "192.0.2.01" -> false (leading zeros are read as octal by some; nothing is guessed)
+//   lm::net::is_ipv6("2001:db8::1") -> true   also with an embedded IPv4 tail; without zone or brackets
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace lm::net {
+
+constexpr bool is_ipv4(std::string_view text) {
+  if (text.size() < 7 || text.size() > 15) return false;
+  unsigned octets = 0, value = 0, digits = 0;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    const char c = i < text.size() ? text[i] : '.';
+    if (c == '.') {
+      if (digits == 0 || value > 255 || ++octets > 4) return false;
+      value = digits = 0;
+    } else if (c >= '0' && c <= '9') {
+      if (digits != 0 && value == 0) return false;
+      value = value * 10 + static_cast<unsigned>(c - '0');
+      if (++digits > 3) return false;
+    } else {
+      return false;
+    }
+  }
+  return octets == 4;
+}
+
+constexpr bool is_ipv6(std::string_view text) {
+  if (text.size() < 2 || text.size() > 45) return false;
+  unsigned groups = 0, digits = 0;
+  bool compressed = false;
+  std::size_t i = 0, group_begin = 0;
+  if (text[0] == ':') {
+    if (text[1] != ':') return false;
+    compressed = true;
+    i = group_begin = 2;
+  }
+  for (; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == ':') {
+      if (digits == 0) {
+        if (compressed || i == 0 || text[i - 1] != ':') return false;
+        compressed = true;
+      } else {
+        ++groups;
+        if (i + 1 == text.size()) return false;
+      }
+      digits = 0;
+      group_begin = i + 1;
+    } else if (c == '.') {
+      if (!is_ipv4(text.substr(group_begin))) return false;
+      groups += 2, digits = 0, i = text.size();
+      return compressed ? groups < 8 : groups == 8;
+    } else if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
+      if (++digits > 4) return false;
+    } else {
+      return false;
+    }
+  }
+  if (digits != 0) ++groups;
+  return compressed ? groups < 8 : groups == 8;
+}
+
+constexpr bool is_ip(std::string_view text) { return is_ipv4(text) || is_ipv6(text); }
+
+}  // namespace lm::net
