@@ -1,0 +1,298 @@
+#include "plugin_host/plugin_host.hpp"
+
+#include "plugin_host/validate.hpp"
+
+#include <algorithm>
+#include <boost/dll/runtime_symbol_info.hpp>
+#include <boost/dll/shared_library.hpp>
+#include <cstring>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace lm {
+namespace {
+
+constexpr std::string_view kVersion = LOGMILL_VERSION;
+
+void write_log(std::uint32_t level, lm_str message) {
+  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
+                                                          spdlog::level::err};
+  spdlog::log(kLevels[std::min<std::uint32_t>(level, 4)], "{}", view(message));
+}
+
+const void* host_extension(const char* id) {
+  static const lm_log log{sizeof(lm_log), 0, write_log};
+  return std::string_view(id) == "logmill.log/1" ? &log : nullptr;
+}
+
+const lm_host& host() {
+  static const lm_host instance{sizeof(lm_host), LM_ABI_VERSION, str(kVersion), host_extension};
+  return instance;
+}
+
+lm_error empty_error() {
+  lm_error error{};
+  error.struct_size = sizeof error;
+  return error;
+}
+
+std::string message_of(const lm_error& error) {
+  const std::size_t size = strnlen(error.message, sizeof error.message);
+  return size ? std::string(error.message, size) : "no reason given";
+}
+
+bool good_id(std::string_view id) {
+  return !id.empty() && id.size() <= 64 &&
+         std::all_of(id.begin(), id.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'; });
+}
+
+}  // namespace
+
+std::string_view version() { return kVersion; }
+
+const ParserPlugin* Registry::Impl::parser(std::string_view id) const {
+  for (const auto& p : parsers) {
+    if (p->id == id) return p.get();
+  }
+  return nullptr;
+}
+
+const SinkPlugin* Registry::Impl::sink(std::string_view id) const {
+  for (const auto& s : sinks) {
+    if (s->id == id) return s.get();
+  }
+  return nullptr;
+}
+
+Result<void> Registry::Impl::add_parsers(const lm_parser_factory* factory, const std::filesystem::path& file) {
+  if (factory->struct_size < sizeof(lm_parser_factory)) return fail(Errc::plugin, "its parser factory is shorter than ABI 1.0");
+  for (std::uint32_t i = 0; i < factory->count; ++i) {
+    const lm_parser_descriptor* d = factory->descriptor(i);
+    if (!d || d->struct_size < sizeof(lm_parser_descriptor)) return fail(Errc::plugin, fmt::format("parser {} has no descriptor", i));
+    auto plugin = std::make_unique<ParserPlugin>();
+    plugin->id = view(d->id);
+    plugin->factory = factory, plugin->index = i, plugin->descriptor = d, plugin->file = file;
+    if (!good_id(plugin->id)) return fail(Errc::plugin, fmt::format("parser {} has the id '{}': lower-case letters, digits, '.', '-' and '_' make one", i, plugin->id));
+    if (const ParserPlugin* other = parser(plugin->id)) {
+      return fail(Errc::plugin, fmt::format("the parser '{}' is already there, from {}", plugin->id, other->file.string()));
+    }
+    if (d->framing != LM_FRAMING_LINES && d->framing != LM_FRAMING_JSON) return fail(Errc::plugin, fmt::format("parser '{}' wants a framing that is unknown here", plugin->id));
+    for (std::uint64_t k = 0; k < d->n_keys; ++k) {
+      auto pattern = KeyPattern::compile(view(d->keys[k]));
+      if (!pattern) return fail(Errc::plugin, fmt::format("parser '{}' has the key pattern '{}', which cannot be read", plugin->id, view(d->keys[k])));
+      plugin->keys.push_back(std::move(*pattern));
+    }
+    if (d->kind == LM_KIND_EVENTS && d->n_classes == 0) return fail(Errc::plugin, fmt::format("parser '{}' fills no class", plugin->id));
+    for (std::uint64_t c = 0; c < d->n_classes; ++c) {
+      if (d->classes[c].struct_size < sizeof(lm_class)) return fail(Errc::plugin, fmt::format("parser '{}' has a class that is too short", plugin->id));
+      if (auto ok = tables.add(d->classes[c]); !ok) return fail(ok.error().code, fmt::format("parser '{}': {}", plugin->id, ok.error().what));
+    }
+    const auto at = std::lower_bound(parsers.begin(), parsers.end(), plugin->id, [](const auto& p, const std::string& id) { return p->id < id; });
+    parsers.insert(at, std::move(plugin));
+  }
+  return {};
+}
+
+Result<void> Registry::Impl::add_sinks(const lm_sink_factory* factory, const std::filesystem::path& file) {
+  if (factory->struct_size < sizeof(lm_sink_factory)) return fail(Errc::plugin, "its sink factory is shorter than ABI 1.0");
+  for (std::uint32_t i = 0; i < factory->count; ++i) {
+    const lm_sink_descriptor* d = factory->descriptor(i);
+    if (!d || d->struct_size < sizeof(lm_sink_descriptor)) return fail(Errc::plugin, fmt::format("sink {} has no descriptor", i));
+    auto plugin = std::make_unique<SinkPlugin>();
+    plugin->id = view(d->id);
+    plugin->factory = factory, plugin->index = i, plugin->descriptor = d, plugin->file = file;
+    if (!good_id(plugin->id)) return fail(Errc::plugin, fmt::format("sink {} has the id '{}'", i, plugin->id));
+    if (const SinkPlugin* other = sink(plugin->id)) {
+      return fail(Errc::plugin, fmt::format("the sink '{}' is already there, from {}", plugin->id, other->file.string()));
+    }
+    const auto at = std::lower_bound(sinks.begin(), sinks.end(), plugin->id, [](const auto& s, const std::string& id) { return s->id < id; });
+    sinks.insert(at, std::move(plugin));
+  }
+  return {};
+}
+
+Result<void> Registry::Impl::load(const std::filesystem::path& file) {
+  // Never unloaded: release callbacks of arrays may run until the process ends.
+  auto* library = new boost::dll::shared_library;
+  try {
+    library->load(file.string(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    if (!library->has("logmill_entry")) return fail(Errc::plugin, "it is not a logmill plugin: it does not export logmill_entry");
+    const auto& entry = library->get<const lm_entry>("logmill_entry");
+    if (entry.struct_size < sizeof(lm_entry)) return fail(Errc::plugin, "its entry is shorter than ABI 1.0");
+    if ((entry.abi_version >> 16) != LM_ABI_MAJOR) {
+      return fail(Errc::plugin, fmt::format("it was built for ABI {}, this is ABI {}", entry.abi_version >> 16, LM_ABI_MAJOR));
+    }
+    lm_error error = empty_error();
+    if (entry.init && entry.init(&host(), &error) != LM_OK) return fail(Errc::plugin, fmt::format("it refuses to start: {}", message_of(error)));
+    const auto* parser_factory = static_cast<const lm_parser_factory*>(entry.get_factory(LM_PARSER_FACTORY));
+    const auto* sink_factory = static_cast<const lm_sink_factory*>(entry.get_factory(LM_SINK_FACTORY));
+    if (!parser_factory && !sink_factory) return fail(Errc::plugin, "it offers neither parsers nor sinks");
+    if (parser_factory) {
+      if (auto ok = add_parsers(parser_factory, file); !ok) return ok;
+    }
+    return sink_factory ? add_sinks(sink_factory, file) : Result<void>{};
+  } catch (const std::exception& e) {
+    return fail(Errc::plugin, e.what());
+  }
+}
+
+Registry::Registry() : impl_(std::make_unique<Impl>()) {}
+Registry::~Registry() = default;
+Registry::Registry(Registry&&) noexcept = default;
+Registry& Registry::operator=(Registry&&) noexcept = default;
+
+Result<void> Registry::load_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".so") files.push_back(entry.path());
+  }
+  if (error) return fail(Errc::not_found, fmt::format("plugin directory {}: {}", directory.string(), error.message()));
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) {
+    if (auto ok = impl_->load(file); !ok) return fail(ok.error().code, fmt::format("{}: {}", file.string(), ok.error().what));
+  }
+  return {};
+}
+
+Result<void> Registry::load_default() {
+  // In the build tree the folders stand beside the program; installed, under the library folder, found from the program or from this library.
+  std::error_code error;
+  std::vector<std::filesystem::path> roots;
+  try {
+    const std::filesystem::path program(boost::dll::program_location().string()), library(boost::dll::this_line_location().string());
+    for (const auto& base : {program.parent_path(), library.parent_path()}) {
+      roots.push_back(base);
+      roots.push_back(base / "logmill");
+      roots.push_back(base / LOGMILL_PLUGIN_ROOT);
+      roots.push_back(base.parent_path());
+    }
+  } catch (const std::exception& e) {
+    return fail(Errc::internal, fmt::format("cannot tell where the program is: {}", e.what()));
+  }
+  for (const auto& root : roots) {
+    if (!std::filesystem::is_directory(root / "plugins", error) || !std::filesystem::is_directory(root / "sinks", error)) continue;
+    if (auto ok = load_directory(root / "plugins"); !ok) return ok;
+    return load_directory(root / "sinks");
+  }
+  return fail(Errc::not_found, "no folders 'plugins' and 'sinks' beside the program");
+}
+
+std::vector<ParserInfo> Registry::parsers() const {
+  std::vector<ParserInfo> out;
+  for (const auto& p : impl_->parsers) {
+    const lm_parser_descriptor& d = *p->descriptor;
+    ParserInfo info{p->id, std::string(view(d.title)), std::string(view(d.vendor)), std::string(view(d.version)), std::string(view(d.reads)),
+                    d.kind == LM_KIND_SET_ASIDE, d.framing == LM_FRAMING_LINES ? "lines" : "json", {}, {}, p->file};
+    for (std::uint64_t i = 0; i < d.n_keys; ++i) info.keys.emplace_back(view(d.keys[i]));
+    for (std::uint64_t c = 0; c < d.n_classes; ++c) {
+      const auto& catalogue = ocsf::v1_8::catalogue;
+      ClassInfo cls{d.classes[c].class_uid, std::string(catalogue.find_class(d.classes[c].class_uid)->name), {}};
+      for (std::uint64_t i = 0; i < d.classes[c].n_columns; ++i) {
+        const lm_column& column = d.classes[c].columns[i];
+        const auto resolved = catalogue.resolve(cls.uid, view(column.path));
+        cls.columns.push_back({std::string(view(column.path)), resolved.datetime ? "datetime_t" : std::string(resolved.leaf->type), std::string(view(column.constant))});
+      }
+      std::sort(cls.columns.begin(), cls.columns.end(), [](const ColumnInfo& a, const ColumnInfo& b) { return a.path < b.path; });
+      info.classes.push_back(std::move(cls));
+    }
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+std::vector<SinkInfo> Registry::sinks() const {
+  static constexpr const char* kTypes[] = {"text", "text", "integer", "boolean", "choice", "size"};
+  std::vector<SinkInfo> out;
+  for (const auto& s : impl_->sinks) {
+    const lm_sink_descriptor& d = *s->descriptor;
+    SinkInfo info{s->id, std::string(view(d.title)), std::string(view(d.vendor)), std::string(view(d.version)), std::string(view(d.target)), {}, s->file};
+    for (std::uint64_t i = 0; i < d.n_options; ++i) {
+      const lm_option& o = d.options[i];
+      info.options.push_back({std::string(view(o.name)), kTypes[std::min<std::uint32_t>(o.type, 5)], std::string(view(o.fallback)), std::string(view(o.choices)),
+                              std::string(view(o.help))});
+    }
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+namespace {
+void collect(const TableNode& node, std::vector<ColumnInfo>& out) {
+  if (node.kind == TableNode::Kind::leaf) out.push_back({node.path, node.ocsf_type, {}});
+  for (const auto& child : node.children) collect(*child, out);
+}
+}  // namespace
+
+std::vector<TableInfo> Registry::tables() const {
+  std::vector<TableInfo> out;
+  for (const Table* table : impl_->tables.all()) {
+    TableInfo info{table->name, table->class_uid, {}};
+    collect(table->root, info.columns);
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+Match detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole) {
+  lm_sample sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
+  Match best;
+  bool best_key = false;
+  for (const auto& p : registry.parsers) {
+    const int score = std::clamp(p->factory->score(p->index, &sample), 0, 100);
+    if (score == 0 || score < best.score) continue;
+    const bool by_key = std::any_of(p->keys.begin(), p->keys.end(), [&](const KeyPattern& k) { return k.matches(key); });
+    if (score == best.score && by_key == best_key) {
+      best.tied_with = p->id;
+      continue;
+    }
+    if (score == best.score && !by_key) continue;
+    best = {p.get(), score, {}};
+    best_key = by_key;
+  }
+  return best;
+}
+
+const ParserPlugin* detect_by_key(const Registry::Impl& registry, std::string_view key) {
+  const ParserPlugin* found = nullptr;
+  for (const auto& p : registry.parsers) {
+    if (std::none_of(p->keys.begin(), p->keys.end(), [&](const KeyPattern& k) { return k.matches(key); })) continue;
+    if (found) return nullptr;
+    found = p.get();
+  }
+  return found;
+}
+
+Result<std::unique_ptr<ParserInstance>> ParserInstance::create(const ParserPlugin& plugin, std::string_view config_json) {
+  auto out = std::unique_ptr<ParserInstance>(new ParserInstance(plugin));
+  lm_error error = empty_error();
+  const lm_status status = plugin.factory->create(plugin.index, str(config_json.empty() ? "{}" : config_json), &out->parser_, &error);
+  if (status != LM_OK) {
+    out->parser_ = {};
+    return fail(status == LM_INVALID ? Errc::invalid : Errc::plugin, fmt::format("parser '{}': {}", plugin.id, message_of(error)));
+  }
+  return out;
+}
+
+ParserInstance::~ParserInstance() {
+  if (parser_.destroy) parser_.destroy(parser_.self);
+}
+
+Result<ArrowSchema> ParserInstance::schema(std::uint32_t table) {
+  ArrowSchema out{};
+  lm_error error = empty_error();
+  if (parser_.schema(parser_.self, table, &out, &error) != LM_OK || !out.release) {
+    return fail(Errc::plugin, fmt::format("parser '{}' gives no schema of its table {}: {}", plugin_.id, table, message_of(error)));
+  }
+  return out;
+}
+
+Result<void> ParserInstance::parse(std::span<const lm_block* const> blocks, const lm_emit& emit) {
+  lm_error error = empty_error();
+  const lm_status status = parser_.parse(parser_.self, blocks.data(), blocks.size(), &emit, &error);
+  if (status == LM_OK) return {};
+  if (status == LM_CANCELLED) return fail(Errc::cancelled, "the run is being stopped");
+  return fail(Errc::plugin, fmt::format("parser '{}' failed: {}", plugin_.id, message_of(error)));
+}
+
+}  // namespace lm
