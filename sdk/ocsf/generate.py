@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turns the compact text form of an OCSF version into a C++ header of constexpr tables.
 
-usage: generate.py ocsf-1.8.0.txt > v1_8_0.hpp
+usage: generate.py ocsf-1.8.0.txt v1_8_0.hpp
 """
 import sys
 
@@ -11,6 +11,10 @@ KINDS = {"boolean_t": "boolean", "float_t": "floating", "json_t": "json", "objec
 
 def quoted(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def literal(text):
+    return "{" + quoted(text) + f", {len(text.encode())}" + "}"
 
 
 def read(path):
@@ -31,12 +35,18 @@ def read(path):
             _, name, base = line.split()
             types[name] = base
         elif line.startswith("object "):
-            owners.append({"kind": "object", "name": line.split()[1], "attributes": []})
+            words = line.split()
+            owners.append({"kind": "object", "name": words[1], "deprecated": "deprecated" in words, "constraints": {}, "attributes": []})
+        elif line.startswith("constraint "):
+            _, rule, *names = line.split()
+            owners[-1]["constraints"][rule] = names
         elif line.startswith("class "):
             head, caption, category = line.split(" | ")
             words = head.split()
             owners.append({"kind": "class", "name": words[1], "uid": int(words[2]), "category_uid": int(words[3]), "deprecated": "deprecated" in words,
-                           "caption": caption, "category": category, "attributes": []})
+                           "caption": caption, "category": category, "constraints": {}, "attributes": []})
+        elif line:
+            sys.exit(f"{path}: a line that begins with no known word: {line}")
     return version, types, owners
 
 
@@ -56,36 +66,47 @@ def main():
                 return word
         return KINDS.get(t) or KINDS.get(base) or "text"
 
-    members, enums, attributes = [], {}, []
+    members, enums, attributes, constraint_names = [], {}, [], []
     for owner in objects + classes:
         owner["first"] = len(attributes)
+        rules = [owner["constraints"].get(rule, []) for rule in ("at_least_one", "just_one")]
+        owner["rules"] = f"{len(constraint_names)}, {len(rules[0])}, {len(rules[1])}"
+        constraint_names += rules[0] + rules[1]
         names = [a["name"] for a in owner["attributes"]]
-        for i, a in enumerate(owner["attributes"]):
+        if names != sorted(names):
+            sys.exit(f"the attributes of {owner['name']} are not in order, which the lookup needs")
+        for a in owner["attributes"]:
             key = tuple(a["enum"])
             if key not in enums:
                 enums[key] = len(members)
                 members += a["enum"]
             f = a["flags"]
-            sibling = names.index(f["caption"]) - i if "caption" in f else 0
+            sibling = owner["first"] + names.index(f["caption"]) if "caption" in f else -1
             requirement = "required" if "required" in f else "recommended" if "recommended" in f else "optional"
-            attributes.append(f'{{{quoted(a["name"])}, {quoted(a["type"])}, {quoted(f.get("profile", ""))}, {enums[key]}, {len(key)}, '
+            attributes.append(f'{{{literal(a["name"])}, {literal(a["type"])}, {literal(f.get("profile", ""))}, {enums[key]}, {len(key)}, '
                               f'{index[a["type"]] if "object" in f else -1}, {sibling}, {f.get("observable", 0)}, Kind::{kind(a)}, '
                               f'Requirement::{requirement}, {str(a["array"]).lower()}, {str("deprecated" in f).lower()}}}')
+
+    if len(attributes) > 32767 or len(constraint_names) > 65535:
+        sys.exit("the tables outgrow their 16-bit indices")
 
     short = "v" + "_".join(version.split(".")[:2])
     out = [f"// OCSF {version}. Made by sdk/ocsf/generate.py; do not edit.", "#pragma once", "", "#include <logmill/ocsf/catalogue.hpp>", "",
            f"namespace lm::ocsf::{short} {{", "namespace tables {"]
     out.append("inline constexpr EnumMember members[] = {" + ", ".join(f"{{{v}, {quoted(c)}}}" for v, c in members) + "};")
     out.append("inline constexpr Attribute attributes[] = {\n" + ",\n".join(attributes) + "};")
-    out.append("inline constexpr Object objects[] = {\n" + ",\n".join(f'{{{quoted(o["name"])}, {o["first"]}, {len(o["attributes"])}}}' for o in objects) + "};")
+    out.append("inline constexpr Object objects[] = {\n" + ",\n".join(f'{{{quoted(o["name"])}, {o["first"]}, {len(o["attributes"])}, {o["rules"]}, {str(o["deprecated"]).lower()}}}'
+        for o in objects) + "};")
     out.append("inline constexpr Class classes[] = {\n" + ",\n".join(
-        f'{{{quoted(c["name"])}, {quoted(c["caption"])}, {quoted(c["category"])}, {c["uid"]}, {c["category_uid"]}, {c["first"]}, {len(c["attributes"])}, '
+        f'{{{quoted(c["name"])}, {quoted(c["caption"])}, {quoted(c["category"])}, {c["uid"]}, {c["category_uid"]}, {c["first"]}, {len(c["attributes"])}, {c["rules"]}, '
         f'{str(c["deprecated"]).lower()}}}' for c in classes) + "};")
+    out.append("inline constexpr std::string_view names[] = {" + ", ".join(quoted(n) for n in constraint_names) + "};")
     out.append("}  // namespace tables")
-    out.append(f"inline constexpr Catalogue catalogue{{{quoted(version)}, tables::classes, tables::objects, tables::attributes, tables::members}};")
+    out.append(f"inline constexpr Catalogue catalogue{{{quoted(version)}, tables::classes, tables::objects, tables::attributes, tables::members, tables::names}};")
     out += [f'inline constexpr ClassId {c["name"].replace("/", "_")}{{{c["uid"]}}};' for c in classes]
     out.append(f"}}  // namespace lm::ocsf::{short}")
-    print("\n".join(out))
+    with open(sys.argv[2], "w", encoding="utf-8") as header:
+        header.write("\n".join(out) + "\n")
 
 
 main()

@@ -23,14 +23,27 @@ struct EnumMember {
   std::string_view caption;
 };
 
+// A string literal that is used as a std::string_view. The attribute table has some twenty thousand texts: as an aggregate each costs the compiler a
+// fraction of a std::string_view's constructor, which is a second for every file that includes the table.
+struct Literal {
+  const char* chars;
+  std::uint32_t length;
+
+  constexpr std::string_view view() const { return {chars, length}; }
+  constexpr operator std::string_view() const { return view(); }
+  constexpr bool empty() const { return length == 0; }
+  friend constexpr bool operator==(Literal a, Literal b) { return a.view() == b.view(); }
+  friend constexpr bool operator==(Literal a, std::string_view b) { return a.view() == b; }
+};
+
 struct Attribute {
-  std::string_view name;
-  std::string_view type;  // "ip_t", "timestamp_t"; an object's name for Kind::object
-  std::string_view profile;
+  Literal name;
+  Literal type;  // "ip_t", "timestamp_t"; an object's name for Kind::object
+  Literal profile;
   std::int32_t enum_first;
   std::uint16_t enum_count;
   std::int16_t object;   // index of the object, -1 for scalars
-  std::int16_t sibling;  // distance, in the owner's attributes, to the one that holds this id's caption; 0: none
+  std::int16_t sibling;  // index, in the catalogue's attributes, of the one that holds this id's caption; -1: none. Use sibling_of().
   std::uint8_t observable;  // observable.type_id; 0: none
   Kind kind;
   Requirement requirement;
@@ -40,18 +53,24 @@ struct Attribute {
 struct Object {
   std::string_view name;
   std::uint16_t first, count;  // attributes
+  std::uint16_t names, at_least_one, just_one;  // constraints: where in the catalogue's names, and how many of each; use at_least_one() and just_one()
+  bool deprecated;
 };
 
 struct Class {
   std::string_view name, caption, category_name;
   std::uint32_t uid, category_uid;
   std::uint16_t first, count;  // attributes
+  std::uint16_t names, at_least_one, just_one;  // as in Object
   bool deprecated;
 };
 
 struct ClassId {
   std::uint32_t uid;
 };
+
+// Where a path may end.
+enum class PathEnd : std::uint8_t { scalar, anywhere };
 
 // What a path leads to, or why it leads nowhere.
 struct Resolution {
@@ -84,6 +103,7 @@ struct Catalogue {
   std::span<const Object> objects;       // by name
   std::span<const Attribute> attributes; // each owner's own, by name: OCSF's order
   std::span<const EnumMember> members;
+  std::span<const std::string_view> names;  // of the constraints
 
   constexpr const Class* find_class(std::uint32_t uid) const {
     for (const Class& c : classes) {
@@ -105,11 +125,24 @@ struct Catalogue {
   }
   constexpr std::span<const Attribute> attributes_of(const Class& c) const { return attributes.subspan(c.first, c.count); }
   constexpr std::span<const Attribute> attributes_of(const Object& o) const { return attributes.subspan(o.first, o.count); }
+  constexpr const Object* object(std::int16_t index) const {
+    return index < 0 || static_cast<std::size_t>(index) >= objects.size() ? nullptr : &objects[static_cast<std::size_t>(index)];
+  }
+  // OCSF's constraints: of these attributes (names, or paths such as "device.os.version") at least one, or exactly one, must be there. Empty: no such
+  // constraint.
+  template <class Owner>
+  constexpr std::span<const std::string_view> at_least_one(const Owner& o) const {
+    return names.subspan(o.names, o.at_least_one);
+  }
+  template <class Owner>
+  constexpr std::span<const std::string_view> just_one(const Owner& o) const {
+    return names.subspan(static_cast<std::size_t>(o.names) + o.at_least_one, o.just_one);
+  }
   constexpr std::span<const EnumMember> members_of(const Attribute& a) const {
     return members.subspan(static_cast<std::size_t>(a.enum_first), a.enum_count);
   }
-  // The attribute that holds the caption of this id (`status` of `status_id`), or null. `a` is one of this catalogue's.
-  constexpr const Attribute* sibling_of(const Attribute& a) const { return a.sibling == 0 ? nullptr : &a + a.sibling; }
+  // The attribute that holds the caption of this id (`status` of `status_id`), or null.
+  constexpr const Attribute* sibling_of(const Attribute& a) const { return a.sibling < 0 ? nullptr : &attributes[static_cast<std::size_t>(a.sibling)]; }
 
   constexpr const Attribute* find(std::span<const Attribute> owner, std::string_view name) const {
     const std::size_t at = index_of(owner, name);
@@ -129,15 +162,15 @@ struct Catalogue {
     std::size_t low = 0, high = owner.size();
     while (low < high) {
       const std::size_t middle = (low + high) / 2;
-      const int order = owner[middle].name.compare(name);
+      const int order = owner[middle].name.view().compare(name);
       if (order == 0) return middle;
       (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
     }
     return owner.size();
   }
 
-  // A dotted path with "[]" behind every array, to a scalar attribute.
-  constexpr Resolution resolve(std::uint32_t class_uid, std::string_view path) const {
+  // A dotted path with "[]" behind every array, to a scalar attribute; with PathEnd::anywhere also to an object.
+  constexpr Resolution resolve(std::uint32_t class_uid, std::string_view path, PathEnd end_at = PathEnd::scalar) const {
     using Problem = Resolution::Problem;
     std::size_t c = 0;
     while (c < classes.size() && classes[c].uid != class_uid) ++c;
@@ -163,7 +196,7 @@ struct Catalogue {
       const Attribute& a = owner[at];
       if (a.array != list) return {nullptr, false, a.array ? Problem::is_array : Problem::is_no_array, name};
       if (last) {
-        if (a.kind == Kind::object) return {nullptr, false, Problem::is_object, written};
+        if (a.kind == Kind::object && end_at == PathEnd::scalar) return {nullptr, false, Problem::is_object, written};
         return {&a, false, Problem::none, {}};
       }
       if (a.kind != Kind::object) return {nullptr, false, Problem::is_no_object, written};
