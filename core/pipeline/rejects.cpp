@@ -1,0 +1,108 @@
+#include "pipeline/rejects.hpp"
+
+#include <logmill/plugin.h>
+#include <logmill/sdk/json.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace lm {
+namespace {
+
+void append_base64(std::string& out, std::string_view bytes) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto at = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned>(static_cast<unsigned char>(bytes[i])) : 0u; };
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const unsigned word = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
+    out.push_back(kDigits[word >> 18]);
+    out.push_back(kDigits[word >> 12 & 63]);
+    out.push_back(i + 1 < bytes.size() ? kDigits[word >> 6 & 63] : '=');
+    out.push_back(i + 2 < bytes.size() ? kDigits[word & 63] : '=');
+  }
+}
+
+}  // namespace
+
+std::string_view reject_name(std::uint32_t code) {
+  switch (code) {
+    case LM_REJECT_MALFORMED: return "malformed";
+    case LM_REJECT_ENCODING: return "encoding";
+    case LM_REJECT_TRUNCATED: return "truncated";
+    case LM_REJECT_OVERSIZE: return "oversize";
+    case LM_REJECT_FOREIGN: return "foreign";
+    case LM_REJECT_DEPTH: return "depth";
+    case LM_REJECT_CORRUPT: return "corrupt";
+    default: return "other";
+  }
+}
+
+Result<std::unique_ptr<RejectsWriter>> RejectsWriter::open(const std::filesystem::path& directory, std::string_view run_id) {
+  auto out = std::unique_ptr<RejectsWriter>(new RejectsWriter);
+  if (directory.empty()) return out;
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail(Errc::io, fmt::format("rejects folder {}: {}", directory.string(), error.message()));
+  out->final_ = directory / fmt::format("rejects-{}.ndjson", run_id);
+  out->temporary_ = directory / fmt::format(".rejects-{}.tmp", run_id);
+  out->file_ = std::fopen(out->temporary_.c_str(), "wbx");
+  if (!out->file_) return fail(Errc::io, fmt::format("{}: {}", out->temporary_.string(), std::strerror(errno)));
+  return out;
+}
+
+RejectsWriter::~RejectsWriter() {
+  if (!file_) return;
+  std::fclose(file_);
+  std::error_code ignored;
+  std::filesystem::remove(temporary_, ignored);
+}
+
+void RejectsWriter::add(const RejectLine& line) {
+  if (final_.empty()) return;
+  std::string out = "{\"uri\":";
+  json::append_quoted(out, line.uri);
+  if (!line.etag.empty()) {
+    out += ",\"etag\":";
+    json::append_quoted(out, line.etag);
+  }
+  if (!line.parser.empty()) {
+    out += ",\"parser\":";
+    json::append_quoted(out, line.parser);
+  }
+  if (line.record) out += fmt::format(",\"offset\":{},\"length\":{},\"record\":{}", line.offset, line.length, line.ordinal);
+  out += ",\"code\":";
+  json::append_quoted(out, line.code);
+  out += ",\"message\":";
+  json::append_quoted(out, line.message);
+  if (line.record) {
+    out += ",\"bytes\":\"";
+    append_base64(out, line.bytes);
+    out += '"';
+    if (line.bytes.size() < line.length) out += ",\"bytes_truncated\":true";
+  }
+  out += "}\n";
+  const std::lock_guard lock(mutex_);
+  ++lines_;
+  if (error_.empty() && std::fwrite(out.data(), 1, out.size(), file_) != out.size()) error_ = std::strerror(errno);
+}
+
+Result<std::string> RejectsWriter::finish() {
+  const std::lock_guard lock(mutex_);
+  if (!file_) return std::string();
+  std::FILE* file = std::exchange(file_, nullptr);
+  if (error_.empty() && (std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0)) error_ = std::strerror(errno);
+  if (std::fclose(file) != 0 && error_.empty()) error_ = std::strerror(errno);
+  std::error_code code;
+  if (error_.empty() && lines_ != 0) {
+    std::filesystem::rename(temporary_, final_, code);
+    if (code) error_ = code.message();
+  }
+  std::error_code ignored;
+  if (!error_.empty() || lines_ == 0) std::filesystem::remove(temporary_, ignored);
+  if (!error_.empty()) return fail(Errc::io, fmt::format("{}: {}", final_.string(), error_));
+  return lines_ ? final_.string() : std::string();
+}
+
+}  // namespace lm

@@ -1,0 +1,42 @@
+// Rejected records and unreadable objects, kept with their bytes, their place and the reason, as NDJSON.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace lm {
+
+std::string_view reject_name(std::uint32_t code);  // LM_REJECT_MALFORMED -> "malformed"
+
+struct RejectLine {
+  std::string_view uri, etag, parser, code, message;
+  bool record = true;  // false: the object as a whole; the fields below mean nothing
+  std::uint64_t offset = 0, length = 0, ordinal = 0;
+  std::string_view bytes;  // what is kept of the record; shorter than `length` if it was too long to keep
+};
+
+class RejectsWriter {
+ public:
+  // An empty directory name: nothing is kept, only counted by the caller.
+  static Result<std::unique_ptr<RejectsWriter>> open(const std::filesystem::path& directory, std::string_view run_id);
+  ~RejectsWriter();
+  // [any] A write error is kept and comes back from finish().
+  void add(const RejectLine&);
+  // Durable, under its final name; no file if nothing was rejected. Answers the name, or "".
+  Result<std::string> finish();
+
+ private:
+  RejectsWriter() = default;
+  std::mutex mutex_;
+  std::filesystem::path final_, temporary_;
+  std::FILE* file_ = nullptr;
+  std::uint64_t lines_ = 0;
+  std::string error_;
+};
+
+}  // namespace lm

@@ -1,0 +1,1031 @@
+// One run as a oneTBB flow graph.
+//
+//   lister thread -> object queue -> I/O threads (open, read; they may block)
+//                                        | chunks of stored bytes, at most kChunks an object
+//                                        v
+//   decode node: an object's strand decodes, detects, frames; one task an object at a time
+//                                        | blocks of whole records, grouped until a group is worth a call
+//                                        v
+//   parse node: parser instance -> conform -> every sink's write()
+//
+// Memory: the budget counts blocks from their making to the end of their parse; sinks have a share of their own. A strand that gets no budget parks itself and is
+// called again when some is given back; I/O threads wait for their object's chunks to be taken. No task ever waits.
+//
+// Accounts: every record that framing delivers is marked once, by a row or by a reject. What a parser leaves unmarked, or marks twice, is the parser's fault: the
+// host rejects the record in its name, so that nothing is lost in silence.
+#include "conform/conform.hpp"
+#include "decode/decode.hpp"
+#include "frame/frame.hpp"
+#include "pipeline/budget.hpp"
+#include "pipeline/rejects.hpp"
+#include "pipeline/run_impl.hpp"
+#include "pipeline/sink_host.hpp"
+#include "plugin_host/plugin_host.hpp"
+#include "plugin_host/validate.hpp"
+#include "source/source.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <fmt/format.h>
+#include <oneapi/tbb/flow_graph.h>
+#include <oneapi/tbb/task_arena.h>
+#include <random>
+#include <simdjson.h>
+#include <spdlog/spdlog.h>
+#include <thread>
+#include <unordered_set>
+
+namespace lm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kChunkBytes = 256 << 10;  // one read
+constexpr std::size_t kChunks = 4;              // read ahead of the decoder, an object
+constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
+constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
+constexpr std::size_t kGroupBlocks = 4096;
+constexpr std::size_t kListAhead = 10'000;      // objects listed but not yet opened
+
+// Names come from file systems and stores: what is not UTF-8 is percent-encoded, so that every output stays valid.
+std::string readable(std::string_view name) {
+  if (simdjson::validate_utf8(name.data(), name.size())) return std::string(name);
+  std::string out;
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x80) {
+      out.push_back(c);
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::string make_run_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+// The counters of one parser, updated from many threads.
+struct ParserTally {
+  std::atomic<std::uint64_t> objects{0}, stored_bytes{0}, decoded_bytes{0}, records_in{0}, records_out{0}, rejects{0}, nanoseconds{0};
+  std::mutex mutex;  // of the maps
+  std::map<std::string, TableCount> tables;
+  std::map<std::string, std::uint64_t> drift;
+};
+
+// One object on its way. Its strand is whoever runs pump(); everything below `strand` is the strand's.
+struct ObjectRun {
+  ObjectRef ref;
+  std::string uri, hash;
+
+  // Between the I/O thread and the strand.
+  std::mutex mutex;
+  std::condition_variable room;
+  std::deque<std::vector<std::byte>> chunks;
+  bool read_done = false;
+  std::optional<Error> read_error;
+  std::atomic<bool> stop{false};  // nothing more is wanted of it
+  std::atomic<std::uint64_t> stored{0};
+
+  std::atomic<unsigned> calls{0};  // pump() is wanted this often
+
+  // strand
+  std::unique_ptr<ObjectDecoder> decoder;
+  std::vector<std::byte> chunk;
+  bool fed = false, ended = false;
+  Buffer head;
+  bool detected = false;
+  std::unique_ptr<Framer> framer;
+  bool finished = false;
+
+  // From detection on; read by parse tasks.
+  const ParserPlugin* parser = nullptr;
+  ParserTally* tally = nullptr;
+  KeyPattern::Captures captures;
+  std::vector<lm_capture> capture_views;
+  lm_object object{};
+
+  std::atomic<std::uint64_t> records{0}, rejects{0};
+  std::atomic<unsigned> open{1};  // the strand and its blocks
+  std::mutex outcome_mutex;
+  ObjectOutcome outcome = ObjectOutcome::read;
+  std::string reason;
+};
+using ObjectPtr = std::shared_ptr<ObjectRun>;
+
+struct WorkBlock {
+  ObjectPtr object;
+  Block block;
+  std::vector<std::uint64_t> ordinals;  // only if records were taken out
+  lm_block view{};
+  std::uint64_t charged = 0;
+};
+
+struct Group {
+  const ParserPlugin* parser = nullptr;
+  std::vector<WorkBlock> blocks;
+  std::size_t bytes = 0;
+};
+using GroupPtr = std::shared_ptr<Group>;
+
+struct Instance {
+  std::unique_ptr<ParserInstance> parser;
+  std::deque<ArrowSchema> schemas;
+  std::vector<std::unique_ptr<Conform>> tables;
+  ~Instance() {
+    for (ArrowSchema& s : schemas) {
+      if (s.release) s.release(&s);
+    }
+  }
+};
+
+}  // namespace
+
+struct Engine::State {
+  const Registry::Impl& registry;
+  RunOptions options;
+  std::vector<std::unique_ptr<BatchSink>>& sinks;
+  std::atomic<bool>& cancelled;
+  RejectsWriter& rejects_writer;
+  const Clock::time_point began = Clock::now();
+
+  std::vector<std::unique_ptr<Source>> sources;
+  Budget budget;
+  FrameLimits frame_limits;
+  DecodeLimits decode_limits;
+  const ParserPlugin* forced = nullptr;
+
+  // Objects that are listed and wait for an I/O thread.
+  std::mutex queue_mutex;
+  std::condition_variable queue_changed;
+  std::deque<std::pair<Source*, ObjectRef>> queue;
+  bool listed = false;
+  unsigned in_flight = 0, max_in_flight = 8;  // objects whose strand has not finished
+
+  oneapi::tbb::task_arena arena;
+  std::unique_ptr<oneapi::tbb::flow::graph> graph;
+  std::unique_ptr<oneapi::tbb::flow::function_node<ObjectPtr>> decode_node;
+  std::unique_ptr<oneapi::tbb::flow::function_node<GroupPtr>> parse_node;
+  std::atomic<unsigned> live{0};  // I/O threads and strands that may still make blocks
+
+  std::mutex group_mutex;
+  std::map<const ParserPlugin*, GroupPtr> groups;
+
+  std::mutex instances_mutex;
+  std::map<const ParserPlugin*, std::vector<std::unique_ptr<Instance>>> instances;
+
+  std::mutex tallies_mutex;
+  std::map<std::string, std::unique_ptr<ParserTally>> tallies;
+
+  std::mutex summary_mutex;
+  Summary summary;
+  std::atomic<std::uint64_t> objects_done{0}, objects_listed{0}, stored_done{0}, stored_listed{0}, decoded{0}, records{0}, rows{0}, rejects{0};
+
+  std::mutex error_mutex;
+  std::optional<Error> fatal;
+  std::atomic<bool> failed{false};
+
+  State(const Registry::Impl& r, RunOptions o, std::vector<std::unique_ptr<BatchSink>>& s, std::atomic<bool>& c, RejectsWriter& w)
+      : registry(r), options(std::move(o)), sinks(s), cancelled(c), rejects_writer(w), budget(options.memory / 4) {
+    frame_limits.max_record = options.max_record;
+    decode_limits.max_decoded = options.max_decoded;
+    decode_limits.max_ratio = options.max_ratio;
+  }
+
+  bool stopping() const { return cancelled.load(std::memory_order_relaxed) || failed.load(std::memory_order_relaxed); }
+
+  void fail_run(Error error) {
+    const std::lock_guard lock(error_mutex);
+    if (!fatal) fatal = std::move(error);
+    failed = true;
+    queue_changed.notify_all();
+  }
+
+  ParserTally* tally_of(const std::string& id) {
+    const std::lock_guard lock(tallies_mutex);
+    auto& slot = tallies[id];
+    if (!slot) slot = std::make_unique<ParserTally>();
+    return slot.get();
+  }
+
+  // ---- Listing and reading: threads that may block ----
+
+  void list() {
+    std::unordered_set<std::string> seen;  // inputs may overlap: an object is read once
+    const bool overlap = sources.size() > 1;
+    for (const auto& source : sources) {
+      std::string after;
+      for (bool last = false; !last && !stopping();) {
+        auto page = source->list(after, 1000);
+        if (!page) {
+          fail_run(page.error());
+          break;
+        }
+        last = page->last;
+        if (!page->objects.empty()) after = page->objects.back().uri;
+        for (ObjectRef& ref : page->objects) {
+          if (overlap && !seen.insert(ref.uri).second) continue;
+          ++objects_listed;
+          stored_listed += ref.size;
+          std::unique_lock lock(queue_mutex);
+          queue_changed.wait(lock, [&] { return queue.size() < kListAhead || stopping(); });
+          if (stopping()) break;
+          queue.emplace_back(source.get(), std::move(ref));
+          lock.unlock();
+          queue_changed.notify_all();
+        }
+      }
+    }
+    {
+      const std::lock_guard lock(queue_mutex);
+      listed = true;
+    }
+    queue_changed.notify_all();
+  }
+
+  void read_objects() {
+    for (;;) {
+      Source* source = nullptr;
+      auto object = std::make_shared<ObjectRun>();
+      {
+        std::unique_lock lock(queue_mutex);
+        // A cancel comes from a signal handler, which cannot notify: look again now and then.
+        while (!queue_changed.wait_for(lock, std::chrono::milliseconds(100), [&] {
+          return stopping() || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight);
+        })) {
+        }
+        if (stopping() || queue.empty()) break;
+        source = queue.front().first;
+        object->ref = std::move(queue.front().second);
+        queue.pop_front();
+        ++in_flight;
+      }
+      queue_changed.notify_all();
+      read_object(*source, object);
+    }
+    leave();
+  }
+
+  void read_object(Source& source, const ObjectPtr& object) {
+    object->uri = readable(object->ref.uri);
+    object->hash = object_hash(object->ref.uri, object->ref.etag);
+    object->decoder = make_object_decoder(decode_limits);
+    live.fetch_add(1);
+    auto stream = source.open(object->ref);
+    if (!stream) return end_reading(object, stream.error());
+    const std::size_t chunk_bytes = object->ref.size != 0 ? std::min<std::uint64_t>(object->ref.size + 1, kChunkBytes) : kChunkBytes;
+    while (!object->stop && !stopping()) {
+      std::vector<std::byte> chunk(chunk_bytes);
+      std::size_t used = 0;
+      bool end = false;
+      while (used < chunk.size() && !end) {
+        auto n = (*stream)->read(std::span(chunk).subspan(used));
+        if (!n) return end_reading(object, n.error());
+        end = *n == 0;
+        used += *n;
+      }
+      chunk.resize(used);
+      object->stored += used;
+      stored_done += used;
+      if (end) return end_reading(object, std::nullopt, std::move(chunk));
+      {
+        std::unique_lock lock(object->mutex);
+        while (!object->room.wait_for(lock, std::chrono::milliseconds(100), [&] { return object->chunks.size() < kChunks || object->stop || stopping(); })) {
+        }
+        object->chunks.push_back(std::move(chunk));
+      }
+      schedule(object);
+    }
+    end_reading(object, std::nullopt);
+  }
+
+  void end_reading(const ObjectPtr& object, std::optional<Error> error, std::vector<std::byte> last = {}) {
+    {
+      const std::lock_guard lock(object->mutex);
+      if (!last.empty()) object->chunks.push_back(std::move(last));
+      object->read_error = std::move(error);
+      object->read_done = true;
+    }
+    schedule(object);
+  }
+
+  // ---- Strands ----
+
+  void schedule(const ObjectPtr& object) {
+    if (object->calls.fetch_add(1) == 0) decode_node->try_put(object);
+  }
+
+  void run_strand(const ObjectPtr& object) {
+    for (;;) {
+      const unsigned calls = object->calls.load();
+      if (!object->finished) {
+        try {
+          pump(object);
+        } catch (const std::exception& e) {
+          finish_strand(object, ObjectOutcome::failed, fmt::format("internal error: {}", e.what()));
+        }
+      }
+      if (object->calls.fetch_sub(calls) == calls) return;
+    }
+  }
+
+  // Takes the object as far as it goes now: until it needs input, budget, or is done.
+  void pump(const ObjectPtr& object) {
+    ObjectRun& o = *object;
+    while (!o.finished) {
+      if (stopping()) return finish_strand(object, ObjectOutcome::partly_read, "the run was stopped");
+      // A block's worth is taken from the budget before anything is decoded towards it; it goes over to the block, or back.
+      const std::uint64_t wanted = o.detected ? frame_limits.block_size : kHeadBytes;
+      if (!budget.take(wanted, [this, object] { schedule(object); })) return flush_groups();
+      const bool more = o.detected ? pull_into_framer(object) : pull_head(object);
+      budget.give(wanted);
+      if (!more) return;
+    }
+  }
+
+  // Feeds the decoder if it can. False: there is nothing to feed yet.
+  bool feed(ObjectRun& o) {
+    const std::lock_guard lock(o.mutex);
+    if (!o.chunks.empty()) {
+      o.chunk = std::move(o.chunks.front());
+      o.chunks.pop_front();
+      o.room.notify_one();
+      o.decoder->feed(o.chunk);
+      return true;
+    }
+    if (!o.read_done || o.ended) return false;
+    o.ended = true;
+    o.decoder->end_of_input();
+    return true;
+  }
+
+  // The first bytes, for detection. False: the strand has nothing to do now.
+  bool pull_head(const ObjectPtr& object) {
+    ObjectRun& o = *object;
+    o.head.reserve(kHeadBytes);
+    bool whole = false;
+    std::string torn;
+    while (o.head.size() < kHeadBytes) {
+      if (!o.fed) {
+        if (!feed(o)) return false;
+        o.fed = true;
+      }
+      auto pulled = o.decoder->pull(o.head.free_space());
+      if (!pulled) {
+        torn = pulled.error().what;
+        break;
+      }
+      o.head.resize(o.head.size() + pulled->produced);
+      if (pulled->state == Pull::end) {
+        whole = true;
+        break;
+      }
+      if (pulled->state == Pull::need_input) o.fed = false;
+    }
+    if (o.ended && o.read_error) torn = o.read_error->what;
+    if (o.head.size() == 0) {
+      if (torn.empty()) {
+        finish_strand(object, ObjectOutcome::empty, "the object is empty");
+      } else {
+        finish_strand(object, ObjectOutcome::failed, torn);
+      }
+      return true;
+    }
+    decoded += o.head.size();
+    std::span<const std::byte> head = o.head.contents();
+    if (head.size() >= 3 && std::memcmp(head.data(), "\xef\xbb\xbf", 3) == 0) head = head.subspan(3);
+    o.parser = forced ? forced : detect(registry, o.ref.key, head, whole).parser;
+    o.detected = true;
+    if (!o.parser) {
+      finish_strand(object, ObjectOutcome::unrecognised, "no parser knows this content");
+      return true;
+    }
+    if (o.parser->descriptor->kind == LM_KIND_SET_ASIDE) {
+      finish_strand(object, ObjectOutcome::set_aside, fmt::format("{}: {}", view(o.parser->descriptor->title), view(o.parser->descriptor->reads)));
+      return true;
+    }
+    o.tally = tally_of(o.parser->id);
+    for (const KeyPattern& pattern : o.parser->keys) {
+      if (pattern.matches(o.ref.key, &o.captures)) break;
+      o.captures.clear();
+    }
+    for (auto& [name, value] : o.captures) {
+      value = readable(value);
+      o.capture_views.push_back({str(name), str(value)});
+    }
+    o.object = lm_object{sizeof(lm_object), 0, str(o.uri), str(o.ref.etag), o.ref.size, o.ref.mtime_ms, o.capture_views.data(), o.capture_views.size()};
+
+    FrameSpec spec;
+    spec.framing = o.parser->descriptor->framing;
+    spec.envelope = view(o.parser->descriptor->envelope);
+    if (o.parser->factory->prologue) spec.is_prologue = [parser = o.parser](std::string_view line) { return parser->is_prologue(line); };
+    o.framer = make_framer(std::move(spec), frame_limits);
+    for (std::span<const std::byte> rest = o.head.contents(); !rest.empty();) {
+      const std::span<std::byte> space = o.framer->space();
+      const std::size_t n = std::min(space.size(), rest.size());
+      std::memcpy(space.data(), rest.data(), n);
+      o.framer->commit(n);
+      rest = rest.subspan(n);
+      take_blocks(object);
+    }
+    o.head = Buffer();
+    if (whole || !torn.empty()) end_object(object, torn);
+    return true;
+  }
+
+  // One step of decoding. False: the strand has nothing to do now.
+  bool pull_into_framer(const ObjectPtr& object) {
+    ObjectRun& o = *object;
+    // About a block a time, so that the budget is looked at in between.
+    for (std::size_t produced = 0; produced < frame_limits.block_size;) {
+      if (!o.fed) {
+        if (!feed(o)) return false;
+        o.fed = true;
+      }
+      auto pulled = o.decoder->pull(o.framer->space());
+      if (!pulled) {
+        end_object(object, o.ended && o.read_error ? o.read_error->what : pulled.error().what);
+        return true;
+      }
+      produced += pulled->produced;
+      decoded += pulled->produced;
+      if (pulled->produced) {
+        o.framer->commit(pulled->produced);
+        take_blocks(object);
+      }
+      if (pulled->state == Pull::end) {
+        end_object(object, o.ended && o.read_error ? o.read_error->what : std::string());
+        return true;
+      }
+      if (pulled->state == Pull::need_input) o.fed = false;
+    }
+    return true;
+  }
+
+  void end_object(const ObjectPtr& object, const std::string& torn) {
+    object->framer->finish(torn);
+    take_blocks(object);
+    if (torn.empty()) {
+      finish_strand(object, ObjectOutcome::read, "");
+    } else {
+      finish_strand(object, ObjectOutcome::partly_read, torn);
+    }
+  }
+
+  void take_blocks(const ObjectPtr& object) {
+    ObjectRun& o = *object;
+    while (auto block = o.framer->next()) {
+      WorkBlock work;
+      work.object = object;
+      work.block = std::move(*block);
+      work.charged = work.block.data.capacity() + work.block.records.capacity() * sizeof(lm_record);
+      budget.adjust(static_cast<std::int64_t>(work.charged));
+      o.records += work.block.records.size();
+      o.tally->records_in += work.block.records.size();
+      o.open.fetch_add(1);
+      add_to_group(std::move(work));
+    }
+    for (const FrameReject& r : o.framer->take_rejects()) {
+      ++o.records, ++o.tally->records_in, ++records;
+      count_reject(o);
+      rejects_writer.add({o.uri, o.ref.etag, o.parser->id, reject_name(r.code), r.why, true, r.offset, r.length, r.record, r.bytes});
+    }
+  }
+
+  void count_reject(ObjectRun& o) {
+    ++o.rejects, ++o.tally->rejects, ++rejects;
+  }
+
+  void add_to_group(WorkBlock work) {
+    GroupPtr ready;
+    {
+      const std::lock_guard lock(group_mutex);
+      GroupPtr& group = groups[work.object->parser];
+      if (!group) {
+        group = std::make_shared<Group>();
+        group->parser = work.object->parser;
+      }
+      group->bytes += work.block.data.size();
+      group->blocks.push_back(std::move(work));
+      if (group->bytes >= kGroupBytes || group->blocks.size() >= kGroupBlocks) ready = std::move(group);
+    }
+    if (ready) parse_node->try_put(ready);
+  }
+
+  void flush_groups() {
+    std::map<const ParserPlugin*, GroupPtr> ready;
+    {
+      const std::lock_guard lock(group_mutex);
+      ready.swap(groups);
+    }
+    for (auto& [parser, group] : ready) {
+      if (group) parse_node->try_put(group);
+    }
+  }
+
+  void finish_strand(const ObjectPtr& object, ObjectOutcome outcome, std::string reason) {
+    ObjectRun& o = *object;
+    if (o.finished) return;
+    o.finished = true;
+    o.stop = true;
+    {
+      const std::lock_guard lock(o.mutex);
+      o.chunks.clear();
+    }
+    o.room.notify_all();
+    set_outcome(o, outcome, std::move(reason));
+    if (o.tally) {
+      ++o.tally->objects;
+      o.tally->decoded_bytes += o.decoder->decoded_bytes();
+    }
+    o.framer.reset();
+    o.chunk = {};
+    close(object);
+    {
+      const std::lock_guard lock(queue_mutex);
+      --in_flight;
+    }
+    queue_changed.notify_all();
+    leave();
+  }
+
+  // The worse outcome stands.
+  static void set_outcome(ObjectRun& o, ObjectOutcome outcome, std::string reason) {
+    const std::lock_guard lock(o.outcome_mutex);
+    if (o.outcome != ObjectOutcome::read && outcome == ObjectOutcome::read) return;
+    o.outcome = outcome;
+    if (!reason.empty()) o.reason = std::move(reason);
+  }
+
+  // A block or the strand is through; the last of them reports.
+  void close(const ObjectPtr& object) {
+    ObjectRun& o = *object;
+    if (o.open.fetch_sub(1) != 1) return;
+    ++objects_done;
+    const std::uint64_t stored = o.stored.load();
+    if (o.tally) o.tally->stored_bytes += stored;
+    const std::lock_guard outcome_lock(o.outcome_mutex);
+    const std::lock_guard lock(summary_mutex);
+    ++summary.objects;
+    summary.stored_bytes += stored;
+    switch (o.outcome) {
+      case ObjectOutcome::read: return;
+      case ObjectOutcome::partly_read: ++summary.partly_read; break;
+      case ObjectOutcome::set_aside: ++summary.set_aside; break;
+      case ObjectOutcome::unrecognised: ++summary.unrecognised; break;
+      case ObjectOutcome::empty: ++summary.empty; break;
+      case ObjectOutcome::failed: ++summary.failed; break;
+    }
+    if (summary.reports.size() < Summary::kMaxReports) {
+      summary.reports.push_back({o.uri, o.outcome, o.parser ? o.parser->id : "", o.reason, o.records, o.rejects});
+    }
+    if (o.outcome == ObjectOutcome::unrecognised || o.outcome == ObjectOutcome::failed || o.outcome == ObjectOutcome::partly_read) {
+      static constexpr std::string_view kCodes[] = {"read", "partly_read", "set_aside", "unrecognised", "empty", "failed"};
+      rejects_writer.add({o.uri, o.ref.etag, o.parser ? std::string_view(o.parser->id) : std::string_view(), kCodes[static_cast<std::size_t>(o.outcome)], o.reason, false});
+    }
+  }
+
+  // One of those who make blocks is through; with the last of them, what waits in groups goes.
+  void leave() {
+    if (live.fetch_sub(1) != 1) return;
+    flush_groups();
+    graph->release_wait();
+  }
+
+  // ---- Parsing ----
+
+  struct ParseCall {
+    State* state;
+    Group* group;
+    Instance* instance;
+    std::vector<std::size_t> first;        // of each block's records among `seen`
+    std::vector<std::uint8_t> seen;        // 0 not yet, 1 rows, 2 rejected
+    std::vector<BlockOrigin> origins;
+    std::string contract;                  // how the parser broke it, if it did
+  };
+
+  Result<std::unique_ptr<Instance>> take_instance(const ParserPlugin& plugin) {
+    {
+      const std::lock_guard lock(instances_mutex);
+      auto& pool = instances[&plugin];
+      if (!pool.empty()) {
+        auto out = std::move(pool.back());
+        pool.pop_back();
+        return out;
+      }
+    }
+    const auto config = options.plugin_config.find(plugin.id);
+    auto parser = ParserInstance::create(plugin, config == options.plugin_config.end() ? "{}" : config->second);
+    if (!parser) return tl::unexpected(parser.error());
+    auto out = std::make_unique<Instance>();
+    out->parser = std::move(*parser);
+    const ConformOptions conform_options{options.since_ms, options.until_ms, options.raw_data};
+    for (std::uint32_t t = 0; t < plugin.descriptor->n_classes; ++t) {
+      auto schema = out->parser->schema(t);
+      if (!schema) return tl::unexpected(schema.error());
+      out->schemas.push_back(*schema);
+      const lm_class& declared = plugin.descriptor->classes[t];
+      auto conform = Conform::create(*registry.tables.find(declared.class_uid), declared, out->schemas.back(),
+                                     fmt::format("{} {}", plugin.id, view(plugin.descriptor->version)), conform_options);
+      if (!conform) return fail(conform.error().code, fmt::format("parser '{}': {}", plugin.id, conform.error().what));
+      out->tables.push_back(std::move(*conform));
+    }
+    return out;
+  }
+
+  void give_instance(const ParserPlugin& plugin, std::unique_ptr<Instance> instance) {
+    const std::lock_guard lock(instances_mutex);
+    instances[&plugin].push_back(std::move(instance));
+  }
+
+  void reject_record(ParseCall& call, std::uint32_t block, std::uint32_t record, std::string_view code, std::string_view why) {
+    const WorkBlock& work = call.group->blocks[block];
+    const lm_record& r = work.block.records[record];
+    const std::uint64_t ordinal = work.ordinals.empty() ? work.block.first_record + record : work.ordinals[record];
+    count_reject(*work.object);
+    rejects_writer.add({work.object->uri, work.object->ref.etag, call.group->parser->id, code, why, true, work.block.offset + r.offset, r.length, ordinal,
+                        {reinterpret_cast<const char*>(work.block.data.bytes()) + r.offset, r.length}});
+  }
+
+  static void on_reject(void* ctx, std::uint32_t block, std::uint32_t record, std::uint32_t code, lm_str why) noexcept {
+    auto& call = *static_cast<ParseCall*>(ctx);
+    if (block >= call.group->blocks.size() || record >= call.group->blocks[block].block.records.size()) {
+      call.contract = "it rejected a record that does not exist";
+      return;
+    }
+    std::uint8_t& seen = call.seen[call.first[block] + record];
+    if (seen != 0) {
+      call.contract = seen == 1 ? "it rejected a record that it had given a row" : "it rejected a record twice";
+      return;
+    }
+    seen = 2;
+    try {
+      const std::string text = readable(view(why));
+      call.state->reject_record(call, block, record, reject_name(code), text);
+    } catch (const std::exception& e) {
+      call.state->fail_run({Errc::internal, e.what()});
+    }
+  }
+
+  static void on_drift(void* ctx, lm_str field, std::uint64_t count) noexcept {
+    auto& call = *static_cast<ParseCall*>(ctx);
+    try {
+      ParserTally& tally = *call.group->blocks[0].object->tally;
+      const std::lock_guard lock(tally.mutex);
+      constexpr std::size_t kMost = 10'000;
+      const std::string name = readable(view(field));
+      const auto found = tally.drift.find(name);
+      if (found != tally.drift.end()) {
+        found->second += count;
+      } else {
+        tally.drift[tally.drift.size() < kMost ? name : "(others)"] += count;
+      }
+    } catch (const std::exception& e) {
+      call.state->fail_run({Errc::internal, e.what()});
+    }
+  }
+
+  static lm_status on_batch(void* ctx, lm_batch* batch) noexcept {
+    auto& call = *static_cast<ParseCall*>(ctx);
+    try {
+      return call.state->take_batch(call, *batch);
+    } catch (const std::exception& e) {
+      call.state->fail_run({Errc::internal, e.what()});
+      if (batch->array.release) batch->array.release(&batch->array);
+      return LM_CANCELLED;
+    }
+  }
+
+  lm_status take_batch(ParseCall& call, lm_batch& batch) {
+    const auto refuse = [&](std::string why) {
+      call.contract = std::move(why);
+      if (batch.array.release) batch.array.release(&batch.array);
+      return lm_status{LM_OK};
+    };
+    if (!batch.array.release) return refuse("it emitted a released array");
+    if (batch.table >= call.instance->tables.size()) return refuse("it emitted a table that it did not declare");
+    if (auto ok = validate(call.instance->schemas[batch.table], batch.array, options.validate_full ? Validation::full : Validation::standard); !ok) {
+      return refuse(ok.error().what);
+    }
+    if (batch.array.length == 0) return refuse("");
+    if (!batch.origins) return refuse("it emitted rows without origins");
+    const lm_origin* last = nullptr;
+    for (std::int64_t i = 0; i < batch.array.length; ++i) {
+      const lm_origin& o = batch.origins[i];
+      if (o.block >= call.group->blocks.size() || o.record >= call.group->blocks[o.block].block.records.size()) return refuse("it emitted a row of a record that does not exist");
+      if (last && (o.block < last->block || (o.block == last->block && o.record < last->record))) return refuse("its rows are out of order");
+      if (call.seen[call.first[o.block] + o.record] == 2) return refuse("it emitted a row of a record that it had rejected");
+      last = &o;
+    }
+    if (auto why = missing_required(call, batch); !why.empty()) return refuse(std::move(why));
+    Conform& conform = *call.instance->tables[batch.table];
+    const auto rows_in = static_cast<std::uint64_t>(batch.array.length);
+    // Marked before conform takes the batch: the origins are borrowed, and conform may filter.
+    for (std::int64_t i = 0; i < batch.array.length; ++i) call.seen[call.first[batch.origins[i].block] + batch.origins[i].record] = 1;
+    auto out = conform.run(batch, call.origins);
+    if (!out) {
+      fail_run(out.error());
+      return LM_CANCELLED;
+    }
+    const std::uint64_t rows_out = rows_in - out->rows_filtered;
+    {
+      ParserTally& tally = *call.group->blocks[0].object->tally;
+      const std::lock_guard lock(tally.mutex);
+      TableCount& count = tally.tables[conform.table().name];
+      count.rows_out += rows_out;
+      count.rows_filtered += out->rows_filtered;
+    }
+    rows += rows_out;
+    if (!out->array.release) return LM_OK;
+    if (sinks.empty()) out->array.release(&out->array);
+    for (std::size_t s = 0; s < sinks.size(); ++s) {
+      ConformedBatch mine = *out;
+      if (s + 1 < sinks.size()) share_batch(*out, &mine);
+      if (auto ok = sinks[s]->write(conform.table(), mine); !ok) {
+        fail_run(ok.error());
+        if (s + 1 < sinks.size()) out->array.release(&out->array);
+        return LM_CANCELLED;
+      }
+    }
+    return stopping() && failed ? LM_CANCELLED : LM_OK;
+  }
+
+  // What every event must have and no host can derive.
+  static std::string missing_required(const ParseCall& call, const lm_batch& batch) {
+    const ArrowSchema& schema = call.instance->schemas[batch.table];
+    for (std::int64_t i = 0; i < schema.n_children; ++i) {
+      const std::string_view name = schema.children[i]->name;
+      if ((name == "activity_id" || name == "time") && batch.array.children[i]->null_count != 0) return fmt::format("it emitted rows without {}", name);
+    }
+    return {};
+  }
+
+  void run_parse(const GroupPtr& group) {
+    std::uint64_t charged = 0;
+    for (const WorkBlock& work : group->blocks) charged += work.charged;
+    try {
+      parse_group(*group);
+    } catch (const std::exception& e) {
+      fail_run({Errc::internal, e.what()});
+    }
+    for (WorkBlock& work : group->blocks) close(work.object);
+    group->blocks.clear();
+    budget.give(charged);
+  }
+
+  // Every parser may rely on UTF-8: records that are not are taken out of their block here.
+  void check_encoding(ParseCall& call) {
+    for (std::uint32_t b = 0; b < call.group->blocks.size(); ++b) {
+      WorkBlock& work = call.group->blocks[b];
+      const auto* data = reinterpret_cast<const char*>(work.block.data.bytes());
+      if (simdjson::validate_utf8(data, work.block.data.size())) continue;
+      std::vector<lm_record> good;
+      std::vector<std::uint64_t> ordinals;
+      for (std::uint32_t r = 0; r < work.block.records.size(); ++r) {
+        const lm_record& record = work.block.records[r];
+        if (simdjson::validate_utf8(data + record.offset, record.length)) {
+          good.push_back(record);
+          ordinals.push_back(work.block.first_record + r);
+        } else {
+          reject_record(call, b, r, reject_name(LM_REJECT_ENCODING), "the record is not UTF-8");
+        }
+      }
+      work.block.records = std::move(good);
+      work.ordinals = std::move(ordinals);
+    }
+  }
+
+  void parse_group(Group& group) {
+    const auto start = Clock::now();
+    ParseCall call{this, &group, nullptr, {}, {}, {}, {}};
+    std::uint64_t delivered = 0;
+    for (const WorkBlock& work : group.blocks) delivered += work.block.records.size();
+    records += delivered;
+    ParserTally& tally = *group.blocks[0].object->tally;
+    check_encoding(call);
+
+    std::size_t total = 0;
+    std::vector<const lm_block*> views;
+    for (WorkBlock& work : group.blocks) {
+      call.first.push_back(total);
+      total += work.block.records.size();
+      const std::string_view prologue = work.block.prologue ? std::string_view(*work.block.prologue) : std::string_view();
+      work.view = lm_block{sizeof(lm_block), 0, work.block.data.bytes(), work.block.data.size(), work.block.records.data(), work.block.records.size(),
+                           work.block.offset, work.block.first_record, reinterpret_cast<const std::uint8_t*>(prologue.data()), prologue.size(),
+                           &work.object->object};
+      views.push_back(&work.view);
+      call.origins.push_back({&work.view, work.ordinals.empty() ? nullptr : &work.ordinals, work.object->hash});
+    }
+    call.seen.assign(total, 0);
+    std::string why;
+    auto instance = take_instance(*group.parser);
+    if (!instance) {
+      // A parser that cannot start is the run's failure: every object of it would be lost.
+      return fail_run(instance.error());
+    }
+    call.instance = instance->get();
+    const lm_emit emit{sizeof(lm_emit), 0, &call, on_batch, on_reject, on_drift};
+    const auto parsed = (*instance)->parser->parse(views, emit);
+    if (!parsed && parsed.error().code != Errc::cancelled) why = parsed.error().what;
+    if (why.empty() && !call.contract.empty()) why = fmt::format("parser '{}' broke its contract: {}", group.parser->id, call.contract);
+    if (!failed) account(call, group, why);
+    // An instance that failed is not trusted again.
+    if (why.empty()) give_instance(*group.parser, std::move(*instance));
+    tally.nanoseconds += static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
+  }
+
+  // Every record gave a row or was rejected; what is neither is rejected here.
+  void account(ParseCall& call, Group& group, const std::string& why) {
+    std::uint64_t with_rows = 0;
+    for (std::uint32_t b = 0; b < group.blocks.size(); ++b) {
+      bool lost = false;
+      for (std::uint32_t r = 0; r < group.blocks[b].block.records.size(); ++r) {
+        const std::uint8_t seen = call.seen[call.first[b] + r];
+        with_rows += seen == 1;
+        if (seen != 0) continue;
+        lost = true;
+        reject_record(call, b, r, "plugin",
+                      why.empty() ? fmt::format("parser '{}' broke its contract: it gave the record neither a row nor a reject", group.parser->id) : why);
+      }
+      if (lost) {
+        set_outcome(*group.blocks[b].object, ObjectOutcome::partly_read,
+                    why.empty() ? fmt::format("parser '{}' broke its contract: records without row or reject", group.parser->id) : why);
+      }
+    }
+    group.blocks[0].object->tally->records_out += with_rows;
+  }
+
+  // ---- The whole ----
+
+  Result<void> prepare() {
+    if (!options.plugin.empty()) {
+      forced = registry.parser(options.plugin);
+      if (!forced || forced->descriptor->kind == LM_KIND_SET_ASIDE) return fail(Errc::invalid, fmt::format("no parser has the id '{}'; `logmill plugins` lists them", options.plugin));
+    }
+    for (const auto& [id, config] : options.plugin_config) {
+      const ParserPlugin* plugin = registry.parser(id);
+      if (!plugin) return fail(Errc::invalid, fmt::format("a configuration names the parser '{}', which is not there", id));
+      if (auto trial = ParserInstance::create(*plugin, config); !trial) return fail(Errc::invalid, trial.error().what);
+    }
+    if (options.inputs.empty()) return fail(Errc::invalid, "no input");
+    for (const std::string& input : options.inputs) {
+      auto source = open_source(input);
+      if (!source) return tl::unexpected(source.error());
+      sources.push_back(std::move(*source));
+    }
+    for (const Table* table : registry.tables.all()) {
+      for (const auto& sink : sinks) {
+        if (auto ok = sink->open(*table); !ok) return ok;
+      }
+    }
+    return {};
+  }
+
+  void execute() {
+    const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+    const unsigned readers = std::max(4u, 2 * threads);
+    max_in_flight = std::max(8u, 4 * threads);
+    arena.initialize(static_cast<int>(threads), 1);
+    arena.execute([&] {
+      namespace flow = oneapi::tbb::flow;
+      graph = std::make_unique<flow::graph>();
+      decode_node = std::make_unique<flow::function_node<ObjectPtr>>(*graph, flow::unlimited, [this](const ObjectPtr& o) { run_strand(o); });
+      parse_node = std::make_unique<flow::function_node<GroupPtr>>(*graph, flow::unlimited, [this](const GroupPtr& g) { run_parse(g); });
+      graph->reserve_wait();
+    });
+    live = readers;
+    std::vector<std::thread> io;
+    io.emplace_back([this] { list(); });
+    for (unsigned i = 0; i < readers; ++i) io.emplace_back([this] { read_objects(); });
+    arena.execute([&] { graph->wait_for_all(); });
+    for (std::thread& t : io) t.join();
+    arena.execute([&] { parse_node.reset(), decode_node.reset(), graph.reset(); });
+  }
+
+  Progress progress() {
+    Progress p;
+    p.objects_done = objects_done, p.objects_listed = objects_listed;
+    {
+      const std::lock_guard lock(queue_mutex);
+      p.listing_done = listed;
+    }
+    p.stored_bytes_done = stored_done, p.stored_bytes_listed = stored_listed, p.decoded_bytes = decoded;
+    p.records = records, p.rows = rows, p.rejects = rejects;
+    p.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+    return p;
+  }
+
+  Result<Summary> conclude() {
+    if (fatal) return tl::unexpected(*fatal);
+    std::uint64_t rows_counted = 0;
+    for (const auto& [id, tally] : tallies) {
+      ParserCount& p = summary.parsers[id];
+      p.objects = tally->objects, p.stored_bytes = tally->stored_bytes, p.decoded_bytes = tally->decoded_bytes;
+      p.records_in = tally->records_in, p.records_out = tally->records_out, p.rejects = tally->rejects;
+      p.seconds = static_cast<double>(tally->nanoseconds.load()) / 1e9;
+      p.tables = tally->tables, p.drift = tally->drift;
+      for (const auto& [name, count] : p.tables) rows_counted += count.rows_out;
+      if (p.records_in != p.records_out + p.rejects) {
+        return fail(Errc::internal, fmt::format("the accounts do not balance: {} read {} records, {} gave rows and {} were rejected. The output is not to be trusted",
+                                                id, p.records_in, p.records_out, p.rejects));
+      }
+    }
+    if (rows_counted != rows) return fail(Errc::internal, "the accounts do not balance: rows made and rows counted differ. The output is not to be trusted");
+    summary.decoded_bytes = decoded;
+    summary.cancelled = cancelled;
+    return std::move(summary);
+  }
+};
+
+Engine::Engine(const Registry& registry, RunOptions options, std::vector<std::unique_ptr<BatchSink>>& sinks, std::atomic<bool>& cancelled,
+               RejectsWriter& rejects)
+    : state_(std::make_unique<State>(registry.impl(), std::move(options), sinks, cancelled, rejects)) {}
+Engine::~Engine() = default;
+Result<void> Engine::prepare() { return state_->prepare(); }
+void Engine::execute() { state_->execute(); }
+Result<Summary> Engine::conclude() { return state_->conclude(); }
+Progress Engine::progress() const { return state_->progress(); }
+
+// ---- Run: sinks around an engine ----
+
+bool Summary::complete() const { return !cancelled && partly_read == 0 && unrecognised == 0 && failed == 0 && rejects() == 0; }
+std::uint64_t Summary::rejects() const {
+  std::uint64_t sum = 0;
+  for (const auto& [id, p] : parsers) sum += p.rejects;
+  return sum;
+}
+std::uint64_t Summary::rows() const {
+  std::uint64_t sum = 0;
+  for (const auto& [id, p] : parsers) {
+    for (const auto& [name, count] : p.tables) sum += count.rows_out;
+  }
+  return sum;
+}
+
+struct Run::Impl {
+  const Registry& registry;
+  RunOptions options;
+  std::atomic<bool> cancelled{false};
+  mutable std::mutex engine_mutex;
+  std::unique_ptr<Engine> engine;
+};
+
+Run::Run(const Registry& registry, RunOptions options) : impl_(new Impl{registry, std::move(options), {}, {}, {}}) {}
+Run::~Run() = default;
+
+void Run::cancel() { impl_->cancelled.store(true, std::memory_order_relaxed); }
+
+Progress Run::progress() const {
+  const std::lock_guard lock(impl_->engine_mutex);
+  return impl_->engine ? impl_->engine->progress() : Progress{};
+}
+
+Result<Summary> Run::execute() {
+  const auto began = Clock::now();
+  const RunOptions& options = impl_->options;
+  if (options.sinks.empty()) return fail(Errc::invalid, "no sink: say where the events go, for instance --to parquet:DIR");
+  const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  const std::string run_id = make_run_id();
+  std::vector<std::unique_ptr<BatchSink>> sinks;
+  for (const SinkSpec& spec : options.sinks) {
+    const SinkPlugin* plugin = impl_->registry.impl().sink(spec.id);
+    if (!plugin) {
+      std::string known;
+      for (const SinkInfo& s : impl_->registry.sinks()) known += fmt::format("{}{}", known.empty() ? "" : ", ", s.id);
+      return fail(Errc::invalid, fmt::format("no sink is called '{}'; there are: {}", spec.id, known));
+    }
+    auto sink = make_plugin_sink(*plugin, spec, threads, options.memory / 2 / options.sinks.size(), run_id);
+    if (!sink) return tl::unexpected(sink.error());
+    sinks.push_back(std::move(*sink));
+  }
+  auto rejects = RejectsWriter::open(options.rejects, run_id);
+  if (!rejects) return tl::unexpected(rejects.error());
+  auto engine = std::make_unique<Engine>(impl_->registry, options, sinks, impl_->cancelled, **rejects);
+  Engine& e = *engine;
+  if (auto ok = e.prepare(); !ok) return tl::unexpected(ok.error());
+  {
+    const std::lock_guard lock(impl_->engine_mutex);
+    impl_->engine = std::move(engine);
+  }
+  e.execute();
+  auto summary = e.conclude();
+  if (!summary) return summary;
+  for (const auto& sink : sinks) {
+    auto outputs = sink->finish();
+    if (!outputs) return tl::unexpected(outputs.error());
+    summary->outputs_total += outputs->size();
+    for (std::string& name : *outputs) {
+      if (summary->outputs.size() < Summary::kMaxReports) summary->outputs.push_back(std::move(name));
+    }
+  }
+  auto kept = (*rejects)->finish();
+  if (!kept) return tl::unexpected(kept.error());
+  if (!kept->empty()) summary->outputs.push_back("rejects:" + *kept), ++summary->outputs_total;
+  summary->seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  return summary;
+}
+
+}  // namespace lm

@@ -1,0 +1,203 @@
+#include "pipeline/sink_host.hpp"
+
+#include <logmill/sdk/arrays.hpp>
+#include <logmill/sdk/json.hpp>
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+namespace lm {
+namespace {
+
+lm_error empty_error() {
+  lm_error error{};
+  error.struct_size = sizeof error;
+  return error;
+}
+
+std::string message_of(const lm_error& error) { return {error.message, strnlen(error.message, sizeof error.message)}; }
+
+// The JSON value of one option, checked.
+Result<std::string> option_json(const lm_option& option, std::string_view text) {
+  const auto bad = [&](std::string_view wanted) { return fail(Errc::invalid, fmt::format("option {}={}: wanted {}", view(option.name), text, wanted)); };
+  std::string quoted;
+  switch (option.type) {
+    case LM_OPTION_INTEGER: {
+      const auto value = integer<std::int64_t>(text);
+      const std::string_view range = view(option.choices);
+      const std::size_t dots = range.find("..");
+      if (!value) return bad("a number");
+      if (dots != std::string_view::npos) {
+        const auto low = integer<std::int64_t>(range.substr(0, dots)), high = integer<std::int64_t>(range.substr(dots + 2));
+        if ((low && *value < *low) || (high && *value > *high)) return bad(fmt::format("a number in {}", range));
+      }
+      return std::to_string(*value);
+    }
+    case LM_OPTION_BOOLEAN:
+      if (text != "true" && text != "false") return bad("true or false");
+      return std::string(text);
+    case LM_OPTION_SIZE: {
+      const auto value = parse_size(text);
+      if (!value) return bad("a size such as 64M");
+      return std::to_string(*value);
+    }
+    case LM_OPTION_CHOICE: {
+      std::string_view choices = view(option.choices);
+      for (;;) {
+        const std::size_t bar = choices.find('|');
+        if (choices.substr(0, bar) == text) break;
+        if (bar == std::string_view::npos) return bad(fmt::format("one of {}", view(option.choices)));
+        choices.remove_prefix(bar + 1);
+      }
+      [[fallthrough]];
+    }
+    default: json::append_quoted(quoted, text); return quoted;
+  }
+}
+
+Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& spec) {
+  std::map<std::string, std::string> values;
+  for (std::uint64_t i = 0; i < d.n_options; ++i) {
+    // An option without a default is left to the sink while nobody names it.
+    if (d.options[i].fallback.size == 0 && !spec.options.contains(std::string(view(d.options[i].name)))) continue;
+    auto value = option_json(d.options[i], view(d.options[i].fallback));
+    if (!spec.options.contains(std::string(view(d.options[i].name)))) {
+      if (!value) return value;
+      values[std::string(view(d.options[i].name))] = *value;
+    }
+  }
+  for (const auto& [name, text] : spec.options) {
+    const lm_option* found = std::find_if(d.options, d.options + d.n_options, [&](const lm_option& o) { return view(o.name) == name; });
+    if (found == d.options + d.n_options) {
+      std::string known;
+      for (std::uint64_t i = 0; i < d.n_options; ++i) known += fmt::format("{}{}", i ? ", " : "", view(d.options[i].name));
+      return fail(Errc::invalid, fmt::format("sink '{}' has no option '{}'; it has: {}", spec.id, name, known));
+    }
+    auto value = option_json(*found, text);
+    if (!value) return fail(Errc::invalid, fmt::format("sink '{}': {}", spec.id, value.error().what));
+    values[name] = *value;
+  }
+  std::string out = "{";
+  for (const auto& [name, value] : values) {
+    if (out.size() > 1) out += ',';
+    json::append_quoted(out, name);
+    out += ':' + value;
+  }
+  return out + "}";
+}
+
+class PluginSink final : public BatchSink {
+ public:
+  PluginSink(lm_sink sink, const SinkSpec& spec) : sink_(sink), label_(spec.id + ":" + spec.target), directory_(spec.target) {}
+  ~PluginSink() override {
+    if (sink_.destroy) sink_.destroy(sink_.self);
+  }
+
+  Result<void> open(const Table& table) override {
+    ArrowSchema schema{};
+    table.export_schema(&schema);
+    const lm_table t{sizeof(lm_table), table.class_uid, str(table.name), &schema};
+    lm_error error = empty_error();
+    std::uint32_t handle = 0;
+    const lm_status status = sink_.open(sink_.self, &t, &handle, &error);
+    schema.release(&schema);
+    if (status != LM_OK) return failed(status, error);
+    handles_[&table] = handle;
+    return {};
+  }
+
+  Result<void> write(const Table& table, ConformedBatch& batch) override {
+    lm_batch b{};
+    b.struct_size = sizeof b;
+    b.table = handles_.at(&table);
+    b.array = batch.array;
+    batch.array.release = nullptr;
+    b.bytes = batch.bytes;
+    b.instance = batch.instance;
+    b.dictionary_epoch = batch.epoch;
+    lm_error error = empty_error();
+    const lm_status status = sink_.write(sink_.self, &b, &error);
+    if (status != LM_OK) return failed(status, error);
+    return {};
+  }
+
+  Result<std::vector<std::string>> finish() override {
+    struct Output {
+      std::string name, token;
+    };
+    std::vector<Output> outputs;
+    lm_error error = empty_error();
+    const lm_status status = sink_.seal(
+        sink_.self, &outputs,
+        [](void* ctx, const lm_output* o) {
+          static_cast<std::vector<Output>*>(ctx)->push_back({std::string(view(o->name)), std::string(view(o->token))});
+        },
+        &error);
+    if (status != LM_OK) return failed(status, error);
+    std::vector<std::string> names;
+    for (const Output& o : outputs) {
+      if (const lm_status published = sink_.publish(sink_.self, str(o.token), &error); published != LM_OK) return failed(published, error);
+      names.push_back(o.name.empty() ? label_ : fmt::format("{}/{}", label_, o.name));
+    }
+    return names;
+  }
+
+ private:
+  tl::unexpected<Error> failed(lm_status status, const lm_error& error) const {
+    const Errc code = status == LM_INVALID ? Errc::invalid : status == LM_CANCELLED ? Errc::cancelled : status == LM_INTERNAL ? Errc::internal : Errc::io;
+    return fail(code, fmt::format("sink {}: {}", label_, message_of(error)));
+  }
+  lm_sink sink_;
+  std::string label_, directory_;
+  std::map<const Table*, std::uint32_t> handles_;
+};
+
+void alias(detail::ArrayArena& arena, const ArrowArray& from, ArrowArray& to) {
+  to.null_count = from.null_count;
+  to.offset = from.offset;
+  for (std::int64_t i = 0; i < from.n_buffers; ++i) to.buffers[i] = from.buffers[i];
+  std::vector<ArrowArray*> children;
+  for (std::int64_t i = 0; i < from.n_children; ++i) {
+    ArrowArray& child = arena.add(from.children[i]->length, from.children[i]->n_buffers);
+    alias(arena, *from.children[i], child);
+    children.push_back(&child);
+  }
+  if (!children.empty()) arena.set_children(to, std::move(children));
+  if (from.dictionary) {
+    ArrowArray& dictionary = arena.add(from.dictionary->length, from.dictionary->n_buffers);
+    alias(arena, *from.dictionary, dictionary);
+    to.dictionary = &dictionary;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BatchSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, unsigned threads, std::uint64_t memory,
+                                                    std::string_view run_id) {
+  auto options = options_json(*plugin.descriptor, spec);
+  if (!options) return tl::unexpected(options.error());
+  const lm_sink_config config{sizeof(lm_sink_config), threads, str(spec.target), str(*options), memory, str(run_id)};
+  lm_sink sink{};
+  lm_error error = empty_error();
+  const lm_status status = plugin.factory->create(plugin.index, &config, &sink, &error);
+  if (status != LM_OK) return fail(status == LM_INVALID ? Errc::invalid : Errc::io, fmt::format("sink {}:{}: {}", spec.id, spec.target, message_of(error)));
+  return std::make_unique<PluginSink>(sink, spec);
+}
+
+void share_batch(ConformedBatch& batch, ConformedBatch* out) {
+  const auto shared = std::shared_ptr<ArrowArray>(new ArrowArray(batch.array), [](ArrowArray* a) {
+    a->release(a);
+    delete a;
+  });
+  for (ConformedBatch* holder : {&batch, out}) {
+    auto arena = detail::ArrayArena::make();
+    arena->keep(shared);
+    ArrowArray& root = arena->add(shared->length, shared->n_buffers);
+    alias(*arena, *shared, root);
+    if (holder == out) out->bytes = batch.bytes, out->instance = batch.instance, out->epoch = batch.epoch;
+    detail::ArrayArena::finish(std::move(arena), root, &holder->array);
+  }
+}
+
+}  // namespace lm

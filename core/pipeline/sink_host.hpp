@@ -1,0 +1,32 @@
+// Where conformed batches go: a sink plugin, or the streams of an embedder. The pipeline knows no other difference.
+#pragma once
+
+#include "base/result.hpp"
+#include "conform/conform.hpp"
+#include "plugin_host/plugin_host.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lm {
+
+class BatchSink {
+ public:
+  virtual ~BatchSink() = default;
+  // Before the first write, once a table.
+  virtual Result<void> open(const Table&) = 0;
+  // [any] Takes the array.
+  virtual Result<void> write(const Table&, ConformedBatch&) = 0;
+  // After the last write: durable, then visible. Answers the final names.
+  virtual Result<std::vector<std::string>> finish() = 0;
+};
+
+// Options are checked against the descriptor; Errc::invalid names the option and what it takes.
+Result<std::unique_ptr<BatchSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory, std::string_view run_id);
+
+// A second holder of the same arrays: `out` shares every buffer of `batch`, and either may be released first.
+void share_batch(ConformedBatch& batch, ConformedBatch* out);
+
+}  // namespace lm
