@@ -2,18 +2,19 @@
 """Compiles an OCSF schema (resolved JSON: classes, objects, types) into logmill's compact text form.
 
 usage: compile.py ocsf-1.8.0.json > ocsf-1.8.0.txt
+       compile.py ocsf-1.8.0.json --check ocsf-1.8.0.txt      exits 1 if the text is not what the schema gives
 
 It adds what the resolved JSON lacks: the names of the categories, and which attributes are observables. README.md says what the lines mean.
 """
 import json
 import sys
 
-CATEGORIES = {0: "Uncategorized", 1: "System Activity", 2: "Findings", 3: "Identity & Access Management", 4: "Network Activity", 5: "Discovery",
-              6: "Application Activity", 7: "Remediation", 8: "Unmanned Systems"}
+CATEGORIES = {0: "Uncategorized", 1: "System Activity", 2: "Findings", 3: "Identity & Access Management", 4: "Network Activity",
+              5: "Discovery", 6: "Application Activity", 7: "Remediation", 8: "Unmanned Systems"}
 
-# Which attributes are observables, as observable.type_id. The resolved JSON does not say; ocsf/ocsf-schema does: `observable` in dictionary.json (types and
-# attributes) and in objects/*.json, and "Observables" in CHANGELOG.md up to 1.8.0. Where several hold, the most general one counts: type, then name,
-# then member ("Defining and Using Observables" of ocsf/ocsf-docs). README.md says what is left out.
+# Which attributes are observables, as observable.type_id. The resolved JSON does not say; ocsf/ocsf-schema does: `observable` in dictionary.json
+# (types and attributes) and in objects/*.json, and "Observables" in CHANGELOG.md up to 1.8.0. Where several hold, the most general one counts:
+# type, then name, then member ("Defining and Using Observables" of ocsf/ocsf-docs). README.md says what is left out.
 OBSERVABLE_TYPES = {"hostname_t": 1, "ip_t": 2, "mac_t": 3, "username_t": 4, "email_t": 5, "url_t": 6, "file_name_t": 7, "file_hash_t": 8,
                     "process_name_t": 9, "resource_uid_t": 10, "subnet_t": 12, "file_path_t": 45, "reg_key_path_t": 46}
 OBSERVABLE_NAMES = {"cmd_line": 13, "country": 14, "user_agent": 16, "credential_uid": 19, "serial_number": 37, "message_uid": 42}
@@ -27,7 +28,8 @@ OBSERVABLE_MEMBERS = {
     ("programmatic_credential", "uid"): 19}
 
 # logmill's one extension of OCSF: where in which object an event was read.
-LINEAGE = {"uri": "string_t", "etag": "string_t", "offset": "long_t", "length": "long_t", "record": "long_t", "item": "integer_t", "parser": "string_t"}
+LINEAGE = {"uri": "string_t", "etag": "string_t", "offset": "long_t", "length": "long_t", "record": "long_t", "item": "integer_t",
+           "parser": "string_t"}
 
 
 # What a class says of itself in numbers, and where the caption of the number stands.
@@ -86,13 +88,18 @@ def main():
             out += attribute_lines(name, k, a, o["attributes"])
     for name, c in sorted(schema["classes"].items(), key=lambda item: item[1]["uid"]):
         category = CATEGORIES[c["category_uid"]]
-        out.append(f"class {name} {c['uid']} {c['category_uid']} {'deprecated ' if c.get('deprecated') else ''}| {c['caption']} | {category}")
+        deprecated = "deprecated " if c.get("deprecated") else ""
+        out.append(f"class {name} {c['uid']} {c['category_uid']} {deprecated}| {c['caption']} | {category}")
         out += constraint_lines(c)
         attributes = dict(c["attributes"])
         attributes["lineage"] = {"type": "lineage", "object": True, "requirement": "optional"}
         for k, a in sorted(attributes.items()):
             out += attribute_lines(name, k, a, attributes, True)
-    print("\n".join(out))
+    text = "\n".join(out) + "\n"
+    if sys.argv[2:3] != ["--check"]:
+        sys.stdout.write(text)
+    elif open(sys.argv[3], encoding="utf-8").read() != text:
+        sys.exit(f"{sys.argv[3]} is not what {sys.argv[1]} gives: run compile.py again")
 
 
 main()

@@ -28,7 +28,8 @@ def read(path):
             words = line.split()
             flags = dict(w.split("=", 1) if "=" in w else (w, "") for w in words[2:])
             array = words[0].endswith("[]")
-            owners[-1]["attributes"].append({"name": words[0][:-2] if array else words[0], "array": array, "type": words[1], "flags": flags, "enum": []})
+            name = words[0][:-2] if array else words[0]
+            owners[-1]["attributes"].append({"name": name, "array": array, "type": words[1], "flags": flags, "enum": []})
         elif line.startswith("version "):
             version = line.split()[1]
         elif line.startswith("type "):
@@ -43,8 +44,8 @@ def read(path):
         elif line.startswith("class "):
             head, caption, category = line.split(" | ")
             words = head.split()
-            owners.append({"kind": "class", "name": words[1], "uid": int(words[2]), "category_uid": int(words[3]), "deprecated": "deprecated" in words,
-                           "caption": caption, "category": category, "constraints": {}, "attributes": []})
+            owners.append({"kind": "class", "name": words[1], "uid": int(words[2]), "category_uid": int(words[3]),
+                           "deprecated": "deprecated" in words, "caption": caption, "category": category, "constraints": {}, "attributes": []})
         elif line:
             sys.exit(f"{path}: a line that begins with no known word: {line}")
     return version, types, owners
@@ -91,18 +92,20 @@ def main():
         sys.exit("the tables outgrow their 16-bit indices")
 
     short = "v" + "_".join(version.split(".")[:2])
-    out = [f"// OCSF {version}. Made by sdk/ocsf/generate.py; do not edit.", "#pragma once", "", "#include <logmill/ocsf/catalogue.hpp>", "",
-           f"namespace lm::ocsf::{short} {{", "namespace tables {"]
+    out = [f"// OCSF {version}. Made by sdk/ocsf/generate.py; do not edit.", "#pragma once", "",
+           "#include <logmill/ocsf/catalogue.hpp>", "", f"namespace lm::ocsf::{short} {{", "namespace tables {"]
     out.append("inline constexpr EnumMember members[] = {" + ", ".join(f"{{{v}, {quoted(c)}}}" for v, c in members) + "};")
     out.append("inline constexpr Attribute attributes[] = {\n" + ",\n".join(attributes) + "};")
-    out.append("inline constexpr Object objects[] = {\n" + ",\n".join(f'{{{quoted(o["name"])}, {o["first"]}, {len(o["attributes"])}, {o["rules"]}, {str(o["deprecated"]).lower()}}}'
-        for o in objects) + "};")
+    for o in objects + classes:
+        o["common"] = f'{o["first"]}, {len(o["attributes"])}, {o["rules"]}, {str(o["deprecated"]).lower()}'
+    out.append("inline constexpr Object objects[] = {\n" + ",\n".join(f'{{{quoted(o["name"])}, {o["common"]}}}' for o in objects) + "};")
     out.append("inline constexpr Class classes[] = {\n" + ",\n".join(
-        f'{{{quoted(c["name"])}, {quoted(c["caption"])}, {quoted(c["category"])}, {c["uid"]}, {c["category_uid"]}, {c["first"]}, {len(c["attributes"])}, {c["rules"]}, '
-        f'{str(c["deprecated"]).lower()}}}' for c in classes) + "};")
+        f'{{{quoted(c["name"])}, {quoted(c["caption"])}, {quoted(c["category"])}, {c["uid"]}, {c["category_uid"]}, {c["common"]}}}'
+        for c in classes) + "};")
     out.append("inline constexpr std::string_view names[] = {" + ", ".join(quoted(n) for n in constraint_names) + "};")
     out.append("}  // namespace tables")
-    out.append(f"inline constexpr Catalogue catalogue{{{quoted(version)}, tables::classes, tables::objects, tables::attributes, tables::members, tables::names}};")
+    spans = ", ".join("tables::" + table for table in ("classes", "objects", "attributes", "members", "names"))
+    out.append(f"inline constexpr Catalogue catalogue{{{quoted(version)}, {spans}}};")
     out += [f'inline constexpr ClassId {c["name"].replace("/", "_")}{{{c["uid"]}}};' for c in classes]
     out.append(f"}}  // namespace lm::ocsf::{short}")
     with open(sys.argv[2], "w", encoding="utf-8") as header:

@@ -1,6 +1,6 @@
-// logmill/ocsf/catalogue.hpp -- what OCSF says: classes, objects, attributes, enums, captions, observables. Facts of one version are tables made at build time
-// (logmill/ocsf/v1_8_0.hpp, from sdk/ocsf/ocsf-1.8.0.txt); this is how to look into them. Everything works at compile time and at run time, allocates
-// nothing and never throws.
+// logmill/ocsf/catalogue.hpp -- what OCSF says: classes, objects, attributes, enums, captions, constraints, observables. Facts of one version are
+// tables made at build time (logmill/ocsf/v1_8_0.hpp, from sdk/ocsf/ocsf-1.8.0.txt); this is how to look into them. Everything but
+// Resolution::message() works at compile time and at run time, allocates nothing and never throws; all of it is constant, so any thread may use it.
 //
 //   constexpr auto r = lm::ocsf::v1_8::catalogue.resolve(6003, "resources[].owner.account.uid");
 //   r.ok();  r.leaf->type == "string_t";
@@ -14,7 +14,8 @@
 
 namespace lm::ocsf {
 
-// How a value is held: every text type of OCSF is text; timestamp_t is a long integer of milliseconds; json_t, and the bare `object` of `unmapped`, are JSON text.
+// How a value is held: every text type of OCSF is text; integer has 32 bits, long_integer 64; timestamp_t is a long integer of milliseconds;
+// json_t, and the bare `object` of `unmapped`, are JSON text.
 enum class Kind : std::uint8_t { text, integer, long_integer, floating, boolean, json, object };
 enum class Requirement : std::uint8_t { optional, recommended, required };
 
@@ -23,8 +24,8 @@ struct EnumMember {
   std::string_view caption;
 };
 
-// A string literal that is used as a std::string_view. The attribute table has some twenty thousand texts: as an aggregate each costs the compiler a
-// fraction of a std::string_view's constructor, which is a second for every file that includes the table.
+// A string literal that is used as a std::string_view. The attribute table has some twenty thousand texts: as an aggregate each costs the
+// compiler a fraction of what a std::string_view's constructor does, which would be a second for every file that includes the table.
 struct Literal {
   const char* chars;
   std::uint32_t length;
@@ -53,7 +54,8 @@ struct Attribute {
 struct Object {
   std::string_view name;
   std::uint16_t first, count;  // attributes
-  std::uint16_t names, at_least_one, just_one;  // constraints: where in the catalogue's names, and how many of each; use at_least_one() and just_one()
+  // Constraints: where in the catalogue's names, and how many of each kind. Use at_least_one() and just_one().
+  std::uint16_t names, at_least_one, just_one;
   bool deprecated;
 };
 
@@ -82,12 +84,13 @@ struct Resolution {
 
   constexpr bool ok() const { return problem == Problem::none; }
   std::string message() const {
-    const std::string quoted = "'" + std::string(segment) + "'";
+    std::string quoted("'");  // built by append: g++ 12 warns of an overlap that is not there where a literal is added in front
+    quoted.append(segment).append("'");
     switch (problem) {
       case Problem::none: return "";
       case Problem::no_class: return "no such class";
       case Problem::unknown: return quoted + " is no attribute there";
-      case Problem::is_array: return quoted + " is an array: write '" + std::string(segment) + "[]'";
+      case Problem::is_array: return quoted.append(" is an array: write '").append(segment).append("[]'");
       case Problem::is_no_array: return quoted + " is no array";
       case Problem::is_object: return quoted + " is an object: name one of its attributes";
       case Problem::is_no_object: return quoted + " is no object";
@@ -128,8 +131,8 @@ struct Catalogue {
   constexpr const Object* object(std::int16_t index) const {
     return index < 0 || static_cast<std::size_t>(index) >= objects.size() ? nullptr : &objects[static_cast<std::size_t>(index)];
   }
-  // OCSF's constraints: of these attributes (names, or paths such as "device.os.version") at least one, or exactly one, must be there. Empty: no such
-  // constraint.
+  // OCSF's constraints: of these attributes (names, or paths such as "device.os.version") at least one, or exactly one, must be there.
+  // Empty: no such constraint.
   template <class Owner>
   constexpr std::span<const std::string_view> at_least_one(const Owner& o) const {
     return names.subspan(o.names, o.at_least_one);
@@ -142,7 +145,9 @@ struct Catalogue {
     return members.subspan(static_cast<std::size_t>(a.enum_first), a.enum_count);
   }
   // The attribute that holds the caption of this id (`status` of `status_id`), or null.
-  constexpr const Attribute* sibling_of(const Attribute& a) const { return a.sibling < 0 ? nullptr : &attributes[static_cast<std::size_t>(a.sibling)]; }
+  constexpr const Attribute* sibling_of(const Attribute& a) const {
+    return a.sibling < 0 ? nullptr : &attributes[static_cast<std::size_t>(a.sibling)];
+  }
 
   constexpr const Attribute* find(std::span<const Attribute> owner, std::string_view name) const {
     const std::size_t at = index_of(owner, name);
@@ -156,8 +161,8 @@ struct Catalogue {
     return {};
   }
 
-  // Where the attribute stands in its owner, or the owner's size. (Indices, not pointers: comparing a pointer with null is no constant expression for
-  // g++ under -fsanitize=undefined.)
+  // Where the attribute stands in its owner, or the owner's size. (Indices, not pointers: comparing a pointer with null is no constant
+  // expression for g++ under -fsanitize=undefined.)
   static constexpr std::size_t index_of(std::span<const Attribute> owner, std::string_view name) {
     std::size_t low = 0, high = owner.size();
     while (low < high) {
@@ -189,7 +194,9 @@ struct Catalogue {
       if (at == owner.size()) {
         if (last && name.size() > 3 && name.substr(name.size() - 3) == "_dt") {
           const std::size_t stamp = index_of(owner, name.substr(0, name.size() - 3));
-          if (stamp != owner.size() && owner[stamp].type == "timestamp_t" && owner[stamp].array == list) return {&owner[stamp], true, Problem::none, {}};
+          if (stamp != owner.size() && owner[stamp].type == "timestamp_t" && owner[stamp].array == list) {
+            return {&owner[stamp], true, Problem::none, {}};
+          }
         }
         return {nullptr, false, Problem::unknown, written};
       }
