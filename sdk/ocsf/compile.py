@@ -12,9 +12,10 @@ import sys
 CATEGORIES = {0: "Uncategorized", 1: "System Activity", 2: "Findings", 3: "Identity & Access Management", 4: "Network Activity",
               5: "Discovery", 6: "Application Activity", 7: "Remediation", 8: "Unmanned Systems"}
 
-# Which attributes are observables, as observable.type_id. The resolved JSON does not say; ocsf/ocsf-schema does: `observable` in dictionary.json
-# (types and attributes) and in objects/*.json, and "Observables" in CHANGELOG.md up to 1.8.0. Where several hold, the most general one counts:
-# type, then name, then member ("Defining and Using Observables" of ocsf/ocsf-docs). README.md says what is left out.
+# Which attributes are observables, as observable.type_id. The resolved JSON does not say; ocsf/ocsf-schema does: `observable` in
+# dictionary.json (types and attributes) and in objects/*.json, and "Observables" in CHANGELOG.md up to 1.8.0. Where several hold, the
+# most general one counts: type, then name, then member ("Defining and Using Observables" of ocsf/ocsf-docs). README.md says what is left
+# out.
 OBSERVABLE_TYPES = {"hostname_t": 1, "ip_t": 2, "mac_t": 3, "username_t": 4, "email_t": 5, "url_t": 6, "file_name_t": 7, "file_hash_t": 8,
                     "process_name_t": 9, "resource_uid_t": 10, "subnet_t": 12, "file_path_t": 45, "reg_key_path_t": 46}
 OBSERVABLE_NAMES = {"cmd_line": 13, "country": 14, "user_agent": 16, "credential_uid": 19, "serial_number": 37, "message_uid": 42}

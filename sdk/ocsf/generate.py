@@ -45,7 +45,8 @@ def read(path):
             head, caption, category = line.split(" | ")
             words = head.split()
             owners.append({"kind": "class", "name": words[1], "uid": int(words[2]), "category_uid": int(words[3]),
-                           "deprecated": "deprecated" in words, "caption": caption, "category": category, "constraints": {}, "attributes": []})
+                           "deprecated": "deprecated" in words, "caption": caption, "category": category, "constraints": {},
+                           "attributes": []})
         elif line:
             sys.exit(f"{path}: a line that begins with no known word: {line}")
     return version, types, owners

@@ -1,6 +1,7 @@
-// logmill/ocsf/catalogue.hpp -- what OCSF says: classes, objects, attributes, enums, captions, constraints, observables. Facts of one version are
-// tables made at build time (logmill/ocsf/v1_8_0.hpp, from sdk/ocsf/ocsf-1.8.0.txt); this is how to look into them. Everything but
-// Resolution::message() works at compile time and at run time, allocates nothing and never throws; all of it is constant, so any thread may use it.
+// logmill/ocsf/catalogue.hpp -- what OCSF says: classes, objects, attributes, enums, captions, constraints, observables. Facts of one
+// version are tables made at build time (logmill/ocsf/v1_8_0.hpp, from sdk/ocsf/ocsf-1.8.0.txt); this is how to look into them. Everything
+// but Resolution::message() works at compile time and at run time, allocates nothing and never throws; all of it is constant, so any
+// thread may use it.
 //
 //   constexpr auto r = lm::ocsf::v1_8::catalogue.resolve(6003, "resources[].owner.account.uid");
 //   r.ok();  r.leaf->type == "string_t";
@@ -14,8 +15,8 @@
 
 namespace lm::ocsf {
 
-// How a value is held: every text type of OCSF is text; integer has 32 bits, long_integer 64; timestamp_t is a long integer of milliseconds;
-// json_t, and the bare `object` of `unmapped`, are JSON text.
+// How a value is held: every text type of OCSF is text; integer has 32 bits, long_integer 64; timestamp_t is a long integer of
+// milliseconds; json_t, and the bare `object` of `unmapped`, are JSON text.
 enum class Kind : std::uint8_t { text, integer, long_integer, floating, boolean, json, object };
 enum class Requirement : std::uint8_t { optional, recommended, required };
 
