@@ -23,8 +23,10 @@ inline std::uint64_t hash_seed() {
   return seed;
 }
 
+__extension__ typedef unsigned __int128 Wide;  // 64 x 64 bits; no other spelling passes -Wpedantic
+
 inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
+  const auto product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
