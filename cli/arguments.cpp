@@ -1,0 +1,413 @@
+#include "arguments.hpp"
+
+#include "config.hpp"
+#include "text.hpp"
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace lm::cli {
+namespace {
+
+constexpr std::string_view kExitCodes =
+    "Exit codes:\n"
+    "  0  all was read\n"
+    "  1  the run failed or was stopped; what was finished is kept\n"
+    "  2  usage or configuration: nothing was read\n"
+    "  3  finished, but some records or objects were not read";
+
+// ---- Settings: one row a flag, from which parsing, --help, the environment and the configuration file all come ----
+
+struct Target {
+  Common* common;
+  RunArguments* run;  // null for the commands that are not `run`
+};
+
+struct Setting {
+  const char* name;
+  const char* value;  // what --help calls it; null for a switch, which takes "true" or "false" in the environment and in a file
+  bool list;          // may be given several times
+  const char* help;
+  Result<void> (*apply)(Target&, const std::string&);
+};
+
+template <class T, class Value>
+Result<void> store(T& to, Result<Value> value) {
+  if (!value) return tl::unexpected<Error>(value.error());
+  to = *std::move(value);
+  return {};
+}
+
+template <class T>
+Result<T> number(const std::string& text, T least, T most) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
+    return fail(Errc::invalid, fmt::format("'{}' is not a whole number from {} to {}", printable(text), least, most));
+  }
+  return value;
+}
+
+template <class T, std::size_t N>
+Result<T> choice(const std::string& text, const std::array<std::pair<std::string_view, T>, N>& choices) {
+  std::string names;
+  for (const auto& [name, value] : choices) {
+    if (text == name) return value;
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  return fail(Errc::invalid, fmt::format("'{}' is none of {}", printable(text), names));
+}
+
+Result<bool> boolean(const std::string& text) {
+  return choice<bool, 4>(text, {{{"true", true}, {"false", false}, {"1", true}, {"0", false}}});
+}
+
+const std::array kCommonSettings = {
+    Setting{"plugin-dir", "DIR", true, "Load plugins and sinks from here as well",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.common->plugin_dirs.emplace_back(text);
+              return {};
+            }},
+    Setting{"log-level", "LEVEL", false, "trace, debug, info, warn, error, off (info)",
+            [](Target& t, const std::string& text) {
+              return store(
+                  t.common->log_level,
+                  choice<std::string, 6>(
+                      text,
+                      {{{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}, {"off", "off"}}}));
+            }},
+    Setting{"log-format", "FORMAT", false, "Messages on stderr: text or json lines (text)",
+            [](Target& t, const std::string& text) {
+              return store(t.common->log_format, choice<LogFormat, 2>(text, {{{"text", LogFormat::text}, {"json", LogFormat::json}}}));
+            }},
+};
+
+const std::array kRunSettings = {
+    Setting{"to", "SINK", true, "Where events go: parquet:DIR, ndjson:DIR, ndjson:-; options behind commas",
+            [](Target& t, const std::string& text) -> Result<void> {
+              Result<SinkSpec> sink = parse_sink(text);
+              if (!sink) return tl::unexpected<Error>(sink.error());
+              t.run->options.sinks.push_back(*std::move(sink));
+              return {};
+            }},
+    Setting{"plugin", "ID", false, "Read every object with this parser, without detection",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.plugin = text;
+              return {};
+            }},
+    Setting{"since", "TIME", false, "Only events at or after TIME: 2026-03-01, 2026-03-01T12:00:00Z",
+            [](Target& t, const std::string& text) { return store(t.run->options.since_ms, parse_time(text)); }},
+    Setting{"until", "TIME", false, "Only events before TIME",
+            [](Target& t, const std::string& text) { return store(t.run->options.until_ms, parse_time(text)); }},
+    Setting{"rejects", "DIR", false, "Keep what could not be read here, with the reason",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.rejects = text;
+              return {};
+            }},
+    Setting{"stats", "FILE", false, "Write all counts here as JSON when the run is over",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->stats = text;
+              return {};
+            }},
+    Setting{"progress", "WHEN", false, "A progress bar on stderr: auto, always, never (auto: on a terminal)",
+            [](Target& t, const std::string& text) {
+              return store(
+                  t.run->progress,
+                  choice<ProgressMode, 3>(
+                      text, {{{"auto", ProgressMode::automatic}, {"always", ProgressMode::always}, {"never", ProgressMode::never}}}));
+            }},
+    Setting{"threads", "N", false, "Worker threads; 0: as many as the machine has (0)",
+            [](Target& t, const std::string& text) { return store(t.run->options.threads, number<unsigned>(text, 0, 1024)); }},
+    Setting{"memory", "SIZE", false, "What the run may hold at once: 512M, 2G (384M)",
+            [](Target& t, const std::string& text) { return store(t.run->options.memory, parse_size(text)); }},
+    Setting{"raw-data", nullptr, false, "Fill raw_data with the text of each record",
+            [](Target& t, const std::string& text) { return store(t.run->options.raw_data, boolean(text)); }},
+    Setting{"validate", "LEVEL", false, "How closely the arrays of plugins are checked: default or full",
+            [](Target& t, const std::string& text) {
+              return store(t.run->options.validate_full, choice<bool, 2>(text, {{{"default", false}, {"full", true}}}));
+            }},
+    Setting{"max-decoded", "SIZE", false, "Give an object up that decodes to more (1T)",
+            [](Target& t, const std::string& text) { return store(t.run->options.max_decoded, parse_size(text)); }},
+    Setting{
+        "max-ratio", "N", false, "Give an object up that decodes to N times its size (250)",
+        [](Target& t, const std::string& text) { return store(t.run->options.max_ratio, number<std::uint64_t>(text, 1, 1'000'000'000)); }},
+    Setting{"max-record", "SIZE", false, "Reject records that are longer (16M)",
+            [](Target& t, const std::string& text) { return store(t.run->options.max_record, parse_size(text)); }},
+};
+
+// A positional argument on the command line, but a key like the others in a configuration file.
+const Setting kInput{"input", nullptr, true, "", [](Target& t, const std::string& text) -> Result<void> {
+                       t.run->options.inputs.push_back(text);
+                       return {};
+                     }};
+
+std::string environment_name(std::string_view setting) {
+  std::string name = "LOGMILL_";
+  for (const char c : setting) name += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(at), text.size());
+    if (end > 0) parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+// ---- The command line ----
+
+constexpr std::size_t kColumns = 80;
+constexpr std::size_t kHelpColumn = 23;
+
+class Formatter : public CLI::Formatter {
+ public:
+  Formatter() { column_width(kHelpColumn); }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_size() == 0 || option->get_type_name().empty() ? "" : " " + option->get_type_name();
+  }
+};
+
+std::string help_text(std::string_view text) {
+  // The formatter indents the lines behind a '\n' on its own.
+  return wrap(text, kColumns - kHelpColumn, 0);
+}
+
+struct Given {  // what the command line said of one setting
+  const Setting* setting;
+  CLI::Option* option;
+  std::vector<std::string> values;
+};
+
+// A command's settings; the addresses of `values` are held by CLI11, so it neither moves nor grows once the flags are added.
+class Flags {
+ public:
+  Flags(CLI::App& app, std::span<const Setting> own) {
+    const std::span<const Setting> common(kCommonSettings);
+    given_.reserve(own.size() + common.size());
+    for (const std::span<const Setting> settings : {own, common}) {
+      for (const Setting& setting : settings) add(app, setting);
+    }
+  }
+  std::span<const Given> given() const { return given_; }
+
+ private:
+  void add(CLI::App& app, const Setting& setting) {
+    Given& given = given_.emplace_back(Given{&setting, nullptr, {}});
+    const std::string name = fmt::format("--{}", setting.name);
+    if (setting.value == nullptr) {
+      const std::string help = help_text(setting.help);  // CLI11 2.1 takes a temporary for a variable to fill
+      given.option = app.add_flag(name, help);
+      return;
+    }
+    given.option = app.add_option(name, given.values, help_text(setting.help))->type_name(setting.value)->allow_extra_args(false);
+    if (!setting.list) given.option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+  std::vector<Given> given_;
+};
+
+Result<void> apply(Target& target, const Setting& setting, const std::vector<std::string>& values, const std::string& origin) {
+  if (!setting.list && values.size() != 1) return fail(Errc::invalid, fmt::format("{}: one value is expected", origin));
+  for (const std::string& value : values) {
+    if (Result<void> done = setting.apply(target, value); !done)
+      return fail(done.error().code, fmt::format("{}: {}", origin, done.error().what));
+  }
+  return {};
+}
+
+// Flag, else environment, else file: the first that says anything decides, also for lists.
+Result<void> merge(Target target, const Flags& flags, const Config& config) {
+  for (const Given& given : flags.given()) {
+    const Setting& setting = *given.setting;
+    const std::string variable = environment_name(setting.name);
+    const char* value = std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
+    Result<void> done;
+    if (given.option->count() > 0) {
+      done = apply(target, setting, setting.value == nullptr ? std::vector<std::string>{"true"} : given.values,
+                   fmt::format("--{}", setting.name));
+    } else if (value != nullptr && *value != '\0') {
+      done = apply(target, setting, setting.list ? split(value, ';') : std::vector<std::string>{value}, variable);
+    } else {
+      for (const ConfigEntry& entry : config.entries) {
+        if (entry.key == setting.name) done = apply(target, setting, entry.values, entry.origin);
+      }
+    }
+    if (!done) return done;
+  }
+  return {};
+}
+
+// The whole of the command line, as CLI11 sees it.
+struct CommandLine {
+  CLI::App app{"Turns archives of compressed cloud logs into OCSF 1.8.0.", "logmill"};
+  CLI::App* run = app.add_subcommand("run", "Read objects, write events");
+  CLI::App* plugins = app.add_subcommand("plugins", "List the parsers and sinks that are installed");
+  CLI::App* show = plugins->add_subcommand("show", "Show one of them: columns as OCSF paths, or options");
+  CLI::App* schema = app.add_subcommand("schema", "Show the tables that events are written to");
+
+  std::vector<std::string> inputs;
+  std::string config;
+  std::string schema_format = "text";
+  PluginsArguments plugins_arguments;
+  SchemaArguments schema_arguments;
+  std::unique_ptr<Flags> run_flags, plugins_flags, show_flags, schema_flags;
+
+  CommandLine() {
+    app.formatter(std::make_shared<Formatter>());
+    for (CLI::App* command : {run, plugins, show, schema}) {
+      command->formatter(std::make_shared<Formatter>());
+      command->get_help_ptr()->description("Print this");
+    }
+    app.get_help_ptr()->description("Print this");
+    app.set_version_flag("--version", fmt::format("logmill {}", version()), "Print the version");
+    app.require_subcommand(1);
+    app.footer(
+        fmt::format("Examples:\n"
+                    "  logmill run evidence/ --to parquet:lake/\n"
+                    "  logmill run evidence/ --to ndjson:- | jq .api.operation\n"
+                    "  logmill plugins\n"
+                    "  logmill schema api_activity\n\n"
+                    "{}\n\n'logmill COMMAND --help' tells more; so does 'man logmill'.",
+                    kExitCodes));
+
+    run->add_option("INPUT", inputs,
+                    help_text("A file, a directory (with all below it), a glob in quotes, or - for stdin; "
+                              "compression and format are recognised by content"))
+        ->type_name("");
+    run_flags = std::make_unique<Flags>(*run, kRunSettings);
+    run->add_option("--config", config, help_text("YAML with the long flag names as keys; flags win"))->type_name("FILE");
+    run->footer(
+        fmt::format("Examples:\n"
+                    "  logmill run evidence/ --to parquet:lake/ --rejects rejects/\n"
+                    "  logmill run 'logs/**/*.gz' --to parquet:lake,zstd_level=3 --to ndjson:out\n"
+                    "  zcat flows.gz | logmill run - --plugin aws.vpcflow --to ndjson:-\n"
+                    "  logmill run evidence/ --to parquet:lake --since 2026-03-01 --until 2026-03-08\n\n"
+                    "Every flag can also be set in the environment (LOGMILL_THREADS=4; several\n"
+                    "values with ';' between them) or in the --config file (threads: 4). The flag\n"
+                    "wins, then the environment.\n\n{}",
+                    kExitCodes));
+
+    plugins->require_subcommand(0, 1);
+    plugins_flags = std::make_unique<Flags>(*plugins, std::span<const Setting>{});
+    plugins->footer(
+        "Examples:\n"
+        "  logmill plugins\n"
+        "  logmill plugins show aws.cloudtrail\n"
+        "  logmill plugins --plugin-dir ./build/plugins");
+    show->add_option("ID", plugins_arguments.show, help_text("A parser or a sink"))->type_name("")->required();
+    show_flags = std::make_unique<Flags>(*show, std::span<const Setting>{});
+    show->footer(
+        "Examples:\n"
+        "  logmill plugins show aws.vpcflow\n"
+        "  logmill plugins show parquet");
+
+    schema->add_option("TABLE", schema_arguments.table, help_text("An OCSF class, such as api_activity; all if left out"))->type_name("");
+    schema->add_option("--format", schema_format, help_text("text or json (text)"))->type_name("FORMAT");
+    schema_flags = std::make_unique<Flags>(*schema, std::span<const Setting>{});
+    schema->footer(
+        "Examples:\n"
+        "  logmill schema\n"
+        "  logmill schema network_activity --format json");
+  }
+
+  std::string command() const {
+    if (run->parsed()) return "logmill run";
+    if (show->parsed()) return "logmill plugins show";
+    if (plugins->parsed()) return "logmill plugins";
+    return schema->parsed() ? "logmill schema" : "logmill";
+  }
+};
+
+bool known_key(std::string_view key) {
+  const auto named = [&](const Setting& setting) { return key == setting.name; };
+  return named(kInput) || std::any_of(kRunSettings.begin(), kRunSettings.end(), named) ||
+         std::any_of(kCommonSettings.begin(), kCommonSettings.end(), named);
+}
+
+Result<RunArguments> run_arguments(CommandLine& line, Common& common) {
+  RunArguments run;
+  Target target{&common, &run};
+  Config config;
+  if (const char* file = std::getenv("LOGMILL_CONFIG"); line.config.empty() && file != nullptr)
+    line.config = file;  // NOLINT(concurrency-mt-unsafe)
+  if (!line.config.empty()) {
+    Result<Config> read = read_config(line.config, known_key);
+    if (!read) return tl::unexpected<Error>(read.error());
+    config = *std::move(read);
+  }
+  run.options.plugin_config = config.plugins;
+  run.options.inputs = line.inputs;
+  for (const ConfigEntry& entry : config.entries) {
+    if (!line.inputs.empty() || entry.key != kInput.name) continue;
+    if (Result<void> done = apply(target, kInput, entry.values, entry.origin); !done) return tl::unexpected<Error>(done.error());
+  }
+  if (Result<void> done = merge(target, *line.run_flags, config); !done) return tl::unexpected<Error>(done.error());
+
+  if (run.options.inputs.empty()) return fail(Errc::invalid, "no INPUT: name a file, a directory, a glob, or - for stdin");
+  if (run.options.sinks.empty()) return fail(Errc::invalid, "no sink: say where events go, such as --to parquet:lake/ or --to ndjson:-");
+  if (run.options.since_ms && run.options.until_ms && *run.options.since_ms >= *run.options.until_ms) {
+    return fail(Errc::invalid, "--since is not before --until: no event could pass");
+  }
+  return run;
+}
+
+Result<Arguments> arguments(CommandLine& line) {
+  Arguments result;
+  if (line.run->parsed()) {
+    Result<RunArguments> run = run_arguments(line, result.common);
+    if (!run) return tl::unexpected<Error>(run.error());
+    result.command = *std::move(run);
+    return result;
+  }
+  const Target target{&result.common, nullptr};
+  Result<void> done;
+  if (line.plugins->parsed()) {
+    result.command = line.plugins_arguments;
+    done = merge(target, *line.plugins_flags, {});
+    if (done && line.show->parsed()) done = merge(target, *line.show_flags, {});
+  } else {
+    if (Result<bool> json = choice<bool, 2>(line.schema_format, {{{"text", false}, {"json", true}}}); json) {
+      line.schema_arguments.json = *json;
+    } else {
+      return fail(Errc::invalid, "--format: " + json.error().what);
+    }
+    result.command = line.schema_arguments;
+    done = merge(target, *line.schema_flags, {});
+  }
+  if (!done) return tl::unexpected<Error>(done.error());
+  return result;
+}
+
+}  // namespace
+
+std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) {
+  CommandLine line;
+  std::string wrong;
+  try {
+    line.app.parse(argc, argv);
+    Result<Arguments> result = arguments(line);
+    if (result) return *std::move(result);
+    wrong = result.error().what;
+  } catch (const CLI::Success& success) {
+    line.app.exit(success);  // prints the help or the version
+    return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;
+  } catch (const CLI::ParseError& error) {
+    wrong = printable(error.what());
+  }
+  StandardError::instance().write(fmt::format("{}: {}\n'{} --help' tells more.\n", line.command(), wrong, line.command()));
+  return kExitUsage;
+}
+
+}  // namespace lm::cli

@@ -1,0 +1,54 @@
+// What the user asked for: flags, the LOGMILL_* environment and the --config file become one Arguments. A flag wins over the environment, and
+// the environment over the file. No work is done here.
+#pragma once
+
+#include "progress.hpp"
+
+#include <logmill/core.hpp>
+
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace lm::cli {
+
+// Exit codes; they are promised in --help and in the manual page.
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitRejected = 3;
+
+enum class LogFormat { text, json };
+
+struct Common {
+  std::vector<std::filesystem::path> plugin_dirs;  // besides those of the installation
+  std::string log_level = "info";
+  LogFormat log_format = LogFormat::text;
+};
+
+struct RunArguments {
+  RunOptions options;
+  ProgressMode progress = ProgressMode::automatic;
+  std::filesystem::path stats;  // may be empty
+};
+
+struct PluginsArguments {
+  std::string show;  // an id; empty: list them all
+};
+
+struct SchemaArguments {
+  std::string table;  // empty: all
+  bool json = false;
+};
+
+struct Arguments {
+  Common common;
+  std::variant<RunArguments, PluginsArguments, SchemaArguments> command;
+};
+
+// Answers Arguments, or the exit code when there is nothing more to do: help and version were printed to standard output (kExitDone), or what is
+// wrong to standard error (kExitUsage).
+std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv);
+
+}  // namespace lm::cli

@@ -1,0 +1,44 @@
+# Completion of logmill for bash. The flags here and those of `logmill run --help` are held together by a test.
+_logmill() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+  local common='--plugin-dir --log-level --log-format --help'
+  local run="--to --plugin --since --until --rejects --stats --progress --threads --memory --raw-data --validate
+    --max-decoded --max-ratio --max-record --config $common"
+  COMPREPLY=()
+
+  if [[ $COMP_CWORD -eq 1 ]]; then
+    mapfile -t COMPREPLY < <(compgen -W 'run plugins schema --help --version' -- "$cur")
+    return
+  fi
+  case $prev in
+    --progress) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur"); return ;;
+    --validate) mapfile -t COMPREPLY < <(compgen -W 'default full' -- "$cur"); return ;;
+    --log-level) mapfile -t COMPREPLY < <(compgen -W 'trace debug info warn error off' -- "$cur"); return ;;
+    --log-format | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
+    --plugin-dir | --rejects) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+    --stats | --config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --to) compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W 'parquet: ndjson:' -- "$cur"); return ;;
+    --plugin | show)
+      # The first word of the lines that are not indented and not a title.
+      mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z0-9_.]+  /{print $1}')" -- "$cur")
+      return ;;
+    --since | --until | --threads | --memory | --max-decoded | --max-ratio | --max-record) return ;;
+  esac
+  case $command in
+    run)
+      if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$run" -- "$cur")
+      else
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      fi ;;
+    plugins) mapfile -t COMPREPLY < <(compgen -W "show $common" -- "$cur") ;;
+    schema)
+      if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "--format $common" -- "$cur")
+      else
+        mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" schema 2>/dev/null | awk '/^[a-z0-9_]+ \(class /{print $1}')" -- "$cur")
+      fi ;;
+  esac
+}
+complete -F _logmill logmill

@@ -1,0 +1,154 @@
+// The command line of logmill: arguments, progress, summary. What is done with logs is done in core.
+#include "arguments.hpp"
+#include "listing.hpp"
+#include "log.hpp"
+#include "progress.hpp"
+#include "stats_file.hpp"
+#include "stop.hpp"
+#include "summary.hpp"
+#include "text.hpp"
+
+#include <logmill/core.hpp>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace lm::cli {
+namespace {
+
+int fail_with(int code, const std::string& what) {
+  spdlog::error("{}", what);
+  return code;
+}
+
+int print(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return written ? kExitDone : fail_with(kExitFailed, "standard output cannot be written");
+}
+
+Result<Registry> load(const Common& common) {
+  Registry registry;
+  if (Result<void> loaded = registry.load_default(); !loaded) return tl::unexpected<Error>(loaded.error());
+  for (const std::filesystem::path& directory : common.plugin_dirs) {
+    if (Result<void> loaded = registry.load_directory(directory); !loaded) return tl::unexpected<Error>(loaded.error());
+  }
+  return registry;
+}
+
+template <class Info>
+std::string ids(const std::vector<Info>& all) {
+  std::string out;
+  for (const Info& one : all) out += (out.empty() ? "" : ", ") + one.id;
+  return out.empty() ? "none" : out;
+}
+
+template <class Info>
+const Info* find(const std::vector<Info>& all, const std::string& id) {
+  const auto at = std::find_if(all.begin(), all.end(), [&](const Info& one) { return one.id == id; });
+  return at == all.end() ? nullptr : &*at;
+}
+
+// Names that no plugin answers to, told apart from a failing run: nothing was read yet.
+Result<void> check_names(const Registry& registry, const RunOptions& options) {
+  const std::vector<ParserInfo> parsers = registry.parsers();
+  const std::vector<SinkInfo> sinks = registry.sinks();
+  if (!options.plugin.empty() && find(parsers, options.plugin) == nullptr) {
+    return fail(Errc::invalid, fmt::format("--plugin {}: no such parser; installed: {}", options.plugin, ids(parsers)));
+  }
+  for (const auto& [id, json] : options.plugin_config) {
+    if (find(parsers, id) == nullptr)
+      return fail(Errc::invalid, fmt::format("plugins: {}: no such parser; installed: {}", id, ids(parsers)));
+  }
+  for (const SinkSpec& sink : options.sinks) {
+    if (find(sinks, sink.id) == nullptr)
+      return fail(Errc::invalid, fmt::format("--to {}: no such sink; installed: {}", sink.id, ids(sinks)));
+  }
+  return {};
+}
+
+int exit_code(const Summary& summary) {
+  if (summary.cancelled) return kExitFailed;
+  return summary.complete() ? kExitDone : kExitRejected;
+}
+
+int command(const Registry& registry, const Common& common, const RunArguments& arguments) {
+  if (Result<void> known = check_names(registry, arguments.options); !known) return fail_with(kExitUsage, known.error().what);
+  std::optional<StatsFile> stats;
+  if (!arguments.stats.empty()) {
+    Result<StatsFile> opened = StatsFile::open(arguments.stats);
+    if (!opened) return fail_with(kExitFailed, opened.error().what);
+    stats.emplace(*std::move(opened));
+  }
+
+  Run run(registry, arguments.options);
+  Result<Summary> summary = [&] {
+    const StopOnSignal stop(run);
+    const ProgressBar bar(arguments.progress, [&] { return run.progress(); });
+    return run.execute();
+  }();
+  if (!summary) return fail_with(summary.error().code == Errc::invalid ? kExitUsage : kExitFailed, summary.error().what);
+
+  if (common.log_format == LogFormat::json) {
+    StandardError::instance().write(fmt::format("{{\"summary\":{}}}\n", summary_json(*summary, kShownReports)));
+  } else {
+    StandardError::instance().write(summary_text(*summary, {arguments.options.rejects.string(), arguments.stats.string()}));
+  }
+  if (stats) {
+    if (Result<void> written = stats->write(summary_json(*summary)); !written) return fail_with(kExitFailed, written.error().what);
+  }
+  return exit_code(*summary);
+}
+
+int command(const Registry& registry, const Common&, const PluginsArguments& arguments) {
+  const std::vector<ParserInfo> parsers = registry.parsers();
+  const std::vector<SinkInfo> sinks = registry.sinks();
+  if (arguments.show.empty()) return print(plugins_text(parsers, sinks));
+  if (const ParserInfo* parser = find(parsers, arguments.show)) return print(parser_text(*parser));
+  if (const SinkInfo* sink = find(sinks, arguments.show)) return print(sink_text(*sink));
+  return fail_with(kExitUsage, fmt::format("{}: no such parser or sink; parsers: {}; sinks: {}", arguments.show, ids(parsers), ids(sinks)));
+}
+
+int command(const Registry& registry, const Common&, const SchemaArguments& arguments) {
+  std::vector<TableInfo> tables = registry.tables();
+  if (!arguments.table.empty()) {
+    std::string names;
+    for (const TableInfo& table : tables) names += (names.empty() ? "" : ", ") + table.name;
+    tables.erase(std::remove_if(tables.begin(), tables.end(), [&](const TableInfo& table) { return table.name != arguments.table; }),
+                 tables.end());
+    if (tables.empty()) return fail_with(kExitUsage, fmt::format("{}: no such table; there are: {}", arguments.table, names));
+  }
+  return print(arguments.json ? schema_json(tables) : schema_text(tables));
+}
+
+int run_program(int argc, const char* const* argv) {
+  install_signal_handlers();
+  const std::variant<Arguments, int> parsed = parse_arguments(argc, argv);
+  if (const int* code = std::get_if<int>(&parsed)) return *code;
+  const auto& arguments = std::get<Arguments>(parsed);
+  set_up_logging(arguments.common);
+  const Result<Registry> registry = load(arguments.common);
+  if (!registry) return fail_with(kExitUsage, registry.error().what);
+  return std::visit([&](const auto& chosen) { return command(*registry, arguments.common, chosen); }, arguments.command);
+}
+
+}  // namespace
+}  // namespace lm::cli
+
+int main(int argc, char** argv) {
+  try {
+    return lm::cli::run_program(argc, argv);
+  } catch (const std::exception& e) {
+    // Only bugs and the end of memory come here; both are told without asking for more memory than a line.
+    std::fprintf(stderr, "logmill: internal error: %s\n", e.what());
+  } catch (...) {
+    std::fputs("logmill: internal error\n", stderr);
+  }
+  return lm::cli::kExitFailed;
+}

@@ -1,0 +1,25 @@
+// What a run came to, as text for a person and as JSON for a program. Nothing here reads or writes anything.
+#pragma once
+
+#include <logmill/core.hpp>
+
+#include <cstddef>
+#include <string>
+
+namespace lm::cli {
+
+inline constexpr std::size_t kShownReports = 50;  // objects named in the text; --stats has Summary::kMaxReports of them
+
+struct SummaryContext {
+  std::string rejects;  // what --rejects said; empty: rejects were counted only
+  std::string stats;    // what --stats said; may be empty
+};
+
+// About 100 columns at most, but for the names of objects, which stand last in their lines. Ends with a newline.
+std::string summary_text(const Summary&, const SummaryContext&);
+
+// One JSON object on one line, without a line end. The members are described in the manual page under --stats. `max_reports`: how many
+// objects and outputs are named at most; the counts are complete.
+std::string summary_json(const Summary&, std::size_t max_reports = Summary::kMaxReports);
+
+}  // namespace lm::cli
