@@ -398,7 +398,10 @@ char* JsonWriter::value(char* out, const Op& op, std::int64_t row) {
       const double number = op.view.float64(row);
       if (!std::isfinite(number)) return absent(out, op);
       out = prefix(out, op, kNumber);
-      return std::to_chars(out, out + kNumber, number).ptr;
+      char* const end = std::to_chars(out, out + kNumber, number).ptr;
+      if (std::find_if(out, end, [](char c) { return c == '.' || c == 'e'; }) != end) return end;
+      std::memcpy(end, ".0", 2);  // so that it reads back as a double, and -0 as itself
+      return end + 2;
     }
     case Kind::boolean: {
       out = prefix(out, op, 8);
