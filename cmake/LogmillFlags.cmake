@@ -17,3 +17,7 @@ if(LOGMILL_SANITIZE)
     target_compile_options(logmill_flags INTERFACE -fno-sanitize-recover=undefined)
   endif()
 endif()
+if(LOGMILL_FUZZ)
+  # Coverage for libFuzzer in every target of ours; the fuzz targets alone link its main.
+  target_compile_options(logmill_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# usage: check.sh [STAGE...]   What CI runs besides the tests, each stage by its name: format includes tidy asan tsan fuzz. All, if none is named.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+
+stage_format() {
+  git ls-files '*.cpp' '*.hpp' '*.h' | xargs clang-format-14 --dry-run --Werror
+  echo "format: all sources are as clang-format lays them out"
+}
+
+stage_includes() { python3 scripts/check_includes.py; }
+
+# Needs the compile commands and the generated headers of the release build.
+stage_tidy() {
+  cmake --preset release >/dev/null
+  cmake --build build -j "$jobs" --target logmill
+  git ls-files 'sdk/*.cpp' 'core/*.cpp' 'plugins/*.cpp' 'sinks/*.cpp' 'cli/*.cpp' |
+    xargs -P "$jobs" -n 1 clang-tidy-14 -p build --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
+  echo "tidy: clang-tidy has nothing to say"
+}
+
+stage_asan() {
+  cmake --preset asan >/dev/null
+  cmake --build build-asan -j "$jobs"
+  ctest --test-dir build-asan --output-on-failure -j "$jobs"
+}
+
+stage_tsan() {
+  cmake --preset tsan >/dev/null
+  cmake --build build-tsan -j "$jobs" --target pipeline_tests
+  ctest --test-dir build-tsan --output-on-failure --label-regex '^pipeline$' --no-tests=error
+}
+
+stage_fuzz() { bash scripts/fuzz.sh 60 --in-all; }
+
+stages=("$@")
+[ ${#stages[@]} -gt 0 ] || stages=(format includes tidy asan tsan fuzz)
+for stage in "${stages[@]}"; do
+  declare -F "stage_$stage" >/dev/null || { echo "check: no stage is called $stage" >&2; exit 2; }
+  echo "== check: $stage"
+  begin=$SECONDS
+  "stage_$stage"
+  echo "== check: $stage took $((SECONDS - begin)) s"
+done

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# usage: fuzz.sh SECONDS [--in-all]   Runs every fuzz target for SECONDS, or for SECONDS shared among them. A crash leaves its input in build-fuzz/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=$1
+jobs=$(nproc)
+
+cmake --preset fuzz >/dev/null
+cmake --build build-fuzz -j "$jobs" --target fuzz_targets
+mapfile -t targets < <(find build-fuzz/tests -maxdepth 1 -name '*_fuzz' -type f -executable | sort)
+[ ${#targets[@]} -gt 0 ] || { echo "fuzz: there are no targets" >&2; exit 1; }
+if [ "${2:-}" = --in-all ]; then
+  seconds=$((seconds * jobs / ${#targets[@]}))
+  [ "$seconds" -gt 0 ] || seconds=1
+fi
+
+run_one() {
+  local target=$1 seconds=$2 name corpus seeds
+  name=$(basename "$target")
+  corpus=build-fuzz/corpus/$name
+  seeds=tests/fuzz/corpus/$name
+  mkdir -p "$corpus"
+  [ -d "$seeds" ] || seeds=
+  # One log a target: two that write at once would mix their lines.
+  # shellcheck disable=SC2086  # no seeds, no argument
+  if "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+      -artifact_prefix="build-fuzz/$name-" "$corpus" $seeds >"build-fuzz/$name.log" 2>&1; then
+    echo "fuzz: $name: $(grep -o 'number_of_executed_units: .*' "build-fuzz/$name.log" | tr -s ' ')"
+  else
+    echo "fuzz: $name FAILED" >&2
+    tail -n 60 "build-fuzz/$name.log" >&2
+    return 1
+  fi
+}
+export -f run_one
+
+echo "fuzz: ${#targets[@]} targets, $seconds s each, $jobs at a time"
+printf '%s\0' "${targets[@]}" | xargs -0 -P "$jobs" -I '{}' bash -c 'set -euo pipefail; run_one "$1" "$2"' _ '{}' "$seconds"
