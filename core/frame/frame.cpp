@@ -380,6 +380,8 @@ class JsonFramer final : public FramerBase {
       return false;
     }
     pos_ += n;
+    // A '{' that a ']' closed: the record lacks a bracket and ran on into its neighbours.
+    if (scan_.braces != 0 && resync()) return true;
     end_record();
     return true;
   }

@@ -27,7 +27,9 @@ std::size_t scan_json_scalar(JsonScan& scan, const std::uint8_t* data, std::size
       }
     } else if (c == '{' || c == '[') {
       ++scan.depth;
+      scan.braces += c == '{';
     } else if (c == '}' || c == ']') {
+      scan.braces -= c == '}';
       if (scan.depth <= 1) {
         scan.depth = 0;
         return i + 1;
@@ -45,6 +47,7 @@ __attribute__((target("avx2,pclmul,bmi,bmi2,popcnt,lzcnt"))) std::size_t scan_js
                                                                                          bool* line_in_string) {
   *line_in_string = false;
   std::uint64_t depth = scan.depth;
+  std::int64_t braces = scan.braces;
   std::uint64_t in_string = scan.in_string ? ~std::uint64_t{0} : 0;
   std::uint64_t escaped = scan.escaped ? 1 : 0;  // bit 0: the first byte of the next 64 is escaped
   for (std::size_t at = 0; at < size; at += 64) {
@@ -84,16 +87,19 @@ __attribute__((target("avx2,pclmul,bmi,bmi2,popcnt,lzcnt"))) std::size_t scan_js
     std::uint64_t until = inside;  // what counts before the first line feed in a string
     if (lines != 0) until = (lines & (~lines + 1)) - 1;
     open &= until, close &= until;
+    const std::uint64_t brace_open = equal(low, high, '{') & open, brace_close = equal(low, high, '}') & close;
     const auto opens = static_cast<std::uint64_t>(std::popcount(open)), closes = static_cast<std::uint64_t>(std::popcount(close));
     if (closes < depth) {
       depth += opens - closes;
+      braces += std::popcount(brace_open) - std::popcount(brace_close);
     } else {
       for (std::uint64_t both = open | close; both != 0; both &= both - 1) {
         const std::uint64_t one = both & (~both + 1);
+        braces += ((brace_open & one) != 0) - ((brace_close & one) != 0);
         if (open & one) {
           ++depth;
         } else if (depth <= 1) {
-          scan = {};
+          scan = {0, braces, false, false};
           return at + static_cast<std::size_t>(std::countr_zero(both)) + 1;
         } else {
           --depth;
@@ -101,13 +107,13 @@ __attribute__((target("avx2,pclmul,bmi,bmi2,popcnt,lzcnt"))) std::size_t scan_js
       }
     }
     if (lines != 0) {
-      scan = {depth, true, false};
+      scan = {depth, braces, true, false};
       *line_in_string = true;
       return at + static_cast<std::size_t>(std::countr_zero(lines));
     }
     if (std::popcount(quotes) & 1) in_string = ~in_string;
   }
-  scan = {depth, in_string != 0, escaped != 0};
+  scan = {depth, braces, in_string != 0, escaped != 0};
   return size + 1;
 }
 
