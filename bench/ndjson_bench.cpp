@@ -1,8 +1,8 @@
-// The speed of JSON rendering, alone and with compression, on rows like those of VPC flow logs: about 40 fields and 1.5 kB of JSON a row. Bytes are those of
-// the JSON.
+// The speed of JSON rendering, alone and with compression, on rows like those of VPC flow logs: about 40 fields and 1.5 kB of JSON a row.
+// Bytes are those of the JSON.
+#include "../tests/unit/sink_arrow.hpp"
 #include "common/json_writer.hpp"
 #include "ndjson/compress.hpp"
-#include "../tests/unit/sink_arrow.hpp"
 
 #include <benchmark/benchmark.h>
 #include <random>
@@ -42,9 +42,10 @@ ColumnPtr flow_rows(std::size_t rows) {
   };
   const auto nothing = [&](std::string name) { return texts(std::move(name), std::vector<std::optional<std::string>>(rows)); };
   const auto endpoint = [&](std::string name) {
-    return structure(std::move(name), {words("hostname", "ip-192-0-2-", 200), words("instance_uid", "i-0123456789abcdef", 300), words("interface_uid", "eni-0123456789abcdef", 300),
-                                       words("ip", "192.0.2.", 256), nothing("name"), ints("port", 65536), words("subnet_uid", "subnet-0123456789ab", 20),
-                                       words("vpc_uid", "vpc-0123456789ab", 5)});
+    return structure(std::move(name),
+                     {words("hostname", "ip-192-0-2-", 200), words("instance_uid", "i-0123456789abcdef", 300),
+                      words("interface_uid", "eni-0123456789abcdef", 300), words("ip", "192.0.2.", 256), nothing("name"),
+                      ints("port", 65536), words("subnet_uid", "subnet-0123456789ab", 20), words("vpc_uid", "vpc-0123456789ab", 5)});
   };
   const auto observable = structure("item", {[&] {
                                                std::vector<std::optional<std::int32_t>> codes;
@@ -57,27 +58,43 @@ ColumnPtr flow_rows(std::size_t rows) {
                                                std::vector<std::string> dictionary;
                                                std::vector<std::optional<std::int32_t>> codes;
                                                for (int i = 0; i < 256; ++i) dictionary.push_back("192.0.2." + std::to_string(i));
-                                               for (std::size_t i = 0; i < rows * 2; ++i) codes.push_back(static_cast<std::int32_t>(below(256)));
+                                               for (std::size_t i = 0; i < rows * 2; ++i)
+                                                 codes.push_back(static_cast<std::int32_t>(below(256)));
                                                return coded("value", dictionary, codes);
                                              }()});
   return structure(
-      "", {words("action", "Allow", 2), ints("action_id", 3), fixed("activity_name", "Traffic"), fixed("category_name", "Network Activity"),
-           int32s("category_uid", std::vector<std::optional<std::int32_t>>(rows, 4)), fixed("class_name", "Network Activity"),
+      "", {words("action", "Allow", 2),
+           ints("action_id", 3),
+           fixed("activity_name", "Traffic"),
+           fixed("category_name", "Network Activity"),
+           int32s("category_uid", std::vector<std::optional<std::int32_t>>(rows, 4)),
+           fixed("class_name", "Network Activity"),
            int32s("class_uid", std::vector<std::optional<std::int32_t>>(rows, 4001)),
-           structure("cloud", {structure("account", {words("uid", "11112222333", 4)}), fixed("provider", "AWS"), words("region", "eu-west-", 3), words("zone", "euw1-az", 3)}),
-           structure("connection_info", {words("direction", "Inbound", 2), ints("direction_id", 3), words("protocol_name", "tcp", 3), ints("protocol_num", 50),
-                                         ints("tcp_flags", 64)}),
-           endpoint("dst_endpoint"), longs("end_time", 1772352000000, 1000000),
+           structure("cloud", {structure("account", {words("uid", "11112222333", 4)}), fixed("provider", "AWS"),
+                               words("region", "eu-west-", 3), words("zone", "euw1-az", 3)}),
+           structure("connection_info", {words("direction", "Inbound", 2), ints("direction_id", 3), words("protocol_name", "tcp", 3),
+                                         ints("protocol_num", 50), ints("tcp_flags", 64)}),
+           endpoint("dst_endpoint"),
+           longs("end_time", 1772352000000, 1000000),
            structure("lineage", {words("etag", "0123456789abcdef0123456789abcdef-", 8), ints("item", 1), longs("length", 100, 80),
                                  longs("offset", 0, 100000000), fixed("parser", "aws.vpcflow 1.0.0"), longs("record", 0, 1000000),
                                  words("uri", "s3://acme-flow/AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/03/01/", 8)}),
-           structure("metadata", {fixed("log_name", "vpcflow"), structure("product", {fixed("name", "VPC Flow Logs"), fixed("vendor_name", "AWS")}),
-                                  list("profiles", std::vector<std::optional<int>>(rows, 1), coded("item", {"cloud"}, std::vector<std::optional<std::int32_t>>(rows, 0))),
-                                  plain("uid", "0123456789abcdef0123456789abcdef-"), fixed("version", "1.8.0")}),
-           list("observables", std::vector<std::optional<int>>(rows, 2), observable), fixed("severity", "Informational"),
-           int32s("severity_id", std::vector<std::optional<std::int32_t>>(rows, 1)), endpoint("src_endpoint"), longs("start_time", 1772352000000, 1000000),
-           words("status_code", "OK", 2), longs("time", 1772352000000, 1000000), structure("traffic", {longs("bytes", 40, 1000000), longs("packets", 1, 1000)}),
-           fixed("type_name", "Network Activity: Traffic"), longs("type_uid", 400106, 1), nothing("unmapped")});
+           structure("metadata",
+                     {fixed("log_name", "vpcflow"), structure("product", {fixed("name", "VPC Flow Logs"), fixed("vendor_name", "AWS")}),
+                      list("profiles", std::vector<std::optional<int>>(rows, 1),
+                           coded("item", {"cloud"}, std::vector<std::optional<std::int32_t>>(rows, 0))),
+                      plain("uid", "0123456789abcdef0123456789abcdef-"), fixed("version", "1.8.0")}),
+           list("observables", std::vector<std::optional<int>>(rows, 2), observable),
+           fixed("severity", "Informational"),
+           int32s("severity_id", std::vector<std::optional<std::int32_t>>(rows, 1)),
+           endpoint("src_endpoint"),
+           longs("start_time", 1772352000000, 1000000),
+           words("status_code", "OK", 2),
+           longs("time", 1772352000000, 1000000),
+           structure("traffic", {longs("bytes", 40, 1000000), longs("packets", 1, 1000)}),
+           fixed("type_name", "Network Activity: Traffic"),
+           longs("type_uid", 400106, 1),
+           nothing("unmapped")});
 }
 
 void render(benchmark::State& state, Compression compression, int level) {

@@ -5,8 +5,8 @@
 //   ArrowView region = rows.child("cloud").child("region");
 //   if (region.valid(row)) use(region.dictionary_text(region.code(row)));
 //
-// A view is a value; the field and the array must outlive it. Row numbers are relative to the view: offsets of the array and of its parents are added
-// inside. What an array lacks or contradicts throws BadArray: the host has validated it, so that it is a bug and not an input.
+// A view is a value; the field and the array must outlive it. Row numbers are relative to the view: offsets of the array and of its parents
+// are added inside. What an array lacks or contradicts throws BadArray: the host has validated it, so that it is a bug and not an input.
 #pragma once
 
 #include "common/error.hpp"
@@ -33,8 +33,8 @@ enum class Type : std::uint8_t { structure, list, text, coded, int32, int64, flo
 
 struct Field {
   Type type = Type::structure;
-  bool json = false;          // the text is JSON (extension type arrow.json)
-  std::string name, path;     // path: "resources[].uid"
+  bool json = false;            // the text is JSON (extension type arrow.json)
+  std::string name, path;       // path: "resources[].uid"
   std::vector<Field> children;  // one for a list
 
   // LM_UNSUPPORTED, with the path, if a column has another type.
@@ -106,7 +106,8 @@ class ArrowView {
   ArrowView child(std::size_t i) const {
     if (field_->type != Type::structure || i >= field_->children.size()) throw BadArray("no such child: " + field_->path);
     const ArrowArray& below = *array_->children[i];
-    if (base_ > below.length || length_ > below.length - base_) throw BadArray("a child is shorter than its struct: " + field_->children[i].path);
+    if (base_ > below.length || length_ > below.length - base_)
+      throw BadArray("a child is shorter than its struct: " + field_->children[i].path);
     return ArrowView(field_->children[i], below, below.offset + base_, length_);
   }
   ArrowView child(std::string_view name) const {
@@ -183,14 +184,17 @@ class ArrowView {
     need(!nested || (array.n_children == static_cast<std::int64_t>(field.children.size()) && (array.n_children == 0 || array.children)),
          "a wrong number of children");
     if (field.type == Type::coded) {
-      need(array.dictionary && array.dictionary->n_buffers == 3 && array.dictionary->buffers && array.dictionary->length >= 0 && array.dictionary->offset >= 0,
+      need(array.dictionary && array.dictionary->n_buffers == 3 && array.dictionary->buffers && array.dictionary->length >= 0 &&
+               array.dictionary->offset >= 0,
            "the dictionary is missing");
       need(array.dictionary->length == 0 || array.dictionary->buffers[1], "the dictionary's offsets are missing");
     }
   }
 
   // Not inlined: what calls it is on the way of every value.
-  [[noreturn, gnu::noinline, gnu::cold]] void bad(const char* what) const { throw BadArray(std::string(what) + (field_ ? ": " + field_->path : "")); }
+  [[noreturn, gnu::noinline, gnu::cold]] void bad(const char* what) const {
+    throw BadArray(std::string(what) + (field_ ? ": " + field_->path : ""));
+  }
 
   void check_row(std::int64_t row) const {
     if (row < 0 || row >= length_) bad("no such row");
@@ -200,7 +204,8 @@ class ArrowView {
     const auto* offsets = static_cast<const std::int32_t*>(array.buffers[1]);
     const std::int32_t begin = offsets[at], end = offsets[at + 1];
     if (begin < 0 || end < begin || (end != begin && !array.buffers[2])) bad("text offsets are out of range");
-    return begin == end ? std::string_view() : std::string_view(static_cast<const char*>(array.buffers[2]) + begin, static_cast<std::size_t>(end - begin));
+    return begin == end ? std::string_view()
+                        : std::string_view(static_cast<const char*>(array.buffers[2]) + begin, static_cast<std::size_t>(end - begin));
   }
 
   const Field* field_ = nullptr;
@@ -217,7 +222,9 @@ inline Result<Field> parse_field(const ArrowSchema& schema, std::string path, in
   out.name = schema.name ? schema.name : "";
   out.path = std::move(path);
   const std::string_view format = schema.format ? schema.format : "";
-  const auto unsupported = [&] { return fail(LM_UNSUPPORTED, "column '" + out.path + "' has the Arrow type '" + std::string(format) + "'"); };
+  const auto unsupported = [&] {
+    return fail(LM_UNSUPPORTED, "column '" + out.path + "' has the Arrow type '" + std::string(format) + "'");
+  };
   if (depth > kMaxDepth) return fail(LM_UNSUPPORTED, "column '" + out.path + "' is nested too deep");
   out.json = metadata_value(schema, "ARROW:extension:name") == "arrow.json";
   if (schema.dictionary) {
@@ -226,8 +233,9 @@ inline Result<Field> parse_field(const ArrowSchema& schema, std::string path, in
     out.type = Type::coded;
     return out;
   }
-  static constexpr std::pair<std::string_view, Type> kTypes[] = {{"+s", Type::structure}, {"+l", Type::list}, {"u", Type::text}, {"i", Type::int32},
-                                                                 {"l", Type::int64}, {"g", Type::float64}, {"b", Type::boolean}};
+  static constexpr std::pair<std::string_view, Type> kTypes[] = {{"+s", Type::structure}, {"+l", Type::list}, {"u", Type::text},
+                                                                 {"i", Type::int32},      {"l", Type::int64}, {"g", Type::float64},
+                                                                 {"b", Type::boolean}};
   bool known = false;
   for (const auto& [text, type] : kTypes) {
     if (format == text) out.type = type, known = true;

@@ -21,7 +21,9 @@ struct Error {
 template <class T>
 using Result = tl::expected<T, Error>;
 
-inline tl::unexpected<Error> fail(lm_status code, std::string message) { return tl::make_unexpected(Error{code, std::move(message), {}, 0}); }
+inline tl::unexpected<Error> fail(lm_status code, std::string message) {
+  return tl::make_unexpected(Error{code, std::move(message), {}, 0});
+}
 
 // "cannot write lake/api_activity/x: No space left on device". LM_IO.
 inline tl::unexpected<Error> fail_io(std::string_view what, std::string path, int system_error) {

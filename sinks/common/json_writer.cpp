@@ -65,8 +65,8 @@ inline char* escape_one(char* out, unsigned char c) {
   return out + 5;
 }
 
-// Up to kTextStep bytes, with room for six times as many and TextBuffer::kSlack more. Sixteen bytes are stored before it is known how many of them were
-// plain: the next store begins where the plain ones end.
+// Up to kTextStep bytes, with room for six times as many and TextBuffer::kSlack more. Sixteen bytes are stored before it is known how many
+// of them were plain: the next store begins where the plain ones end.
 template <bool json>
 char* escape(char* out, const char* from, std::size_t size) {
   std::size_t i = 0;
@@ -120,7 +120,8 @@ bool all_equal(const ArrowView& view) {
 
 }  // namespace
 
-JsonWriter::JsonWriter(Field field, std::size_t cache_bytes) : cache_bytes_(cache_bytes), field_(std::move(field)), root_(make_node(field_, false)) {}
+JsonWriter::JsonWriter(Field field, std::size_t cache_bytes)
+    : cache_bytes_(cache_bytes), field_(std::move(field)), root_(make_node(field_, false)) {}
 
 JsonWriter::Node JsonWriter::make_node(const Field& field, bool element) {
   Node node;
@@ -388,12 +389,8 @@ char* JsonWriter::value(char* out, const Op& op, std::int64_t row) {
     case Kind::coded: return coded(out, op, row);
     case Kind::text: return quoted(out, op, op.view.text(row));
     case Kind::json: return inlined(out, op, op.view.text(row));
-    case Kind::int32:
-      out = prefix(out, op, kNumber);
-      return std::to_chars(out, out + kNumber, op.view.int32(row)).ptr;
-    case Kind::int64:
-      out = prefix(out, op, kNumber);
-      return std::to_chars(out, out + kNumber, op.view.int64(row)).ptr;
+    case Kind::int32: out = prefix(out, op, kNumber); return std::to_chars(out, out + kNumber, op.view.int32(row)).ptr;
+    case Kind::int64: out = prefix(out, op, kNumber); return std::to_chars(out, out + kNumber, op.view.int64(row)).ptr;
     case Kind::float64: {
       const double number = op.view.float64(row);
       if (!std::isfinite(number)) return absent(out, op);
@@ -427,7 +424,8 @@ char* JsonWriter::coded(char* out, const Op& op, std::int64_t row) {
     TextBuffer& kept = op.cache->text;
     const std::string_view rendered(out_->data() + begin, static_cast<std::size_t>(out - out_->data()) - begin);
     std::size_t more = 0;
-    if (rendered.size() > kept.capacity() - kept.size()) more = std::max(kept.size() + rendered.size(), kept.capacity() * 2) - kept.capacity();
+    if (rendered.size() > kept.capacity() - kept.size())
+      more = std::max(kept.size() + rendered.size(), kept.capacity() * 2) - kept.capacity();
     if (!rendered.empty() && rendered.size() <= kMaxCachedValue && cached_ + more <= cache_bytes_ &&
         kept.size() <= std::numeric_limits<std::uint32_t>::max() - kMaxCachedValue) {
       const Slice slice{static_cast<std::uint32_t>(kept.size()), static_cast<std::uint32_t>(rendered.size())};

@@ -5,15 +5,15 @@
 //   for (std::int64_t row = 0; row < writer.rows();) { row = writer.render(row, out, 1 << 20); use(out); }
 //   writer.end();
 //
-// What is absent is left out: null values, NaN and infinities (JSON has no word for them), and structs with nothing in them. Empty lists stay. In a list
-// every element keeps its place: an absent one is null, an empty struct {}. JSON text stands as it is, but for raw line breaks: between JSON tokens they
-// mean nothing, and within texts they cannot be, so that a space may stand for each and an event is one line. Doubles are the shortest text that reads
-// back as the same number.
+// What is absent is left out: null values, NaN and infinities (JSON has no word for them), and structs with nothing in them. Empty lists
+// stay. In a list every element keeps its place: an absent one is null, an empty struct {}. JSON text stands as it is, but for raw line
+// breaks: between JSON tokens they mean nothing, and within texts they cannot be, so that a space may stand for each and an event is one
+// line. Doubles are the shortest text that reads back as the same number.
 //
-// How it is fast: begin() makes a list of operations from what the batch holds. A column without values has none; what is the same in every row (a
-// constant, a struct of constants) melts with its neighbours into one piece of text that is copied; a dictionary's value is escaped when it is first met
-// and kept with key and quotes. Every member is written with a comma in front, and a struct's brace overwrites its first one: no operation asks whether
-// it is the first, and a struct that stayed empty is taken back by one comparison.
+// How it is fast: begin() makes a list of operations from what the batch holds. A column without values has none; what is the same in every
+// row (a constant, a struct of constants) melts with its neighbours into one piece of text that is copied; a dictionary's value is escaped
+// when it is first met and kept with key and quotes. Every member is written with a comma in front, and a struct's brace overwrites its
+// first one: no operation asks whether it is the first, and a struct that stayed empty is taken back by one comparison.
 #pragma once
 
 #include "common/arrow_view.hpp"
@@ -31,7 +31,8 @@
 
 namespace lm::sink {
 
-// Text under construction: not zeroed, and with kSlack bytes behind its end that may be read and written, so that short pieces are copied in whole vectors.
+// Text under construction: not zeroed, and with kSlack bytes behind its end that may be read and written, so that short pieces are copied
+// in whole vectors.
 class TextBuffer {
  public:
   static constexpr std::size_t kSlack = 64;

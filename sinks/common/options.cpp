@@ -1,9 +1,9 @@
 #include "common/options.hpp"
 
+#include <simdjson.h>
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <simdjson.h>
 
 namespace lm::sink {
 namespace {
@@ -20,7 +20,8 @@ Result<Options> Options::parse(std::string_view json, std::initializer_list<std:
   simdjson::dom::parser parser;
   simdjson::dom::object object;
   const simdjson::padded_string padded(json);
-  if (const auto error = parser.parse(padded).get(object)) return fail(LM_INVALID, std::string("the options are not a JSON object: ") + error_message(error));
+  if (const auto error = parser.parse(padded).get(object))
+    return fail(LM_INVALID, std::string("the options are not a JSON object: ") + error_message(error));
   for (const auto& [key, value] : object) {
     if (std::find(known.begin(), known.end(), key) == known.end()) return fail(LM_INVALID, "there is no option '" + std::string(key) + "'");
     std::string text;
@@ -46,7 +47,8 @@ std::string Options::text(std::string_view name, std::string_view fallback) cons
   return value ? *value : std::string(fallback);
 }
 
-Result<std::string> Options::choice(std::string_view name, std::initializer_list<std::string_view> choices, std::string_view fallback) const {
+Result<std::string> Options::choice(std::string_view name, std::initializer_list<std::string_view> choices,
+                                    std::string_view fallback) const {
   const std::string* value = find(name);
   if (!value) return std::string(fallback);
   if (std::find(choices.begin(), choices.end(), *value) != choices.end()) return *value;

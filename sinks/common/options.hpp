@@ -13,7 +13,8 @@ namespace lm::sink {
 
 class Options {
  public:
-  // LM_INVALID if it is not such an object or has a member that is not in `known`; the message names the member. Empty text is an empty object.
+  // LM_INVALID if it is not such an object or has a member that is not in `known`; the message names the member. Empty text is an empty
+  // object.
   static Result<Options> parse(std::string_view json, std::initializer_list<std::string_view> known);
 
   // The option's value, or the fallback if it is not there. LM_INVALID, with the name, if it is not what is wanted.

@@ -1,4 +1,5 @@
-// Files that readers see whole or not at all: written under a temporary name, made durable, and renamed to the final one when they are published.
+// Files that readers see whole or not at all: written under a temporary name, made durable, and renamed to the final one when they are
+// published.
 //
 //   auto target = Target::create("lake");                                       // makes the folder
 //   auto file = OutputFile::create(*target, "api_activity/part-0.parquet");     // makes lake/api_activity
@@ -6,8 +7,8 @@
 //   file->finish();                                                             // durable under its temporary name, and kept from now on
 //   target->publish("api_activity/part-0.parquet");                             // visible; possible in a later process too
 //
-// The temporary of "a/part-0.parquet" is "a/.part-0.parquet.unpublished": the final name alone is enough to publish or to discard. A file that was not
-// finished is removed when its OutputFile goes.
+// The temporary of "a/part-0.parquet" is "a/.part-0.parquet.unpublished": the final name alone is enough to publish or to discard. A file
+// that was not finished is removed when its OutputFile goes.
 #pragma once
 
 #include "common/error.hpp"
@@ -23,8 +24,8 @@ namespace lm::sink {
 // True for a path below a folder that cannot leave it: no empty, "." or ".." component, no leading '/', no NUL.
 bool is_safe_relative(std::string_view name);
 
-// A path component that stands for any text, hostile or not: letters, digits, '-', '_' and '.' (not in front) stay, other bytes become %XX. Different
-// values give different names; what would be longer than 200 bytes is cut and told apart by a hash. An empty value gives "%".
+// A path component that stands for any text, hostile or not: letters, digits, '-', '_' and '.' (not in front) stay, other bytes become %XX.
+// Different values give different names; what would be longer than 200 bytes is cut and told apart by a hash. An empty value gives "%".
 std::string safe_component(std::string_view value);
 
 // The folder below which a sink writes. Copyable; functions may be called from any thread.
@@ -86,8 +87,8 @@ class OutputFile {
   bool keep_ = false;
 };
 
-// Writes all of it to a descriptor, whatever the signals and however short the writes; waits where the descriptor is non-blocking. Answers an errno or 0.
-// A reader that has gone is EPIPE, never the signal.
+// Writes all of it to a descriptor, whatever the signals and however short the writes; waits where the descriptor is non-blocking. Answers
+// an errno or 0. A reader that has gone is EPIPE, never the signal.
 int write_fully(int fd, std::span<const std::byte> bytes);
 
 }  // namespace lm::sink

@@ -95,7 +95,8 @@ class Report {
 };
 
 template <class S>
-concept Sink = requires(S& sink, const lm_sink_config& config, const lm_table& table, Batch batch, const Report& report, std::string_view token) {
+concept Sink = requires(S& sink, const lm_sink_config& config, const lm_table& table, Batch batch, const Report& report,
+                        std::string_view token) {
   { S::descriptor() } -> std::same_as<const lm_sink_descriptor&>;
   { S::create(config) } -> std::same_as<Result<std::unique_ptr<S>>>;
   { sink.open(table) } -> std::same_as<Result<std::uint32_t>>;
@@ -182,11 +183,12 @@ struct Glue {
 }  // namespace lm::sink
 
 // Exports the sink as the library's only one.
-#define LOGMILL_SINK(Class)                                                                                                       \
-  static_assert(::lm::sink::Sink<Class>, "a sink has: descriptor, create, open, write, seal, publish and discard, as "            \
-                                         "common/sink_glue.hpp says");                                                            \
-  extern "C" {                                                                                                                    \
-  extern LM_EXPORT const lm_entry logmill_entry;                                                                                  \
-  const lm_entry logmill_entry = {sizeof(lm_entry), LM_ABI_VERSION, ::lm::sink::detail::Glue<Class>::init,                        \
-                                  ::lm::sink::detail::Glue<Class>::deinit, ::lm::sink::detail::Glue<Class>::get_factory};         \
+#define LOGMILL_SINK(Class)                                                                                               \
+  static_assert(::lm::sink::Sink<Class>,                                                                                  \
+                "a sink has: descriptor, create, open, write, seal, publish and discard, as "                             \
+                "common/sink_glue.hpp says");                                                                             \
+  extern "C" {                                                                                                            \
+  extern LM_EXPORT const lm_entry logmill_entry;                                                                          \
+  const lm_entry logmill_entry = {sizeof(lm_entry), LM_ABI_VERSION, ::lm::sink::detail::Glue<Class>::init,                \
+                                  ::lm::sink::detail::Glue<Class>::deinit, ::lm::sink::detail::Glue<Class>::get_factory}; \
   }

@@ -1,11 +1,11 @@
 #include "ndjson/compress.hpp"
 
+#include <zlib.h>
+#include <zstd.h>
 #include <limits>
 #include <memory>
 #include <new>
 #include <string>
-#include <zlib.h>
-#include <zstd.h>
 
 namespace lm::sink {
 

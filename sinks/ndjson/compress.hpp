@@ -1,5 +1,5 @@
-// Compression of chunks that are whole by themselves: each becomes a zstd frame or a gzip member of its own, and any number of them in a row is a file of
-// that format. So threads compress without waiting for each other.
+// Compression of chunks that are whole by themselves: each becomes a zstd frame or a gzip member of its own, and any number of them in a
+// row is a file of that format. So threads compress without waiting for each other.
 #pragma once
 
 #include "common/error.hpp"

@@ -3,9 +3,10 @@
 //   ndjson:DIR   DIR/TABLE/part-RUN-N.ndjson.zst, a new file when one is full
 //   ndjson:-     every event on stdout and nothing else
 //
-// The way of a batch: the thread that calls write takes a slot (there are as many as threads, so that one is free; the instance's own slot first, whose
-// caches know its dictionaries), renders the rows behind those of the table that the slot still holds, and at about 1 MiB compresses them as a frame of
-// their own and appends it to the table's file. Only the append is under the file's lock. Seal empties the slots.
+// The way of a batch: the thread that calls write takes a slot (there are as many as threads, so that one is free; the instance's own slot
+// first, whose caches know its dictionaries), renders the rows behind those of the table that the slot still holds, and at about 1 MiB
+// compresses them as a frame of their own and appends it to the table's file. Only the append is under the file's lock. Seal empties the
+// slots.
 #include "common/arrow_view.hpp"
 #include "common/json_writer.hpp"
 #include "common/options.hpp"
@@ -15,12 +16,14 @@
 
 #include <logmill/sink.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <exception>
-#include <fcntl.h>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -28,8 +31,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -41,18 +42,21 @@ constexpr std::size_t kSmallestCache = std::size_t{64} << 10;
 constexpr std::uint64_t kDefaultMemory = std::uint64_t{64} << 20, kDefaultFileSize = std::uint64_t{256} << 20;
 
 constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
-constexpr lm_option option(std::uint32_t type, std::string_view name, std::string_view fallback, std::string_view choices, std::string_view help) {
+constexpr lm_option option(std::uint32_t type, std::string_view name, std::string_view fallback, std::string_view choices,
+                           std::string_view help) {
   return {sizeof(lm_option), type, text(name), text(fallback), text(choices), text(help)};
 }
 
 constexpr lm_option kOptions[] = {
-    option(LM_OPTION_CHOICE, "compression", "auto", "auto|none|gzip|zstd", "How files are compressed; auto is zstd for files and none for stdout."),
+    option(LM_OPTION_CHOICE, "compression", "auto", "auto|none|gzip|zstd",
+           "How files are compressed; auto is zstd for files and none for stdout."),
     option(LM_OPTION_INTEGER, "zstd_level", "1", "1..19", "Higher levels make smaller files and take longer."),
     option(LM_OPTION_INTEGER, "gzip_level", "1", "1..9", "Higher levels make smaller files and take longer."),
     option(LM_OPTION_SIZE, "file_size", "256M", "", "A file that holds this much, before compression, is full and the next one begins."),
 };
-constexpr lm_sink_descriptor kDescriptor{sizeof(lm_sink_descriptor), 0, text("ndjson"), text("NDJSON files, or events on stdout"), text("logmill"), text("1.0.0"),
-                                         text("DIR or -"), kOptions, std::size(kOptions)};
+constexpr lm_sink_descriptor kDescriptor{
+    sizeof(lm_sink_descriptor), 0,        text("ndjson"),     text("NDJSON files, or events on stdout"), text("logmill"), text("1.0.0"),
+    text("DIR or -"),           kOptions, std::size(kOptions)};
 
 constexpr std::string_view kStdout = "-";
 
@@ -117,7 +121,8 @@ class NdjsonSink {
 
   Result<std::uint32_t> open(const lm_table& table) {
     const std::string name(view(table.name));
-    if (!is_safe_relative(name) || name.find('/') != std::string::npos) return fail(LM_INVALID, "not a table's name: " + safe_component(name));
+    if (!is_safe_relative(name) || name.find('/') != std::string::npos)
+      return fail(LM_INVALID, "not a table's name: " + safe_component(name));
     for (const auto& other : tables_) {
       if (other->name == name) return fail(LM_INVALID, "the table is open already: " + name);
     }
@@ -147,7 +152,8 @@ class NdjsonSink {
         next = writer.render(row, pending.text, chunk_);
       } catch (const std::exception& e) {
         pending.text.set_size(before);  // no torn line stays behind, and a batch of which only a part was written is not sealed
-        (void)remember(Error{LM_INTERNAL, std::string("a batch of table ") + tables_[batch.table()]->name + " could not be written: " + e.what(), {}, 0});
+        (void)remember(Error{
+            LM_INTERNAL, std::string("a batch of table ") + tables_[batch.table()]->name + " could not be written: " + e.what(), {}, 0});
         throw;
       }
       pending.rows += static_cast<std::uint64_t>(next - row);

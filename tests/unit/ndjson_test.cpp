@@ -3,21 +3,21 @@
 
 #include <logmill/sink.h>
 
-#include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
-#include <map>
-#include <set>
 #include <simdjson.h>
-#include <sstream>
-#include <thread>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <thread>
 
 extern "C" const lm_entry logmill_entry;
 
@@ -87,9 +87,13 @@ class NdjsonSink : public testing::Test {
   }
   lm_status seal() {
     sealed_.clear();
-    return sink_.seal(sink_.self, &sealed_, [](void* ctx, const lm_output* o) {
-      static_cast<std::vector<Sealed>*>(ctx)->push_back({o->table, std::string(view(o->name)), std::string(view(o->token)), o->rows, o->bytes});
-    }, &error_);
+    return sink_.seal(
+        sink_.self, &sealed_,
+        [](void* ctx, const lm_output* o) {
+          static_cast<std::vector<Sealed>*>(ctx)->push_back(
+              {o->table, std::string(view(o->name)), std::string(view(o->token)), o->rows, o->bytes});
+        },
+        &error_);
   }
   void publish_all() {
     for (const Sealed& s : sealed_) ASSERT_EQ(sink_.publish(sink_.self, str(s.token), &error_), LM_OK) << error_.message;
@@ -188,10 +192,12 @@ TEST_F(NdjsonSink, GivesFilesTheirFinalNamesOnlyAtPublish) {
   EXPECT_EQ(sealed_[0].name, "api_activity/part-0123abcd-0.ndjson.zst");
   EXPECT_EQ(sealed_[0].rows, 2000u);
   EXPECT_EQ(sealed_[1].rows, 200u);
-  for (const std::string& name : files()) EXPECT_FALSE(name.ends_with(".zst") || name.find(".ndjson.zst.unpublished") == std::string::npos) << name;
+  for (const std::string& name : files())
+    EXPECT_FALSE(name.ends_with(".zst") || name.find(".ndjson.zst.unpublished") == std::string::npos) << name;
   publish_all();
   publish_all();
-  EXPECT_EQ(files(), (std::vector<std::string>{"lake/api_activity/part-0123abcd-0.ndjson.zst", "lake/authentication/part-0123abcd-0.ndjson.zst"}));
+  EXPECT_EQ(files(),
+            (std::vector<std::string>{"lake/api_activity/part-0123abcd-0.ndjson.zst", "lake/authentication/part-0123abcd-0.ndjson.zst"}));
   EXPECT_EQ(times_of(unzstd(read(files()[0]))), numbers_below(2000));
   EXPECT_EQ(times_of(unzstd(read(files()[1]))), numbers_below(200));
   EXPECT_EQ(fs::file_size(root_ / files()[0]), sealed_[0].bytes);
@@ -267,7 +273,8 @@ TEST_F(NdjsonSink, GivesWholeLinesWhenManyThreadsWrite) {
       threads.emplace_back([&, t] {
         for (int i = next++; i < kBatches; i = next++) {
           // Instances wander from thread to thread, as parsers do.
-          for (const std::uint32_t table : tables) EXPECT_EQ(write(table, i * kRows, kRows, static_cast<std::uint64_t>((i + t) % 5)), LM_OK);
+          for (const std::uint32_t table : tables)
+            EXPECT_EQ(write(table, i * kRows, kRows, static_cast<std::uint64_t>((i + t) % 5)), LM_OK);
         }
       });
     }

@@ -103,8 +103,12 @@ ColumnPtr numbers(std::string format, std::string name, const std::vector<std::o
   set_validity(*c, validity_of(values));
   return c;
 }
-inline ColumnPtr int32s(std::string name, const std::vector<std::optional<std::int32_t>>& v) { return numbers<std::int32_t>("i", std::move(name), v); }
-inline ColumnPtr int64s(std::string name, const std::vector<std::optional<std::int64_t>>& v) { return numbers<std::int64_t>("l", std::move(name), v); }
+inline ColumnPtr int32s(std::string name, const std::vector<std::optional<std::int32_t>>& v) {
+  return numbers<std::int32_t>("i", std::move(name), v);
+}
+inline ColumnPtr int64s(std::string name, const std::vector<std::optional<std::int64_t>>& v) {
+  return numbers<std::int64_t>("l", std::move(name), v);
+}
 inline ColumnPtr doubles(std::string name, const std::vector<std::optional<double>>& v) { return numbers<double>("g", std::move(name), v); }
 
 inline ColumnPtr booleans(std::string name, const std::vector<std::optional<bool>>& values) {
@@ -139,14 +143,16 @@ inline ColumnPtr as_json(ColumnPtr c) {
   return c;
 }
 
-inline ColumnPtr coded(std::string name, const std::vector<std::string>& dictionary, const std::vector<std::optional<std::int32_t>>& codes) {
+inline ColumnPtr coded(std::string name, const std::vector<std::string>& dictionary,
+                       const std::vector<std::optional<std::int32_t>>& codes) {
   auto c = int32s(std::move(name), codes);
   c->dictionary = texts("", std::vector<std::optional<std::string>>(dictionary.begin(), dictionary.end()));
   return c;
 }
 
 inline ColumnPtr structure(std::string name, std::vector<ColumnPtr> children, const std::vector<bool>& valid = {}, std::size_t length = 0) {
-  auto c = make_column("+s", std::move(name), children.empty() ? length : static_cast<std::size_t>(children[0]->length - children[0]->offset), 1);
+  auto c = make_column("+s", std::move(name),
+                       children.empty() ? length : static_cast<std::size_t>(children[0]->length - children[0]->offset), 1);
   if (!valid.empty()) set_validity(*c, valid);
   c->children = std::move(children);
   return c;

@@ -6,20 +6,20 @@
 #include "common/sink_glue.hpp"
 #include "sink_arrow.hpp"
 
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <simdjson.h>
+#include <unistd.h>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <limits>
 #include <random>
-#include <simdjson.h>
 #include <span>
 #include <sstream>
-#include <unistd.h>
 
 namespace lm::sink {
 namespace {
@@ -48,7 +48,8 @@ Field field_of(const ColumnPtr& root) {
   return *field;
 }
 
-std::string lines(JsonWriter& writer, const ColumnPtr& root, std::uint64_t instance = 1, std::uint64_t epoch = 1, std::size_t stop = 1 << 20) {
+std::string lines(JsonWriter& writer, const ColumnPtr& root, std::uint64_t instance = 1, std::uint64_t epoch = 1,
+                  std::size_t stop = 1 << 20) {
   root->wire();
   TextBuffer out;
   std::string all;
@@ -128,9 +129,11 @@ TEST(Field, NamesTheColumnThatHasAnUnsupportedType) {
 
 TEST(JsonWriter, LeavesOutWhatIsAbsent) {
   const auto empty = structure("empty", {int32s("n", {std::nullopt, std::nullopt, std::nullopt})});
-  const auto some = structure("some", {int32s("n", {std::nullopt, 2, 3}), structure("in", {texts("t", {std::nullopt, "x", std::nullopt})})}, {true, true, false});
-  const auto root = structure("", {empty, some, doubles("d", {std::numeric_limits<double>::quiet_NaN(), 0.1, std::numeric_limits<double>::infinity()}),
-                                   booleans("b", {true, std::nullopt, false})});
+  const auto some = structure("some", {int32s("n", {std::nullopt, 2, 3}), structure("in", {texts("t", {std::nullopt, "x", std::nullopt})})},
+                              {true, true, false});
+  const auto root =
+      structure("", {empty, some, doubles("d", {std::numeric_limits<double>::quiet_NaN(), 0.1, std::numeric_limits<double>::infinity()}),
+                     booleans("b", {true, std::nullopt, false})});
   EXPECT_EQ(lines(root),
             "{\"b\":true}\n"
             "{\"some\":{\"n\":2,\"in\":{\"t\":\"x\"}},\"d\":0.1}\n"
@@ -144,9 +147,10 @@ TEST(JsonWriter, WritesARowWithNothingInItAsAnEmptyObject) {
 }
 
 TEST(JsonWriter, KeepsEmptyListsAndThePlacesOfElements) {
-  const auto root = structure("", {list("l", {0, std::nullopt, 3}, int32s("item", {1, std::nullopt, 3})),
-                                   list("s", {2, 0, 1}, structure("item", {texts("t", {"a", std::nullopt, std::nullopt})}, {true, true, false})),
-                                   list("e", {0, 0, 0}, texts("item", {}))});
+  const auto root =
+      structure("", {list("l", {0, std::nullopt, 3}, int32s("item", {1, std::nullopt, 3})),
+                     list("s", {2, 0, 1}, structure("item", {texts("t", {"a", std::nullopt, std::nullopt})}, {true, true, false})),
+                     list("e", {0, 0, 0}, texts("item", {}))});
   EXPECT_EQ(lines(root),
             "{\"l\":[],\"s\":[{\"t\":\"a\"},{}],\"e\":[]}\n"
             "{\"s\":[],\"e\":[]}\n"
@@ -162,13 +166,14 @@ TEST(JsonWriter, NestsListsOfStructsOfLists) {
 }
 
 TEST(JsonWriter, InlinesJsonTextOnOneLine) {
-  const auto root = structure("", {as_json(texts("u", {"{\"a\":\r\n [1,\n2]}", "\"x\\ny\"", std::nullopt, "" , "[\t1]"}))});
+  const auto root = structure("", {as_json(texts("u", {"{\"a\":\r\n [1,\n2]}", "\"x\\ny\"", std::nullopt, "", "[\t1]"}))});
   EXPECT_EQ(lines(root), "{\"u\":{\"a\":   [1, 2]}}\n{\"u\":\"x\\ny\"}\n{}\n{}\n{\"u\":[\t1]}\n");
 }
 
 TEST(JsonWriter, WritesNumbersThatReadBackAsTheSame) {
   const std::vector<std::optional<double>> values{0.1, 1e300, 5e-324, -0.0, 1.0 / 3, 9007199254740993.0, 1e21, 123456.0};
-  std::vector<std::optional<std::int64_t>> integers{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(), 0, -1, 1, 10, 99, 100};
+  std::vector<std::optional<std::int64_t>> integers{
+      std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(), 0, -1, 1, 10, 99, 100};
   const std::string text = lines(structure("", {doubles("d", values), int64s("i", integers)}));
   simdjson::dom::parser parser;
   std::istringstream in(text);
@@ -210,11 +215,14 @@ TEST(JsonWriter, EscapesSoThatEveryTextReadsBack) {
 }
 
 TEST(JsonWriter, GivesCodesTheMeaningOfTheirInstanceAndEpoch) {
-  const auto batch = [](std::vector<std::string> words) { return structure("", {coded("c", words, {0, 1, 0}), coded("d", words, {1, 1, 1})}); };
+  const auto batch = [](std::vector<std::string> words) {
+    return structure("", {coded("c", words, {0, 1, 0}), coded("d", words, {1, 1, 1})});
+  };
   JsonWriter writer(field_of(batch({"a", "b"})), 1 << 20);
   EXPECT_EQ(lines(writer, batch({"a", "b"}), 1, 1), "{\"c\":\"a\",\"d\":\"b\"}\n{\"c\":\"b\",\"d\":\"b\"}\n{\"c\":\"a\",\"d\":\"b\"}\n");
   EXPECT_EQ(lines(writer, batch({"x", "y"}), 2, 1), "{\"c\":\"x\",\"d\":\"y\"}\n{\"c\":\"y\",\"d\":\"y\"}\n{\"c\":\"x\",\"d\":\"y\"}\n");
-  EXPECT_EQ(lines(writer, batch({"a", "b", "c"}), 1, 1), "{\"c\":\"a\",\"d\":\"b\"}\n{\"c\":\"b\",\"d\":\"b\"}\n{\"c\":\"a\",\"d\":\"b\"}\n");
+  EXPECT_EQ(lines(writer, batch({"a", "b", "c"}), 1, 1),
+            "{\"c\":\"a\",\"d\":\"b\"}\n{\"c\":\"b\",\"d\":\"b\"}\n{\"c\":\"a\",\"d\":\"b\"}\n");
   EXPECT_EQ(lines(writer, batch({"p", "q"}), 1, 2), "{\"c\":\"p\",\"d\":\"q\"}\n{\"c\":\"q\",\"d\":\"q\"}\n{\"c\":\"p\",\"d\":\"q\"}\n");
 }
 
@@ -330,15 +338,23 @@ class RandomColumns {
     };
     if (kind == 0) out = int32s(name, values([&] { return pick(5); }, std::int32_t{}));
     if (kind == 1) out = int64s(name, values([&] { return static_cast<std::int64_t>(pick(5)) * -1234567890123; }, std::int64_t{}));
-    if (kind == 2) out = doubles(name, values([&] { const double n = static_cast<double>(pick(4)); return n == 3 ? std::nan("") : n / 3; }, double{}));
+    if (kind == 2)
+      out = doubles(name, values(
+                              [&] {
+                                const double n = static_cast<double>(pick(4));
+                                return n == 3 ? std::nan("") : n / 3;
+                              },
+                              double{}));
     if (kind == 3) out = booleans(name, values([&] { return pick(2) == 1; }, bool{}));
     if (kind == 4) out = texts(name, values([&] { return kWords[pick(kWords.size())]; }, std::string{}));
     if (kind == 5) out = coded(name, kWords, values([&] { return pick(kWords.size()); }, std::int32_t{}));
-    if (kind == 6) out = as_json(texts(name, values([&] { return pick(2) == 1 ? std::string("[1, {\"a\":null}]") : std::string(); }, std::string{})));
+    if (kind == 6)
+      out = as_json(texts(name, values([&] { return pick(2) == 1 ? std::string("[1, {\"a\":null}]") : std::string(); }, std::string{})));
     if (kind == 7) {
       std::vector<ColumnPtr> children;
       const std::size_t n = 1 + below(4);
-      for (std::size_t i = 0; i < n; ++i) children.push_back(make(std::string(1, static_cast<char>('a' + i)), slots, depth - 1, below(depth > 1 ? 9 : 7)));
+      for (std::size_t i = 0; i < n; ++i)
+        children.push_back(make(std::string(1, static_cast<char>('a' + i)), slots, depth - 1, below(depth > 1 ? 9 : 7)));
       out = structure(name, std::move(children), validity_of(values([] { return true; }, bool{})));
       out->length = static_cast<std::int64_t>(slots);
     }
