@@ -1,267 +1,226 @@
+// An object's decoder is a chain of layers. A layer looks at the first bytes that reach it: compressed, it decodes member after member and a further layer looks
+// at what comes out; otherwise it is the last and passes its bytes on.
 #include "decode/decode.hpp"
 
+#include "decode/codec.hpp"
+
 #include <algorithm>
-#include <bzlib.h>
 #include <cstring>
 #include <fmt/format.h>
-#include <isa-l/igzip_lib.h>
-#include <lz4frame.h>
-#include <lzma.h>
 #include <optional>
+#include <string_view>
 #include <vector>
-#include <zstd.h>
 
 namespace lm {
 namespace {
+
 using Bytes = std::span<const std::byte>;
 
-struct Step {
-  std::size_t consumed = 0, produced = 0;
-  bool member_end = false;
-};
-
-class Codec {
- public:
-  virtual ~Codec() = default;
-  virtual Result<Step> step(Bytes in, std::span<std::byte> out) = 0;
-  virtual void reset() = 0;
-};
-
-class Gzip final : public Codec {
- public:
-  Gzip() { reset(); }
-  void reset() override {
-    isal_inflate_init(&state_);
-    state_.crc_flag = ISAL_GZIP;
-  }
-  Result<Step> step(Bytes in, std::span<std::byte> out) override {
-    state_.next_in = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(in.data()));
-    state_.avail_in = static_cast<std::uint32_t>(std::min<std::size_t>(in.size(), 1u << 30));
-    const std::uint32_t had = state_.avail_in;
-    state_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
-    state_.avail_out = static_cast<std::uint32_t>(std::min<std::size_t>(out.size(), 1u << 30));
-    const std::uint32_t room = state_.avail_out;
-    const int code = isal_inflate(&state_);
-    if (code < 0) return fail(Errc::corrupt, code == ISAL_INCORRECT_CHECKSUM ? "gzip: the checksum does not match" : fmt::format("gzip: broken deflate data ({})", code));
-    return Step{had - state_.avail_in, room - state_.avail_out, state_.block_state == ISAL_BLOCK_FINISH};
-  }
-
- private:
-  inflate_state state_;
-};
-
-class Zstd final : public Codec {
- public:
-  Zstd() : context_(ZSTD_createDCtx()) { ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, 27); }
-  ~Zstd() override { ZSTD_freeDCtx(context_); }
-  void reset() override { ZSTD_DCtx_reset(context_, ZSTD_reset_session_only); }
-  Result<Step> step(Bytes in, std::span<std::byte> out) override {
-    ZSTD_inBuffer i{in.data(), in.size(), 0};
-    ZSTD_outBuffer o{out.data(), out.size(), 0};
-    const std::size_t code = ZSTD_decompressStream(context_, &o, &i);
-    if (ZSTD_isError(code)) return fail(Errc::corrupt, fmt::format("zstd: {}", ZSTD_getErrorName(code)));
-    return Step{i.pos, o.pos, code == 0};
-  }
-
- private:
-  ZSTD_DCtx* context_;
-};
-
-class Bzip2 final : public Codec {
- public:
-  Bzip2() { BZ2_bzDecompressInit(&stream_, 0, 0); }
-  ~Bzip2() override { BZ2_bzDecompressEnd(&stream_); }
-  void reset() override {
-    BZ2_bzDecompressEnd(&stream_);
-    stream_ = {};
-    BZ2_bzDecompressInit(&stream_, 0, 0);
-  }
-  Result<Step> step(Bytes in, std::span<std::byte> out) override {
-    stream_.next_in = reinterpret_cast<char*>(const_cast<std::byte*>(in.data()));
-    stream_.avail_in = static_cast<unsigned>(std::min<std::size_t>(in.size(), 1u << 30));
-    stream_.next_out = reinterpret_cast<char*>(out.data());
-    stream_.avail_out = static_cast<unsigned>(std::min<std::size_t>(out.size(), 1u << 30));
-    const unsigned had = stream_.avail_in, room = stream_.avail_out;
-    const int code = BZ2_bzDecompress(&stream_);
-    if (code != BZ_OK && code != BZ_STREAM_END) return fail(Errc::corrupt, fmt::format("bzip2: broken data ({})", code));
-    return Step{had - stream_.avail_in, room - stream_.avail_out, code == BZ_STREAM_END};
-  }
-
- private:
-  bz_stream stream_{};
-};
-
-class Xz final : public Codec {
- public:
-  Xz() { start(); }
-  ~Xz() override { lzma_end(&stream_); }
-  void reset() override {
-    lzma_end(&stream_);
-    stream_ = LZMA_STREAM_INIT;
-    start();
-  }
-  Result<Step> step(Bytes in, std::span<std::byte> out) override {
-    stream_.next_in = reinterpret_cast<const std::uint8_t*>(in.data());
-    stream_.avail_in = in.size();
-    stream_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
-    stream_.avail_out = out.size();
-    const lzma_ret code = lzma_code(&stream_, LZMA_RUN);
-    if (code != LZMA_OK && code != LZMA_STREAM_END && code != LZMA_BUF_ERROR) return fail(Errc::corrupt, fmt::format("xz: broken data ({})", static_cast<int>(code)));
-    return Step{in.size() - stream_.avail_in, out.size() - stream_.avail_out, code == LZMA_STREAM_END};
-  }
-
- private:
-  void start() { (void)lzma_stream_decoder(&stream_, 256u << 20, 0); }
-  lzma_stream stream_ = LZMA_STREAM_INIT;
-};
-
-class Lz4 final : public Codec {
- public:
-  Lz4() { (void)LZ4F_createDecompressionContext(&context_, LZ4F_VERSION); }
-  ~Lz4() override { LZ4F_freeDecompressionContext(context_); }
-  void reset() override { LZ4F_resetDecompressionContext(context_); }
-  Result<Step> step(Bytes in, std::span<std::byte> out) override {
-    std::size_t produced = out.size(), consumed = in.size();
-    const std::size_t code = LZ4F_decompress(context_, out.data(), &produced, in.data(), &consumed, nullptr);
-    if (LZ4F_isError(code)) return fail(Errc::corrupt, fmt::format("lz4: {}", LZ4F_getErrorName(code)));
-    return Step{consumed, produced, code == 0};
-  }
-
- private:
-  LZ4F_dctx* context_ = nullptr;
-};
-
 struct Format {
-  std::string_view name, magic;
+  std::string_view name;
+  std::string_view magic;
   std::unique_ptr<Codec> (*make)();
 };
-template <class T>
-std::unique_ptr<Codec> make() {
-  return std::make_unique<T>();
-}
-constexpr Format kFormats[] = {
-    {"gzip", "\x1f\x8b\x08", make<Gzip>}, {"zstd", "\x28\xb5\x2f\xfd", make<Zstd>}, {"bzip2", "BZh", make<Bzip2>},
-    {"xz", std::string_view("\xfd" "7zXZ\0", 6), make<Xz>}, {"lz4", "\x04\x22\x4d\x18", make<Lz4>},
-};
 
-const Format* sniff(Bytes b) {
-  const std::string_view text(reinterpret_cast<const char*>(b.data()), b.size());
+constexpr Format kFormats[] = {
+    {"gzip", "\x1f\x8b\x08", make_gzip},
+    {"zstd", "\x28\xb5\x2f\xfd", make_zstd},
+    {"bzip2", "BZh", make_bzip2},
+    {"xz", {"\xfd\x37zXZ\0", 6}, make_xz},
+    {"lz4", "\x04\x22\x4d\x18", make_lz4},
+};
+constexpr std::size_t kLongestMagic = 6;
+
+const Format* sniff(Bytes head) {
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
   for (const Format& f : kFormats) {
     if (text.starts_with(f.magic)) return &f;
   }
   return nullptr;
 }
 
-// stdin: simple single layer (+ nested layers by recursion through a second decoder).
-class Decoder final : public ObjectDecoder {
+// Bytes that wait to be decoded: what was put back in front of what was fed.
+class Input {
  public:
-  explicit Decoder(const DecodeLimits& limits) : limits_(limits) {}
-  void feed(Bytes stored) override {
-    input_ = stored;
-    stored_ += stored.size();
-  }
-  void end_of_input() override { ended_ = true; }
-  std::string format() const override { return format_ ? std::string(format_->name) : "none"; }
-  std::uint64_t decoded_bytes() const override { return decoded_; }
-
-  Result<Pulled> pull(std::span<std::byte> out) override {
-    if (!decided_) {
-      // the magic may come in pieces
-      const std::size_t want = std::min<std::size_t>(8 - head_.size(), input_.size());
-      head_.insert(head_.end(), input_.begin(), input_.begin() + static_cast<std::ptrdiff_t>(want));
-      input_ = input_.subspan(want);
-      if (head_.size() < 8 && !ended_) return Pulled{0, Pull::need_input};
-      decided_ = true;
-      format_ = sniff(head_);
-      if (format_) codec_ = format_->make();
+  void feed(Bytes bytes) { fed_ = bytes; }
+  bool empty() const { return front().empty(); }
+  Bytes front() const { return held_at_ < held_.size() ? Bytes(held_).subspan(held_at_) : fed_; }
+  void consume(std::size_t n) {
+    if (held_at_ < held_.size()) {
+      held_at_ += n;
+    } else {
+      fed_ = fed_.subspan(n);
     }
+    taken_ += n;
+  }
+  // Gathers the first bytes, which may come one by one. Answers how many there are.
+  std::size_t hold(std::size_t n) {
+    const std::size_t more = std::min(n - std::min(n, held_.size()), fed_.size());
+    held_.insert(held_.end(), fed_.begin(), fed_.begin() + static_cast<std::ptrdiff_t>(more));
+    fed_ = fed_.subspan(more);
+    return held_.size();
+  }
+  Bytes held() const { return held_; }
+  std::uint64_t taken() const { return taken_; }
+
+ private:
+  std::vector<std::byte> held_;
+  std::size_t held_at_ = 0;
+  Bytes fed_;
+  std::uint64_t taken_ = 0;
+};
+
+class Layer {
+ public:
+  Input input;
+  bool ended = false;  // nothing more will be fed
+
+  bool decided() const { return decided_; }
+  const Format* format() const { return format_; }
+
+  // Looks at the first bytes. False: more are needed. `may_decode` false: passed on as they stand.
+  bool decide(bool may_decode) {
+    if (decided_) return true;
+    if (input.hold(kLongestMagic) < kLongestMagic && !ended) return false;
+    decided_ = true;
+    format_ = may_decode ? sniff(input.held()) : nullptr;
+    if (format_) codec_ = format_->make();
+    return true;
+  }
+
+  Result<Pulled> pull(std::span<std::byte> out) {
+    if (error_) return tl::unexpected(*error_);
     std::size_t produced = 0;
+    // What was produced before an error is good and goes out first; the error is the next answer.
+    const auto failed = [&](Error error) -> Result<Pulled> {
+      error_ = std::move(error);
+      if (produced) return Pulled{produced, Pull::more};
+      return tl::unexpected(*error_);
+    };
     while (produced < out.size()) {
-      Bytes& in = head_at_ < head_.size() ? (pending_ = Bytes(head_).subspan(head_at_)) : input_;
-      const bool from_head = head_at_ < head_.size();
-      if (in.empty()) {
-        if (!ended_) return Pulled{produced, produced ? Pull::need_input : Pull::need_input};
-        if (codec_ && mid_member_) {
-          // what the codec still holds back comes out without input
-          auto s = codec_->step({}, out.subspan(produced));
-          if (s && s->produced) {
-            produced += s->produced;
-            if (auto ok = count(s->produced); !ok) return tl::unexpected(ok.error());
-            if (s->member_end) mid_member_ = false;
-            continue;
-          }
-          if (s && s->member_end) {
-            mid_member_ = false;
-            continue;
-          }
-          if (produced) return Pulled{produced, Pull::more};
-          return fail(Errc::truncated, fmt::format("{} stream ends after {} bytes stored, {} decoded", format_->name, stored_, decoded_));
-        }
-        return Pulled{produced, Pull::end};
-      }
-      Step s;
+      const Bytes in = input.front();
+      if (in.empty() && !ended) return Pulled{produced, Pull::need_input};
       if (!codec_) {
-        s.consumed = s.produced = std::min(in.size(), out.size() - produced);
-        std::memcpy(out.data() + produced, in.data(), s.consumed);
-      } else if (!mid_member_ && members_ != 0 && in[0] == std::byte{0}) {
-        s.consumed = 1;  // padding
-      } else {
-        if (!mid_member_) {
-          if (members_ != 0 && format_->name == "gzip" && in[0] != std::byte{0x1f}) {
-            if (produced) return Pulled{produced, Pull::more};
-            return fail(Errc::corrupt, fmt::format("{} bytes of something else behind the last gzip member", in.size()));
-          }
-          if (members_ != 0) codec_->reset();
-          mid_member_ = true;
-        }
-        auto r = codec_->step(in, out.subspan(produced));
-        if (!r) {
-          if (produced) {
-            error_ = r.error();
-            return Pulled{produced, Pull::more};
-          }
-          return tl::unexpected(r.error());
-        }
-        s = *r;
-        if (s.member_end) ++members_, mid_member_ = false;
-        if (s.consumed == 0 && s.produced == 0 && !s.member_end) {
-          if (produced) return Pulled{produced, Pull::more};
-          return fail(Errc::corrupt, fmt::format("{}: no progress", format_->name));
-        }
+        if (in.empty()) return Pulled{produced, Pull::end};
+        const std::size_t n = std::min(in.size(), out.size() - produced);
+        std::memcpy(out.data() + produced, in.data(), n);
+        input.consume(n);
+        produced += n;
+        continue;
       }
-      if (from_head) {
-        head_at_ += s.consumed;
-      } else {
-        input_ = input_.subspan(s.consumed);
+      if (!in_member_) {
+        if (in.empty()) return Pulled{produced, Pull::end};
+        if (members_ != 0) {
+          if (in[0] == std::byte{0}) {  // padding, as tapes and some exporters leave it
+            input.consume(1);
+            continue;
+          }
+          if (in[0] != static_cast<std::byte>(format_->magic[0]) && !skippable(in[0])) {
+            return failed({Errc::corrupt, fmt::format("something else than {} from stored byte {} on, behind {} good member{}", format_->name, input.taken(),
+                                                      members_, members_ == 1 ? "" : "s")});
+          }
+          codec_->reset();
+        }
+        in_member_ = true;
       }
-      produced += s.produced;
-      if (auto ok = count(s.produced); !ok) return tl::unexpected(ok.error());
+      auto step = codec_->step(in, out.subspan(produced));
+      if (!step) return failed(step.error());
+      input.consume(step->consumed);
+      produced += step->produced;
+      if (step->member_end) {
+        in_member_ = false;
+        ++members_;
+      } else if (step->consumed == 0 && step->produced == 0) {
+        if (in.empty()) return failed({Errc::truncated, fmt::format("the {} stream ends in the middle, after {} stored bytes", format_->name, input.taken())});
+        return failed({Errc::corrupt, fmt::format("{}: the decoder makes no progress", format_->name)});
+      }
     }
     return Pulled{produced, Pull::more};
   }
 
  private:
-  Result<void> count(std::size_t n) {
-    decoded_ += n;
-    if (decoded_ > limits_.max_decoded) return fail(Errc::limit, fmt::format("decodes to more than {} bytes (--max-decoded)", limits_.max_decoded));
-    if (decoded_ > limits_.ratio_from && stored_ != 0 && decoded_ / stored_ > limits_.max_ratio) {
-      return fail(Errc::limit, fmt::format("decodes to more than {} times its size (--max-ratio)", limits_.max_ratio));
-    }
-    return {};
+  // zstd and lz4 share the magic of frames that are to be skipped, 0x184d2a50 to 0x184d2a5f.
+  bool skippable(std::byte first) const {
+    return (format_->name == "zstd" || format_->name == "lz4") && (first & std::byte{0xf0}) == std::byte{0x50};
   }
-  DecodeLimits limits_;
-  std::vector<std::byte> head_;
-  std::size_t head_at_ = 0, members_ = 0;
-  Bytes input_, pending_;
-  bool ended_ = false, decided_ = false, mid_member_ = false;
-  std::uint64_t stored_ = 0, decoded_ = 0;
   const Format* format_ = nullptr;
   std::unique_ptr<Codec> codec_;
+  bool decided_ = false, in_member_ = false;
+  std::size_t members_ = 0;
   std::optional<Error> error_;
+};
+
+class Chain final : public ObjectDecoder {
+ public:
+  explicit Chain(const DecodeLimits& limits) : limits_(limits), layers_(1) { layers_.reserve(kMaxLayers + 1); }
+
+  void feed(Bytes stored) override {
+    layers_[0].input.feed(stored);
+    stored_ += stored.size();
+  }
+  void end_of_input() override { layers_[0].ended = true; }
+  std::uint64_t decoded_bytes() const override { return decoded_; }
+
+  std::string format() const override {
+    std::string out;
+    for (const Layer& layer : layers_) {
+      if (layer.format()) out += fmt::format("{}{}", out.empty() ? "" : "+", layer.format()->name);
+    }
+    return out.empty() ? "none" : out;
+  }
+
+  Result<Pulled> pull(std::span<std::byte> out) override {
+    auto pulled = pull_from(layers_.size() - 1, out);
+    // A layer that turned out to be compressed has another one on top.
+    while (pulled && pulled->produced == 0 && pulled->state == Pull::more) pulled = pull_from(layers_.size() - 1, out);
+    if (!pulled) return pulled;
+    decoded_ += pulled->produced;
+    if (decoded_ > limits_.max_decoded) return fail(Errc::limit, fmt::format("it decodes to more than {} bytes (--max-decoded)", limits_.max_decoded));
+    if (decoded_ > limits_.ratio_from && decoded_ / std::max<std::uint64_t>(stored_, 1) > limits_.max_ratio) {
+      return fail(Errc::limit, fmt::format("it decodes to more than {} times its size (--max-ratio)", limits_.max_ratio));
+    }
+    return pulled;
+  }
+
+ private:
+  // What comes out on top of layer `index`.
+  Result<Pulled> pull_from(std::size_t index, std::span<std::byte> out) {
+    for (;;) {
+      Layer& layer = layers_[index];
+      // The layer that passes on steps out of the way once it has passed on what it looked at.
+      if (index != 0 && layer.decided() && !layer.format() && layer.input.empty() && !layer.ended) return pull_from(index - 1, out);
+      const bool was_decided = layer.decided();
+      if (layer.decide(index < kMaxLayers)) {
+        if (!was_decided && layer.format() && index + 1 == layers_.size()) {
+          between_.emplace_back(kBetween);
+          layers_.emplace_back();
+          return Pulled{0, Pull::more};
+        }
+        auto pulled = layer.pull(out);
+        if (!pulled || pulled->state != Pull::need_input || pulled->produced != 0) return pulled;
+      }
+      if (index == 0) return Pulled{0, Pull::need_input};
+      // Input of this layer is what the one below gives.
+      auto below = pull_from(index - 1, between_[index - 1]);
+      if (!below) {
+        // What the layers above still hold was good.
+        return tl::unexpected(below.error());
+      }
+      if (below->produced != 0) layers_[index].input.feed(Bytes(between_[index - 1]).first(below->produced));
+      if (below->state == Pull::end) layers_[index].ended = true;
+      if (below->state == Pull::need_input && below->produced == 0) return Pulled{0, Pull::need_input};
+    }
+  }
+
+  static constexpr std::size_t kBetween = 128 << 10;
+  DecodeLimits limits_;
+  std::vector<Layer> layers_;
+  std::vector<std::vector<std::byte>> between_;
+  std::uint64_t stored_ = 0, decoded_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<ObjectDecoder> make_object_decoder(const DecodeLimits& limits) { return std::make_unique<Decoder>(limits); }
+std::unique_ptr<ObjectDecoder> make_object_decoder(const DecodeLimits& limits) { return std::make_unique<Chain>(limits); }
 
 }  // namespace lm

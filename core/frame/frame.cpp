@@ -415,8 +415,13 @@ class JsonFramer final : public FramerBase {
     } else {
       std::size_t to = pos_;
       while (to > open_ + 1 && is_space(at(to - 1))) --to;
-      add_record(open_, to);
-      learn(open_);
+      if (to - open_ > limits_.max_record) {
+        begin_oversize(open_, to);
+        end_oversize();
+      } else {
+        add_record(open_, to);
+        learn(open_);
+      }
     }
     open_ = kNone;
     state_ = back_;

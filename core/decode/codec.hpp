@@ -1,0 +1,35 @@
+// One compression format, a member (gzip), frame (zstd, lz4) or stream (xz, bzip2) at a time.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace lm {
+
+struct Step {
+  std::size_t consumed = 0, produced = 0;
+  bool member_end = false;  // all of the member's output was given and its checksum holds
+};
+
+class Codec {
+ public:
+  virtual ~Codec() = default;
+  // Decodes what it can. `out` is not empty; `in` may be, to get what the codec still holds.
+  virtual Result<Step> step(std::span<const std::byte> in, std::span<std::byte> out) = 0;
+  // Ready for the next member.
+  virtual void reset() = 0;
+};
+
+std::unique_ptr<Codec> make_gzip();
+std::unique_ptr<Codec> make_zstd();
+std::unique_ptr<Codec> make_bzip2();
+std::unique_ptr<Codec> make_xz();
+std::unique_ptr<Codec> make_lz4();
+
+// The libraries count in 32 bits.
+inline unsigned clamp32(std::size_t n) { return n < (1u << 30) ? static_cast<unsigned>(n) : 1u << 30; }
+
+}  // namespace lm
