@@ -1,0 +1,239 @@
+#include "parquet/encode.hpp"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+namespace lm::sink::parquet {
+namespace {
+
+// 32 values of W bits each into 4 * W bytes. With W known and the loop unrolled, every shift is a constant.
+template <unsigned W, class T>
+void pack32(const T* in, std::uint8_t* out) {
+  if constexpr (W == 0) {
+    return;
+  } else if constexpr (W == 8 * sizeof(T)) {
+    std::memcpy(out, in, 32 * sizeof(T));
+  } else if constexpr (W <= 32) {
+    std::uint64_t word = 0;
+    unsigned fill = 0;
+#pragma GCC unroll 32
+    for (unsigned i = 0; i < 32; ++i) {
+      word |= static_cast<std::uint64_t>(in[i]) << fill;
+      fill += W;
+      if (fill >= 32) {
+        const auto low = static_cast<std::uint32_t>(word);
+        std::memcpy(out, &low, 4);
+        out += 4;
+        word >>= 32;
+        fill -= 32;
+      }
+    }
+  } else {
+    std::uint64_t word = 0;
+    unsigned fill = 0;
+#pragma GCC unroll 32
+    for (unsigned i = 0; i < 32; ++i) {
+      word |= static_cast<std::uint64_t>(in[i]) << fill;
+      if (fill + W >= 64) {
+        std::memcpy(out, &word, 8);
+        out += 8;
+        word = fill == 0 ? 0 : static_cast<std::uint64_t>(in[i]) >> (64 - fill);
+        fill = fill + W - 64;
+      } else {
+        fill += W;
+      }
+    }
+    if constexpr (W % 2 == 1) std::memcpy(out, &word, 4);
+  }
+}
+
+template <class T>
+using Pack = void (*)(const T*, std::uint8_t*);
+
+template <class T, unsigned... W>
+constexpr auto packers(std::integer_sequence<unsigned, W...>) {
+  return std::array<Pack<T>, sizeof...(W)>{pack32<W, T>...};
+}
+template <class T>
+constexpr auto kPack = packers<T>(std::make_integer_sequence<unsigned, 8 * sizeof(T) + 1>());
+
+// `n` values, a multiple of 8 after padding with zeroes, into ceil(n / 8) * width bytes.
+template <class T>
+void pack(const T* in, std::size_t n, unsigned width, Bytes& out) {
+  const auto pack_block = kPack<T>[width];
+  // A block may write past what remains of it; the excess is cut off.
+  const std::size_t bytes = (n + 7) / 8 * width, before = out.size();
+  std::uint8_t* to = out.extend((n + 31) / 32 * 4 * width);
+  std::size_t i = 0;
+  for (; i + 32 <= n; i += 32, to += std::size_t{4} * width) pack_block(in + i, to);
+  if (i < n) {
+    T rest[32] = {};
+    std::copy_n(in + i, n - i, rest);
+    pack_block(rest, to);
+  }
+  out.cut(before + bytes);
+}
+
+void put_repeated(std::uint32_t value, std::uint64_t count, unsigned width, Bytes& out) {
+  put_varint(count << 1, out);
+  std::memcpy(out.extend((width + 7) / 8), &value, (width + 7) / 8);
+}
+
+bool equal8(const std::uint8_t* v) {
+  std::uint64_t word;
+  std::memcpy(&word, v, 8);
+  return word == 0x0101010101010101u * v[0];
+}
+bool equal8(const std::uint32_t* v) {
+  std::uint32_t differs = 0;
+  for (int i = 1; i < 8; ++i) differs |= v[i] ^ v[0];
+  return differs == 0;
+}
+
+// Runs are found by groups of eight, so that there is one decision a group: a run begins where a group holds one value only, and what lies between runs
+// is bit-packed, which wants multiples of eight anyway. A single such group is a run only where that does not break up a bit-packed stretch.
+template <class T>
+void hybrid(std::span<const T> values, unsigned width, Bytes& out) {
+  const T* v = values.data();
+  const std::size_t n = values.size(), groups = n / 8;
+  std::size_t literal = 0;  // where the open stretch begins, in groups
+  const auto close = [&](std::size_t end) {
+    if (end == literal) return;
+    put_varint((end - literal) << 1 | 1, out);
+    pack(v + literal * 8, (end - literal) * 8, width, out);
+  };
+  std::size_t g = 0;
+  while (g < groups) {
+    if (!equal8(v + g * 8)) {
+      ++g;
+      continue;
+    }
+    const T value = v[g * 8];
+    std::size_t end = g + 1;
+    while (end < groups && v[end * 8] == value && equal8(v + end * 8)) ++end;
+    if (end - g == 1 && literal != g) {
+      ++g;
+      continue;
+    }
+    close(g);
+    std::size_t count = (end - g) * 8;
+    // The tail belongs to the run if it goes on to the end.
+    if (end == groups && std::all_of(v + end * 8, v + n, [&](T tail) { return tail == value; })) {
+      put_repeated(value, n - g * 8, width, out);
+      return;
+    }
+    put_repeated(value, count, width, out);
+    g = literal = end;
+  }
+  if (n % 8 == 0) {
+    close(groups);
+  } else {
+    put_varint((groups + 1 - literal) << 1 | 1, out);
+    pack(v + literal * 8, n - literal * 8, width, out);
+  }
+}
+
+template <class T>
+void delta(std::span<const T> values, Bytes& out) {
+  using U = std::make_unsigned_t<T>;
+  constexpr std::size_t kBlock = 128, kMini = 32;
+  put_varint(kBlock, out);
+  put_varint(kBlock / kMini, out);
+  put_varint(values.size(), out);
+  put_zigzag(values.empty() ? 0 : values[0], out);
+  U deltas[kBlock];
+  for (std::size_t at = 1; at < values.size(); at += kBlock) {
+    const std::size_t n = std::min(kBlock, values.size() - at);
+    const T* v = values.data() + at;
+    // Differences wrap around, as the format wants it: the reader's sum wraps back.
+    T smallest = static_cast<T>(static_cast<U>(v[0]) - static_cast<U>(v[-1]));
+    for (std::size_t i = 0; i < n; ++i) {
+      deltas[i] = static_cast<U>(v[i]) - static_cast<U>(v[static_cast<std::ptrdiff_t>(i) - 1]);
+      smallest = std::min(smallest, static_cast<T>(deltas[i]));
+    }
+    put_zigzag(smallest, out);
+    std::uint8_t widths[kBlock / kMini] = {};
+    for (std::size_t m = 0; m * kMini < n; ++m) {
+      U all = 0;
+      const std::size_t end = std::min(n, (m + 1) * kMini);
+      for (std::size_t i = m * kMini; i < end; ++i) {
+        deltas[i] -= static_cast<U>(smallest);
+        all |= deltas[i];
+      }
+      widths[m] = static_cast<std::uint8_t>(bit_width(all));
+    }
+    std::fill(deltas + n, deltas + kBlock, U{0});
+    out.append(widths, sizeof widths);
+    for (std::size_t m = 0; m * kMini < n; ++m) kPack<U>[widths[m]](deltas + m * kMini, out.extend(std::size_t{4} * widths[m]));
+  }
+}
+
+}  // namespace
+
+void put_varint(std::uint64_t value, Bytes& out) {
+  while (value >= 0x80) {
+    out.push(static_cast<std::uint8_t>(value | 0x80));
+    value >>= 7;
+  }
+  out.push(static_cast<std::uint8_t>(value));
+}
+
+void put_zigzag(std::int64_t value, Bytes& out) { put_varint((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63), out); }
+
+void put_hybrid(std::span<const std::uint8_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }
+void put_hybrid(std::span<const std::uint32_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }
+void put_run(std::uint32_t value, std::uint64_t count, unsigned width, Bytes& out) {
+  if (count) put_repeated(value, count, width, out);
+}
+
+void put_delta(std::span<const std::int32_t> values, Bytes& out) { delta(values, out); }
+void put_delta(std::span<const std::int64_t> values, Bytes& out) { delta(values, out); }
+
+void put_delta_length(std::span<const std::int32_t> lengths, std::string_view text, Bytes& out) {
+  put_delta(lengths, out);
+  out.append(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+}
+
+std::size_t common_prefix(std::string_view a, std::string_view b) {
+  const std::size_t n = std::min(a.size(), b.size());
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    std::uint64_t x, y;
+    std::memcpy(&x, a.data() + i, 8);
+    std::memcpy(&y, b.data() + i, 8);
+    if (x != y) return i + static_cast<std::size_t>(std::countr_zero(x ^ y)) / 8;
+  }
+  while (i < n && a[i] == b[i]) ++i;
+  return i;
+}
+
+void put_delta_text(std::span<const std::int32_t> lengths, std::string_view text, Pod<std::int32_t>& prefixes, Pod<std::int32_t>& suffixes,
+                    Bytes& out) {
+  prefixes.clear(), suffixes.clear();
+  std::int32_t* prefix = prefixes.extend(lengths.size());
+  std::int32_t* suffix = suffixes.extend(lengths.size());
+  std::string_view before;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const std::string_view value = text.substr(at, static_cast<std::size_t>(lengths[i]));
+    prefix[i] = static_cast<std::int32_t>(common_prefix(before, value));
+    suffix[i] = lengths[i] - prefix[i];
+    at += value.size();
+    before = value;
+  }
+  put_delta(prefixes.span(), out);
+  put_delta(suffixes.span(), out);
+  auto* to = reinterpret_cast<char*>(out.extend(text.size()));
+  const char* const begin = to;
+  at = 0;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto n = static_cast<std::size_t>(suffix[i]);
+    std::memcpy(to, text.data() + at + prefix[i], n);
+    to += n;
+    at += static_cast<std::size_t>(lengths[i]);
+  }
+  out.cut(out.size() - (text.size() - static_cast<std::size_t>(to - begin)));
+}
+
+}  // namespace lm::sink::parquet

@@ -1,0 +1,66 @@
+// Everything that is Thrift: page headers and file footers as bytes. What goes in are plain structs, so that no other file sees generated code.
+#pragma once
+
+#include "parquet/encode.hpp"
+#include "parquet/schema.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lm::sink::parquet {
+
+enum class Encoding : std::uint8_t { plain = 0, rle = 3, delta_binary_packed = 5, delta_length_byte_array = 6, delta_byte_array = 7, rle_dictionary = 8 };
+
+struct DictionaryPage {
+  std::int32_t values = 0, plain_bytes = 0, stored_bytes = 0;
+  std::uint32_t crc = 0;
+};
+
+struct DataPage {
+  std::int32_t slots = 0, nulls = 0, rows = 0;  // slots: values and nulls
+  Encoding encoding = Encoding::plain;
+  std::int32_t definition_bytes = 0, repetition_bytes = 0;
+  std::int32_t plain_bytes = 0, stored_bytes = 0;  // with the levels
+  bool compressed = false;
+  std::uint32_t crc = 0;
+};
+
+// What the footer says of one column chunk. Positions are relative to the chunk until it is placed in a file.
+struct ChunkInfo {
+  Encoding encoding = Encoding::plain;  // of the data pages
+  std::int64_t slots = 0, nulls = 0;
+  std::int64_t plain_bytes = 0, stored_bytes = 0;  // with page headers
+  std::int64_t dictionary_at = -1;                 // -1: no dictionary page
+  std::int64_t data_at = 0;
+  std::int32_t data_pages = 0;
+  bool has_bounds = false;
+  std::string smallest, largest;  // plain-encoded
+};
+
+struct RowGroupInfo {
+  std::int64_t rows = 0;
+  std::vector<ChunkInfo> chunks;  // one a leaf, in order
+};
+
+// Belongs to one thread at a time; keeps its buffers.
+class PageHeaders {
+ public:
+  PageHeaders();
+  ~PageHeaders();
+  PageHeaders(const PageHeaders&) = delete;
+  PageHeaders& operator=(const PageHeaders&) = delete;
+  void put(const DictionaryPage&, Bytes& out);
+  void put(const DataPage&, Bytes& out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The end of a file: the metadata, its length and the closing magic number. Chunk positions are absolute.
+void put_footer(const TableSchema& schema, bool zstd, const std::vector<RowGroupInfo>& row_groups, Bytes& out);
+
+}  // namespace lm::sink::parquet
