@@ -390,14 +390,14 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
     const bool constant = !spec.constant.empty();
     a.n_buffers = spec.store == Store::text ? 3 : 2;
     a.null_count = constant ? 0 : static_cast<std::int64_t>(rows) - c.present;
-    if (constant && rows != 0 && spec.store != Store::code) {  // a constant number
+    if (constant && rows != 0 && spec.store != Store::code) {  // a constant number or boolean
       const long long value = std::strtoll(std::string(spec.constant).c_str(), nullptr, 10);
       c.values = allocate_zeroed(value_bytes(spec.store, rows));
       for (std::uint32_t row = 0; row < rows; ++row) {
         if (spec.store == Store::int32) slots<std::int32_t>(c.values)[row] = static_cast<std::int32_t>(value);
         if (spec.store == Store::int64) slots<std::int64_t>(c.values)[row] = value;
         if (spec.store == Store::float64) slots<double>(c.values)[row] = static_cast<double>(value);
-        if (spec.store == Store::boolean && value) set_bit(c.values, row);
+        if (spec.store == Store::boolean && spec.constant == "true") set_bit(c.values, row);
       }
     }
     const std::size_t bytes = value_bytes(spec.store, rows);

@@ -26,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -548,24 +549,33 @@ namespace lm {
 template <std::size_t N>
 struct Keys {
   static constexpr std::size_t kSlots = [] {
-    std::size_t slots = 4;
-    while (slots < N * 4) slots *= 2;
+    std::size_t slots = 8;
+    while (slots < N * 8) slots *= 2;
     return slots;
   }();
   std::array<std::string_view, N> names{};
   std::array<std::int16_t, kSlots> table{};
   std::uint32_t seed = 1;
 
+  // Up to 8 bytes, little-endian.
+  static constexpr std::uint64_t load(const char* p, std::size_t n) {
+    std::uint64_t word = 0;
+    if (!std::is_constant_evaluated() && n == 8) {
+      std::memcpy(&word, p, 8);
+      return word;
+    }
+    for (std::size_t i = 0; i < n; ++i) word |= std::uint64_t{static_cast<unsigned char>(p[i])} << (8 * i);
+    return word;
+  }
+
+  // The first and the last 8 bytes and the length tell keys apart; a key that only looks like one is found out by comparing.
   static constexpr std::size_t slot(std::string_view key, std::uint32_t seed) {
-    if (key.empty()) return seed & (kSlots - 1);
-    const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(key[i])); };
     const std::size_t n = key.size();
-    const std::uint32_t word = byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16 | byte(n > 3 ? n - 3 : 0) << 24;
-    std::uint32_t h = (word ^ static_cast<std::uint32_t>(n * 0x9e3779b1u)) * (seed * 2 + 1);
-    h ^= h >> 15;
-    h *= 0x85ebca6bu;
-    h ^= h >> 13;
-    return h & (kSlots - 1);
+    const std::uint64_t head = load(key.data(), n < 8 ? n : 8), tail = n < 8 ? 0 : load(key.data() + n - 8, 8);
+    std::uint64_t h = (head ^ (tail * 0x9e3779b97f4a7c15u) ^ n) * (2 * std::uint64_t{seed} + 1);
+    h ^= h >> 32;
+    h *= 0xd6e8feb86659fd93u;
+    return (h >> 40) & (kSlots - 1);
   }
 
   constexpr int find(std::string_view key) const {
@@ -583,15 +593,16 @@ template <class... Names>
 consteval auto keys(Names... names) {
   Keys<sizeof...(Names)> out;
   out.names = {std::string_view(names)...};
+  out.table.fill(-1);
   for (out.seed = 1; out.seed < 100'000; ++out.seed) {
-    out.table.fill(-1);
-    bool clean = true;
-    for (std::size_t i = 0; i < sizeof...(Names) && clean; ++i) {
-      auto& place = out.table[out.slot(out.names[i], out.seed)];
-      clean = place < 0;
-      place = static_cast<std::int16_t>(i);
+    std::size_t placed = 0;
+    for (; placed < sizeof...(Names); ++placed) {
+      auto& place = out.table[out.slot(out.names[placed], out.seed)];
+      if (place >= 0) break;
+      place = static_cast<std::int16_t>(placed);
     }
-    if (clean) return out;
+    if (placed == sizeof...(Names)) return out;
+    for (std::size_t i = 0; i < placed; ++i) out.table[out.slot(out.names[i], out.seed)] = -1;
   }
   throw "no table without collisions: two keys are the same, or too alike";
 }

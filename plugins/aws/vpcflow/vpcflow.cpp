@@ -1,0 +1,528 @@
+// Amazon VPC flow logs, versions 2 to 11, and Transit Gateway flow logs.
+// Source: AWS, "Amazon VPC User Guide", "Flow log records"; "Amazon VPC Transit Gateways", "Transit Gateway Flow Log records".
+//
+// A record is a line of fields in the order of the header above it; without a header, of the default format or of the configured one. The same fields come as JSON objects
+// with the column names of the Parquet form. Both end in one array of values by field, which map() turns into rows.
+#include <logmill/sdk.hpp>
+
+#include <map>
+
+namespace ocsf = lm::ocsf::v1_8;
+
+namespace {
+
+constexpr auto kFields = lm::keys(
+    // version 2, in the default order
+    "version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end", "action", "log-status",
+    // 3 to 5
+    "vpc-id", "subnet-id", "instance-id", "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "region", "az-id", "sublocation-type", "sublocation-id",
+    "pkt-src-aws-service", "pkt-dst-aws-service", "flow-direction", "traffic-path",
+    // 7 to 11
+    "ecs-cluster-arn", "ecs-cluster-name", "ecs-container-instance-arn", "ecs-container-instance-id", "ecs-container-id", "ecs-second-container-id", "ecs-service-name",
+    "ecs-task-definition-arn", "ecs-task-arn", "ecs-task-id", "reject-reason", "resource-id", "encryption-status", "instance-tag", "instance-tag-2", "interface-tag",
+    "interface-tag-2", "asg-tag", "asg-tag-2", "interface-type", "next-hop-interface-id", "next-hop-subnet-id", "next-hop-az-id", "next-hop-vpc-id",
+    "next-hop-interface-type",
+    // transit gateways
+    "resource-type", "tgw-id", "tgw-attachment-id", "tgw-src-vpc-account-id", "tgw-dst-vpc-account-id", "tgw-src-vpc-id", "tgw-dst-vpc-id", "tgw-src-subnet-id",
+    "tgw-dst-subnet-id", "tgw-src-eni", "tgw-dst-eni", "tgw-src-az-id", "tgw-dst-az-id", "tgw-pair-attachment-id", "packets-lost-no-route", "packets-lost-blackhole",
+    "packets-lost-mtu-exceeded", "packets-lost-ttl-expired");
+constexpr std::size_t kFieldCount = kFields.names.size();
+constexpr std::size_t kDefaultCount = 14;  // the first of kFields
+
+constexpr std::string_view kTransitGatewayDefault =
+    "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-account-id tgw-dst-vpc-account-id tgw-src-vpc-id tgw-dst-vpc-id tgw-src-subnet-id "
+    "tgw-dst-subnet-id tgw-src-eni tgw-dst-eni tgw-src-az-id tgw-dst-az-id tgw-pair-attachment-id srcaddr dstaddr srcport dstport protocol packets bytes start end "
+    "log-status type packets-lost-no-route packets-lost-blackhole packets-lost-mtu-exceeded packets-lost-ttl-expired tcp-flags region flow-direction "
+    "pkt-src-aws-service pkt-dst-aws-service";
+
+// A field's number from a header word or a column name: "srcaddr", "pkt_srcaddr", "${pkt-srcaddr}"; -1 if there is no such field.
+int field_of(std::string_view word) {
+  if (word.starts_with("${") && word.ends_with("}")) word = word.substr(2, word.size() - 3);
+  if (word.size() >= 2 && word.front() == '"' && word.back() == '"') word = word.substr(1, word.size() - 2);
+  std::array<char, 40> name{};
+  if (word.size() > name.size()) return -1;
+  for (std::size_t i = 0; i < word.size(); ++i) name[i] = word[i] == '_' ? '-' : word[i];
+  return kFields.find({name.data(), word.size()});
+}
+
+// The order of the fields in a line.
+struct Layout {
+  static constexpr std::size_t kMost = 128;
+  char separator = ' ';
+  std::vector<int> fields;             // numbers, -1 for words that are no field
+  std::vector<std::string> unknown;    // their names, in the order of the -1s
+  bool beyond_default = false;         // has more than the fields of version 2
+
+  static Layout parse(std::string_view header) {
+    Layout out;
+    if (header.find(' ') == std::string_view::npos && header.find(',') != std::string_view::npos) out.separator = ',';
+    std::array<std::string_view, kMost> words;
+    const std::size_t n = std::min(lm::split(header, out.separator, words), kMost);
+    for (std::size_t i = 0; i < n; ++i) {
+      const int field = field_of(words[i]);
+      out.fields.push_back(field);
+      if (field < 0) out.unknown.emplace_back(words[i]);
+      out.beyond_default = out.beyond_default || field < 0 || static_cast<std::size_t>(field) >= kDefaultCount;
+    }
+    return out;
+  }
+};
+
+using Values = std::array<std::string_view, kFieldCount>;
+
+constexpr std::size_t at(std::string_view name) {
+  const int index = kFields.find(name);
+  if (index < 0) throw "no such field";
+  return static_cast<std::size_t>(index);
+}
+
+// Protocols whose packets have ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
+constexpr bool has_ports(std::int64_t protocol) { return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136; }
+
+constexpr std::string_view protocol_name(std::int64_t protocol) {
+  switch (protocol) {
+    case 1: return "icmp";
+    case 2: return "igmp";
+    case 4: return "ipv4";
+    case 6: return "tcp";
+    case 17: return "udp";
+    case 33: return "dccp";
+    case 41: return "ipv6";
+    case 47: return "gre";
+    case 50: return "esp";
+    case 51: return "ah";
+    case 58: return "ipv6-icmp";
+    case 89: return "ospf";
+    case 103: return "pim";
+    case 112: return "vrrp";
+    case 115: return "l2tp";
+    case 132: return "sctp";
+    case 136: return "udplite";
+    default: return {};
+  }
+}
+
+constexpr auto kFlow = lm::table(
+    ocsf::network_activity, lm::profiles("cloud", "security_control"),
+    {{"activity_id"}, {"time"}, {"start_time"}, {"end_time"}, {"duration"}, lm::constant("severity_id", "1"), lm::constant("is_src_dst_assignment_known", "false"),
+     {"action_id"}, {"disposition_id"}, {"status_id"}, {"status_code"}, {"status_detail"}, {"observation_point_id"},
+     {"src_endpoint.ip"}, {"src_endpoint.port"}, {"src_endpoint.svc_name"}, {"src_endpoint.intermediate_ips[]"}, {"src_endpoint.interface_uid"}, {"src_endpoint.vpc_uid"},
+     {"src_endpoint.subnet_uid"}, {"src_endpoint.instance_uid"}, {"src_endpoint.zone"}, {"src_endpoint.owner.account.uid"},
+     {"dst_endpoint.ip"}, {"dst_endpoint.port"}, {"dst_endpoint.svc_name"}, {"dst_endpoint.intermediate_ips[]"}, {"dst_endpoint.interface_uid"}, {"dst_endpoint.vpc_uid"},
+     {"dst_endpoint.subnet_uid"}, {"dst_endpoint.instance_uid"}, {"dst_endpoint.zone"}, {"dst_endpoint.owner.account.uid"},
+     {"network_observation_point.interface_uid"}, {"network_observation_point.uid"}, {"network_observation_point.vpc_uid"}, {"network_observation_point.subnet_uid"},
+     {"network_observation_point.instance_uid"}, {"network_observation_point.zone"},
+     {"connection_info.direction_id"}, {"connection_info.protocol_num"}, {"connection_info.protocol_name"}, {"connection_info.protocol_ver_id"},
+     {"connection_info.tcp_flags"}, {"connection_info.boundary_id"},
+     {"traffic.bytes"}, {"traffic.bytes_out"}, {"traffic.packets"}, {"traffic.packets_out"},
+     {"cloud.account.uid"}, {"cloud.account.type_id"}, lm::constant("cloud.provider", "AWS"), {"cloud.region"}, {"cloud.zone"}, {"cloud.org.uid"},
+     {"metadata.log_version"}, {"metadata.product.name"}, {"metadata.log_provider"}, lm::constant("metadata.product.feature.name", "Flowlogs"),
+     lm::constant("metadata.product.vendor_name", "AWS"), {"unmapped"}});
+
+// NODATA and SKIPDATA: a window without flow records. They prove, or break, coverage.
+constexpr auto kWindow = lm::table(
+    ocsf::base_event, lm::profiles("cloud"),
+    {{"activity_id"}, {"activity_name"}, {"time"}, {"start_time"}, {"end_time"}, {"duration"}, lm::constant("severity_id", "1"), {"status_code"}, {"message"},
+     {"cloud.account.uid"}, {"cloud.account.type_id"}, lm::constant("cloud.provider", "AWS"), {"cloud.region"}, {"cloud.zone"}, {"cloud.org.uid"},
+     {"metadata.log_version"}, {"metadata.product.name"}, {"metadata.log_provider"}, lm::constant("metadata.product.feature.name", "Flowlogs"),
+     lm::constant("metadata.product.vendor_name", "AWS"), {"unmapped"}});
+
+using Flows = lm::Rows<kFlow>;
+using Windows = lm::Rows<kWindow>;
+
+class Mapper {
+ public:
+  Values values{};
+  std::vector<std::pair<std::string_view, std::string_view>> unknown;  // words of the header that are no field, with their values
+
+  // One record. `beyond_default`: more than the fields of version 2 may be set.
+  void map(lm::Record record, bool beyond_default, Flows& flows, Windows& windows) {
+    const auto start = lm::time::seconds(values[at("start")]), end = lm::time::seconds(values[at("end")]);
+    if (!start || !lm::time::plausible(*start)) return record.reject(lm::malformed, "'start' is not a time");
+    if (!end || !lm::time::plausible(*end)) return record.reject(lm::malformed, "'end' is not a time");
+    if (record.starts_block()) {
+      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
+    }
+    unmapped_.clear();
+    for (const auto& [name, value] : unknown) {
+      if (!value.empty() && value != "-") unmapped_.add_text(name, value);
+    }
+    const std::string_view status = values[at("log-status")];
+    if (status == "NODATA" || status == "SKIPDATA") {
+      window(record, status, *start, *end, windows);
+    } else {
+      flow(record, beyond_default, *start, *end, flows);
+    }
+  }
+
+ private:
+  std::optional<std::string_view> text(std::size_t field) const { return lm::present(values[field]); }
+
+  void keep(std::size_t field) {
+    if (const auto value = text(field)) unmapped_.add_text(kFields.names[field], *value);
+  }
+
+  // A number, or its text in `unmapped`.
+  std::optional<std::int64_t> number(std::size_t field, std::int64_t most = INT64_MAX) {
+    const auto value = text(field);
+    if (!value) return std::nullopt;
+    const auto n = lm::integer(*value);
+    if (n && *n >= 0 && *n <= most) return n;
+    keep(field);
+    return std::nullopt;
+  }
+
+  std::optional<std::string_view> address(std::size_t field) {
+    const auto value = text(field);
+    if (!value || lm::net::is_ip(*value)) return value;
+    keep(field);
+    return std::nullopt;
+  }
+
+  // What a flow and a window have in common.
+  template <class Row>
+  void common(Row& row, std::int64_t start, std::int64_t end, bool gateway) {
+    row.template set<"time">(start);
+    row.template set<"start_time">(start);
+    row.template set<"end_time">(end);
+    if (end >= start) row.template set<"duration">(end - start);
+    row.template set<"metadata.log_version">(text(at("version")));
+    row.template set<"metadata.product.name">(gateway ? "AWS Transit Gateway" : "Amazon VPC");
+    row.template set<"metadata.log_provider">(gateway ? "Transit Gateway Flow Logs" : "VPC Flow Logs");
+    row.template set<"status_code">(text(at("log-status")));
+    std::string_view account = values[at("account-id")];
+    if (account == "unknown") keep(at("account-id"));
+    if (account.empty() || account == "-" || account == "unknown") account = key_account_;
+    if (!account.empty()) {
+      row.template set<"cloud.account.uid">(account);
+      row.template set<"cloud.account.type_id">(10);  // AWS Account
+    }
+    const auto region = text(at("region"));
+    if (region || !key_region_.empty()) row.template set<"cloud.region">(region ? *region : key_region_);
+    row.template set<"cloud.zone">(text(at("az-id")));
+    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
+  }
+
+  void window(lm::Record record, std::string_view status, std::int64_t start, std::int64_t end, Windows& windows) {
+    auto row = windows.begin(record);
+    row.set<"activity_id">(99);
+    row.set<"activity_name">(status);
+    row.set<"message">(status == "NODATA" ? "no traffic in this window" : "records of this window were skipped");
+    common(row, start, end, text(at("tgw-id")).has_value());
+    for (std::size_t field = 0; field < kFieldCount; ++field) {
+      switch (field) {
+        case at("version"): case at("account-id"): case at("start"): case at("end"): case at("log-status"): case at("region"): case at("az-id"): break;
+        default: keep(field);
+      }
+    }
+    if (const auto rest = unmapped_.finish(); !rest.empty()) row.set<"unmapped">(rest);
+  }
+
+  void flow(lm::Record record, bool beyond_default, std::int64_t start, std::int64_t end, Flows& flows) {
+    auto row = flows.begin(record);
+    const bool gateway = beyond_default && text(at("tgw-id")).has_value();
+    common(row, start, end, gateway);
+
+    const auto packets = number(at("packets")), bytes = number(at("bytes"));
+    const std::string_view action = values[at("action")];
+    if (action == "ACCEPT" || action == "REJECT") {
+      const bool accepted = action == "ACCEPT";
+      row.set<"activity_id">(accepted ? 6 : 5);  // Traffic, Refuse
+      row.set<"action_id">(accepted ? 1 : 2);
+      row.set<"disposition_id">(accepted ? 1 : 2);
+      row.set<"status_id">(accepted ? 1 : 2);
+    } else {
+      keep(at("action"));
+      row.set<"activity_id">(gateway && lost() && packets == 0 ? 4 : 6);  // Fail, Traffic
+    }
+
+    const auto protocol = number(at("protocol"), 255);
+    if (protocol) {
+      row.set<"connection_info.protocol_num">(*protocol);
+      if (const auto name = protocol_name(*protocol); !name.empty()) row.set<"connection_info.protocol_name">(name);
+    }
+    const auto source = address(at("srcaddr")), destination = address(at("dstaddr"));
+    std::optional<std::string_view> packet_source, packet_destination;
+    if (beyond_default) packet_source = address(at("pkt-srcaddr")), packet_destination = address(at("pkt-dstaddr"));
+    const auto source_ip = packet_source ? packet_source : source, destination_ip = packet_destination ? packet_destination : destination;
+    row.set<"src_endpoint.ip">(source_ip);
+    row.set<"dst_endpoint.ip">(destination_ip);
+    if (source && source_ip != source) row.push<"src_endpoint.intermediate_ips">(*source);
+    if (destination && destination_ip != destination) row.push<"dst_endpoint.intermediate_ips">(*destination);
+    if (protocol && has_ports(*protocol)) {
+      if (source_ip) {
+        row.set<"src_endpoint.port">(number(at("srcport"), 65535));
+      } else {
+        keep(at("srcport"));
+      }
+      if (destination_ip) {
+        row.set<"dst_endpoint.port">(number(at("dstport"), 65535));
+      } else {
+        keep(at("dstport"));
+      }
+    } else {
+      // No port of this protocol: the field says 0. Anything else is kept.
+      if (values[at("srcport")] != "0") keep(at("srcport"));
+      if (values[at("dstport")] != "0") keep(at("dstport"));
+    }
+    row.set<"traffic.bytes">(bytes);
+    row.set<"traffic.bytes_out">(bytes);
+    row.set<"traffic.packets">(packets);
+    row.set<"traffic.packets_out">(packets);
+
+    int version = 0;
+    const std::string_view type = values[at("type")];
+    if (type == "IPv4") {
+      version = 4;
+    } else if (type == "IPv6") {
+      version = 6;
+    } else if (type == "EFA") {
+      version = 99;
+    } else {
+      keep(at("type"));
+      if (source_ip) version = source_ip->find(':') == std::string_view::npos ? 4 : 6;
+    }
+    if (version != 0) row.set<"connection_info.protocol_ver_id">(version);
+
+    const auto interface = text(at("interface-id"));
+    row.set<"network_observation_point.interface_uid">(interface);
+    int direction = 0;
+    if (beyond_default) direction = extended(row, gateway, source_ip.has_value(), destination_ip.has_value(), interface);
+    row.set<"connection_info.direction_id">(direction);
+    if (const auto rest = unmapped_.finish(); !rest.empty()) row.set<"unmapped">(rest);
+  }
+
+  bool lost() const {
+    for (const std::size_t field : {at("packets-lost-no-route"), at("packets-lost-blackhole"), at("packets-lost-mtu-exceeded"), at("packets-lost-ttl-expired")}) {
+      if (lm::integer(values[field]).value_or(0) > 0) return true;
+    }
+    return false;
+  }
+
+  // The fields beyond version 2. Answers the direction.
+  template <class Row>
+  int extended(Row& row, bool gateway, bool has_source, bool has_destination, std::optional<std::string_view> interface) {
+    int direction = 0;
+    const std::string_view way = values[at("flow-direction")];
+    if (way == "ingress" || way == "egress") {
+      direction = way == "ingress" ? 1 : 2;
+    } else {
+      keep(at("flow-direction"));
+    }
+    row.template set<"connection_info.tcp_flags">(number(at("tcp-flags"), 255));
+    row.template set<"network_observation_point.zone">(text(at("az-id")));
+    row.template set<"network_observation_point.vpc_uid">(text(at("vpc-id")));
+    row.template set<"network_observation_point.subnet_uid">(text(at("subnet-id")));
+    row.template set<"network_observation_point.instance_uid">(text(at("instance-id")));
+    row.template set<"network_observation_point.uid">(gateway ? text(at("tgw-id")) : text(at("resource-id")));
+    if (gateway) {
+      keep(at("resource-id"));
+      row.template set<"network_observation_point.interface_uid">(text(at("tgw-attachment-id")));
+      if (interface) keep(at("interface-id"));
+      endpoint_text<"src_endpoint.vpc_uid">(row, at("tgw-src-vpc-id")), endpoint_text<"dst_endpoint.vpc_uid">(row, at("tgw-dst-vpc-id"));
+      endpoint_text<"src_endpoint.subnet_uid">(row, at("tgw-src-subnet-id")), endpoint_text<"dst_endpoint.subnet_uid">(row, at("tgw-dst-subnet-id"));
+      endpoint_text<"src_endpoint.interface_uid">(row, at("tgw-src-eni")), endpoint_text<"dst_endpoint.interface_uid">(row, at("tgw-dst-eni"));
+      endpoint_text<"src_endpoint.zone">(row, at("tgw-src-az-id")), endpoint_text<"dst_endpoint.zone">(row, at("tgw-dst-az-id"));
+      endpoint_text<"src_endpoint.owner.account.uid">(row, at("tgw-src-vpc-account-id"));
+      endpoint_text<"dst_endpoint.owner.account.uid">(row, at("tgw-dst-vpc-account-id"));
+    } else {
+      keep(at("tgw-attachment-id"));
+      if (direction == 2) {
+        row.template set<"observation_point_id">(1);  // Source
+        row.template set<"src_endpoint.interface_uid">(interface);
+        endpoint_text<"src_endpoint.vpc_uid">(row, at("vpc-id")), endpoint_text<"src_endpoint.subnet_uid">(row, at("subnet-id"));
+        endpoint_text<"src_endpoint.instance_uid">(row, at("instance-id"));
+      } else if (direction == 1) {
+        row.template set<"observation_point_id">(2);  // Destination
+        row.template set<"dst_endpoint.interface_uid">(interface);
+        endpoint_text<"dst_endpoint.vpc_uid">(row, at("vpc-id")), endpoint_text<"dst_endpoint.subnet_uid">(row, at("subnet-id"));
+        endpoint_text<"dst_endpoint.instance_uid">(row, at("instance-id"));
+      }
+      for (const std::size_t field : {at("tgw-src-vpc-account-id"), at("tgw-dst-vpc-account-id"), at("tgw-src-vpc-id"), at("tgw-dst-vpc-id"), at("tgw-src-subnet-id"),
+                                      at("tgw-dst-subnet-id"), at("tgw-src-eni"), at("tgw-dst-eni"), at("tgw-src-az-id"), at("tgw-dst-az-id")}) {
+        keep(field);
+      }
+    }
+    (void)has_source, (void)has_destination;
+    endpoint_text<"src_endpoint.svc_name">(row, at("pkt-src-aws-service"));
+    endpoint_text<"dst_endpoint.svc_name">(row, at("pkt-dst-aws-service"));
+    if (const auto path = number(at("traffic-path"), 8); path && *path >= 1) row.template set<"connection_info.boundary_id">(static_cast<int>(*path) + 3);
+    row.template set<"status_detail">(text(at("reject-reason")));
+    for (const std::size_t field : {at("sublocation-type"), at("sublocation-id"), at("encryption-status"), at("interface-type"), at("resource-type"),
+                                    at("tgw-pair-attachment-id"), at("next-hop-interface-id"), at("next-hop-subnet-id"), at("next-hop-az-id"), at("next-hop-vpc-id"),
+                                    at("next-hop-interface-type"), at("packets-lost-no-route"), at("packets-lost-blackhole"), at("packets-lost-mtu-exceeded"),
+                                    at("packets-lost-ttl-expired")}) {
+      keep(field);
+    }
+    for (std::size_t field = at("ecs-cluster-arn"); field <= at("ecs-task-id"); ++field) keep(field);
+    for (std::size_t field = at("instance-tag"); field <= at("asg-tag-2"); ++field) keep(field);
+    return direction;
+  }
+
+  template <lm::detail::FixedString Path, class Row>
+  void endpoint_text(Row& row, std::size_t field) {
+    row.template set<Path>(text(field));
+  }
+
+  lm::json::ObjectWriter unmapped_;
+  std::string_view key_account_, key_region_, key_org_;
+};
+
+constexpr auto kKeys = lm::strings("AWSLogs/{account}/vpcflowlogs/{region}/**", "AWSLogs/{org}/{account}/vpcflowlogs/{region}/**",
+                                   "AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/**",
+                                   "AWSLogs/aws-account-id={account}/service=vpcflowlogs/aws-region={region}/**");
+
+bool is_header(std::string_view line) {
+  const bool comma = line.find(' ') == std::string_view::npos && line.find(',') != std::string_view::npos;
+  std::array<std::string_view, Layout::kMost> words;
+  const std::size_t n = std::min(lm::split(line, comma ? ',' : ' ', words), words.size());
+  if (n < 3) return false;
+  bool telling = false;
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const int field = field_of(words[i]);
+    known += field >= 0;
+    telling = telling || field == kFields.at("srcaddr") || field == kFields.at("tgw-id") || field == kFields.at("interface-id") || field == kFields.at("log-status");
+  }
+  return telling && known * 2 > n;
+}
+
+// The default format without a header: 14 fields, or 36 of a transit gateway.
+bool is_default_line(std::string_view line) {
+  std::array<std::string_view, 37> f;
+  std::size_t n = lm::split(line, ' ', f);
+  std::size_t first = 0;
+  if (n != 0 && n <= f.size() && lm::time::rfc3339(f[0])) first = 1, --n;  // the time column of a CloudWatch export
+  const auto version = n > 2 ? lm::integer(f[first]) : std::nullopt;
+  if (!version || *version < 2 || *version > 19) return false;
+  if (n == 36) return f[first + 1] == "TransitGateway";
+  if (n != 14) return false;
+  const std::string_view account = f[first + 1], interface = f[first + 2], status = f[first + 13];
+  const bool account_ok = account == "unknown" || (account.size() == 12 && lm::integer(account));
+  return account_ok && (interface == "-" || interface.starts_with("eni-")) && (status == "OK" || status == "NODATA" || status == "SKIPDATA");
+}
+
+}  // namespace
+
+struct VpcFlow {
+  static constexpr lm::Descriptor descriptor{.id = "aws.vpcflow",
+                                             .title = "Amazon VPC flow logs",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "Flow log lines, versions 2 to 11 in any field order, and Transit Gateway flow logs; with a header, without one, as CSV",
+                                             .framing = lm::Framing::lines};
+  static constexpr auto keys = kKeys;
+
+  // {"format": "${version} ${account-id} ..."}: the fields of lines without a header.
+  explicit VpcFlow(lm::Config config) : default_(Layout::parse(default_header())), gateway_(Layout::parse(kTransitGatewayDefault)) {
+    lm::json::Reader reader;
+    const bool ok = reader.read(config.json, [&](std::string_view key, lm::json::Value& value) {
+      if (key != "format") throw std::invalid_argument("unknown setting: " + std::string(key));
+      const auto format = value.text();
+      if (!format || !is_header(*format)) throw std::invalid_argument("format: wanted the field names of a flow log, as in '${version} ${account-id} ${srcaddr}'");
+      configured_ = Layout::parse(*format);
+    });
+    if (!ok) throw std::invalid_argument("the configuration is not a JSON object");
+  }
+
+  static int score(lm::Sample s) {
+    if (is_header(s.first_line())) return 95;
+    return is_default_line(s.first_line()) ? 90 : 0;
+  }
+
+  static bool prologue(std::string_view line) {
+    // Records begin with their version or a time: only what begins with a letter, '$' or a quote can be a header.
+    const char c = line[0];
+    return ((c >= 'a' && c <= 'z') || c == '$' || c == '"') && is_header(line);
+  }
+
+  void parse(lm::Record record, lm::Rows<kFlow>& flows, lm::Rows<kWindow>& windows) {
+    if (record.starts_block()) {
+      mapper_.values = {};
+      header_ = nullptr;
+      if (const std::string_view prologue = record.prologue(); !prologue.empty()) header_ = &layout(prologue.substr(prologue.rfind('\n') + 1));
+    }
+    std::array<std::string_view, Layout::kMost> f;
+    const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
+    std::size_t n = lm::split(record.text(), layout->separator, f);
+    std::size_t first = 0;
+    if (n == layout->fields.size() + 1 && lm::time::rfc3339(f[0])) first = 1, --n;
+    if (!header_ && !configured_ && n == gateway_.fields.size() && f[first + 1] == "TransitGateway") layout = &gateway_;
+    if (n != layout->fields.size()) return record.reject(lm::malformed, "the line does not have as many fields as its format");
+    if (layout != last_) {
+      mapper_.values = {};
+      last_ = layout;
+    }
+    mapper_.unknown.clear();
+    for (std::size_t i = 0; i < n; ++i) {
+      const int field = layout->fields[i];
+      if (field >= 0) {
+        mapper_.values[static_cast<std::size_t>(field)] = f[first + i];
+      } else {
+        const std::string& name = layout->unknown[mapper_.unknown.size()];
+        mapper_.unknown.emplace_back(name, f[first + i]);
+        record.drift(name);
+      }
+    }
+    mapper_.map(record, layout->beyond_default, flows, windows);
+  }
+
+ private:
+  static std::string default_header() {
+    std::string out;
+    for (std::size_t i = 0; i < kDefaultCount; ++i) out += std::string(kFields.names[i]) + ' ';
+    return out;
+  }
+
+  const Layout& layout(std::string_view header) {
+    if (layouts_.size() > 1000) layouts_.clear();
+    const auto found = layouts_.find(header);
+    return found != layouts_.end() ? found->second : layouts_.emplace(header, Layout::parse(header)).first->second;
+  }
+
+  Layout default_, gateway_;
+  std::optional<Layout> configured_;
+  std::map<std::string, Layout, std::less<>> layouts_;
+  const Layout* header_ = nullptr;
+  const Layout* last_ = nullptr;
+  Mapper mapper_;
+};
+
+// The same fields as JSON objects, named as the columns of the Parquet form; or as Firehose wraps lines: {"message": "2 111122223333 ..."}.
+struct VpcFlowJson {
+  static constexpr lm::Descriptor descriptor{.id = "aws.vpcflow_json",
+                                             .title = "Amazon VPC flow logs as JSON",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "Flow log records as JSON objects named as in the Parquet form, as array or one a line",
+                                             .framing = lm::Framing::json};
+
+  static int score(lm::Sample s) {
+    const auto has = [&](std::string_view text) { return s.head.find(text) != s.npos; };
+    return has("\"srcaddr\"") && has("\"dstaddr\"") && (has("\"log_status\"") || has("\"log-status\"")) && has("\"start\"") ? 90 : 0;
+  }
+
+  void parse(lm::Record record, lm::Rows<kFlow>& flows, lm::Rows<kWindow>& windows) {
+    mapper_.values = {};
+    mapper_.unknown.clear();
+    const bool ok = json_.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
+      const int field = field_of(key);
+      const auto text = value.text();
+      const std::string_view plain = text ? *text : value.raw();
+      if (field >= 0 && (text || value.type() == lm::json::Type::number)) {
+        mapper_.values[static_cast<std::size_t>(field)] = plain;
+      } else if (!value.is_null()) {
+        mapper_.unknown.emplace_back(key, plain);
+        record.drift(key);
+      }
+    });
+    if (!ok) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    mapper_.map(record, true, flows, windows);
+  }
+
+ private:
+  lm::json::Reader json_;
+  Mapper mapper_;
+};
+
+LOGMILL_PARSERS(VpcFlow, VpcFlowJson)
