@@ -48,11 +48,26 @@ void pack32(const T* in, std::uint8_t* out) {
   }
 }
 
+// Bytes are packed eight at a time: neighbours move together within ever larger lanes of one word.
+template <unsigned W>
+void pack32_bytes(const std::uint8_t* in, std::uint8_t* out) {
+  constexpr std::uint64_t even8 = 0x00ff00ff00ff00ffu, even16 = 0x0000ffff0000ffffu, even32 = 0x00000000ffffffffu;
+  for (unsigned i = 0; i < 4; ++i, in += 8, out += W) {
+    std::uint64_t word;
+    std::memcpy(&word, in, 8);
+    word = (word & even8) | (word & ~even8) >> (8 - W);
+    word = (word & even16) | (word & ~even16) >> (16 - 2 * W);
+    word = (word & even32) | (word & ~even32) >> (32 - 4 * W);
+    std::memcpy(out, &word, W);
+  }
+}
+
 template <class T>
 using Pack = void (*)(const T*, std::uint8_t*);
 
 template <class T, unsigned... W>
 constexpr auto packers(std::integer_sequence<unsigned, W...>) {
+  if constexpr (sizeof(T) == 1) return std::array<Pack<T>, sizeof...(W)>{(W == 0 || W == 8 ? pack32<W, T> : pack32_bytes<W>)...};
   return std::array<Pack<T>, sizeof...(W)>{pack32<W, T>...};
 }
 template <class T>
@@ -224,16 +239,24 @@ void put_delta_text(std::span<const std::int32_t> lengths, std::string_view text
   }
   put_delta(prefixes.span(), out);
   put_delta(suffixes.span(), out);
-  auto* to = reinterpret_cast<char*>(out.extend(text.size()));
-  const char* const begin = to;
+  // Suffixes are mostly short: where there is room on both sides, a copy of fixed size beats one that has to look at its length.
+  constexpr std::size_t kShort = 16;
+  const std::size_t start = out.size();
+  std::uint8_t* const to = out.extend(text.size() + kShort);
+  std::size_t written = 0;
   at = 0;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const auto n = static_cast<std::size_t>(suffix[i]);
-    std::memcpy(to, text.data() + at + prefix[i], n);
-    to += n;
+    const std::size_t from = at + static_cast<std::size_t>(prefix[i]);
+    if (n <= kShort && from + kShort <= text.size()) {
+      std::memcpy(to + written, text.data() + from, kShort);
+    } else if (n != 0) {
+      std::memcpy(to + written, text.data() + from, n);
+    }
+    written += n;
     at += static_cast<std::size_t>(lengths[i]);
   }
-  out.cut(out.size() - (text.size() - static_cast<std::size_t>(to - begin)));
+  out.cut(start + written);
 }
 
 }  // namespace lm::sink::parquet

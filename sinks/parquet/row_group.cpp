@@ -141,6 +141,7 @@ struct Shape {
     std::size_t slots = 0;
     std::vector<Range> dense;  // the elements, in order
     std::int64_t dense_end = 0;
+    bool all_full = false;  // every slot has an element
   };
   Levels repetition, definition;
   std::vector<Piece> pieces;  // one a slice
@@ -163,7 +164,12 @@ class ShapeMaker {
         cursor += parent->pieces[s].slots;
       }
       piece.slots = out.definition.size() - before;
-      for (const Range& range : piece.dense) piece.dense_end = std::max(piece.dense_end, range.end);
+      std::size_t elements = 0;
+      for (const Range& range : piece.dense) {
+        piece.dense_end = std::max(piece.dense_end, range.end);
+        elements += static_cast<std::size_t>(range.end - range.begin);
+      }
+      piece.all_full = elements == piece.slots;
     }
   }
 
@@ -178,9 +184,13 @@ class ShapeMaker {
       return;
     }
     const std::size_t n = levels_.size();
+    Lists lists(anchor, chain, piece);
+    if (levels_.constant() && lists.offsets) {
+      for (const Range& range : slice.ranges) all_there(anchor, lists, range, out);
+      return;
+    }
     levels_.extend(0);
     std::size_t k = 0;
-    Lists lists(anchor, chain, piece);
     reserve(out, n);
     for (const Range& range : slice.ranges) {
       for (std::int64_t i = range.begin; i < range.end; ++i) slot(anchor, lists, 0, levels_.values()[k++], i, out);
@@ -232,6 +242,37 @@ class ShapeMaker {
     Shape::Piece& out;
     const std::int32_t* offsets = nullptr;
   };
+
+  // The common case: no list of the range is null.
+  static void all_there(const Anchor& anchor, Lists& lists, Range range, Shape& out) {
+    const std::int32_t* offsets = lists.offsets + range.begin;
+    const auto n = static_cast<std::size_t>(range.end - range.begin);
+    std::int32_t sign = offsets[0] | offsets[n];
+    for (std::size_t i = 0; i < n; ++i) sign |= offsets[i + 1] - offsets[i];
+    if (sign < 0 || offsets[n] > lists.out.element->length) throw BadColumn("list offsets are out of range");
+    const auto elements = static_cast<std::size_t>(offsets[n] - offsets[0]);
+    const std::size_t before = out.definition.size();
+    std::uint8_t* r = out.repetition.extend(n + elements);
+    std::uint8_t* d = out.definition.extend(n + elements);
+    std::memset(r, anchor.repetition, n + elements);
+    std::memset(d, anchor.full, n + elements);
+    std::size_t k = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int32_t length = offsets[i + 1] - offsets[i];
+      r[k] = 0;
+      if (length == 0) d[k] = lists.present;
+      k += length == 0 ? 1 : static_cast<std::size_t>(length);
+    }
+    out.repetition.cut(before + k);
+    out.definition.cut(before + k);
+    if (elements == 0) return;
+    auto& dense = lists.out.dense;
+    if (!dense.empty() && dense.back().end == offsets[0]) {
+      dense.back().end = offsets[n];
+    } else {
+      dense.push_back({offsets[0], offsets[n]});
+    }
+  }
 
   static void reserve(Shape& out, std::size_t slots) {
     const std::size_t before = out.definition.size();
@@ -381,6 +422,10 @@ class ColumnEncoder {
       for (const Range& range : piece.dense) {
         put_levels(chain, range, s_.dense, s_.words);
         if (!chain.dead) gather(chain, range);
+      }
+      if (s_.dense.constant() && piece.all_full) {
+        s_.definition.add(static_cast<std::uint8_t>(full_ + s_.dense.value()), piece.slots);
+        continue;
       }
       std::uint8_t* to = s_.definition.extend(piece.slots);
       if (s_.dense.constant()) {
@@ -632,8 +677,8 @@ class ColumnEncoder {
   template <class T>
   void set_bounds(ChunkInfo& info, T smallest, T largest) {
     info.has_bounds = true;
-    info.smallest.assign(reinterpret_cast<const char*>(&smallest), sizeof smallest);
-    info.largest.assign(reinterpret_cast<const char*>(&largest), sizeof largest);
+    info.smallest = std::string(reinterpret_cast<const char*>(&smallest), sizeof smallest);
+    info.largest = std::string(reinterpret_cast<const char*>(&largest), sizeof largest);
   }
   template <class T>
   void number_bounds(ChunkInfo& info, const Pod<T>& values) {
@@ -687,8 +732,11 @@ class ColumnEncoder {
         for (std::size_t i = 0; i < values_; ++i) {
           const std::string_view value = text_value(at, i);
           at += value.size();
-          if (value < smallest) smallest = value;
-          if (value > largest) largest = value;
+          if (value > largest) {
+            largest = value;
+          } else if (value < smallest) {
+            smallest = value;
+          }
         }
         return text_bounds(info, smallest, largest);
       }

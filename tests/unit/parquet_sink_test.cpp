@@ -1,0 +1,215 @@
+// The sink as the host uses it: what has which name when, and what is left after a failure. What is in the files is for other readers to say:
+// tests/integration/parquet_readback.py.
+#include "parquet/parquet_sink.hpp"
+
+#include "parquet_batches.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <mutex>
+#include <string>
+#include <sys/resource.h>
+#include <thread>
+#include <csignal>
+#include <unistd.h>
+#include <vector>
+
+namespace lm::sink::parquet {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Sealed {
+  std::string name, token;
+  std::uint64_t rows, bytes;
+};
+
+class ParquetSinkTest : public testing::Test {
+ protected:
+  ParquetSinkTest() : folder_(fs::temp_directory_path() / ("logmill-parquet-" + std::to_string(::getpid()))) { fs::remove_all(folder_); }
+  ~ParquetSinkTest() override { fs::remove_all(folder_); }
+
+  std::unique_ptr<ParquetSink> make(std::string options, std::uint64_t memory = 64 << 20) {
+    const std::string target = folder_.string();
+    lm_sink_config config{};
+    config.struct_size = sizeof config;
+    config.threads = 2;
+    config.target = str(target);
+    config.options_json = str(options);
+    config.memory_bytes = memory;
+    config.run_id = str("00ff");
+    auto sink = ParquetSink::create(config);
+    EXPECT_TRUE(sink) << sink.error().message;
+    const std::string name = "api_activity";
+    lm_table table{sizeof(lm_table), 6003, str(name), schema_.get()};
+    EXPECT_EQ((*sink)->open(table), 0u);
+    return std::move(*sink);
+  }
+
+  Batch batch(std::size_t rows, std::uint64_t instance = 1) {
+    std::vector<std::string> json;
+    lm_batch b{};
+    b.struct_size = sizeof b;
+    b.array = maker_.make(rows, instance, json);
+    b.bytes = rows * 600;
+    b.instance = instance;
+    return Batch(b);
+  }
+
+  static Result<std::vector<Sealed>> seal(ParquetSink& sink) {
+    std::vector<Sealed> out;
+    const Report report(&out, [](void* ctx, const lm_output* o) {
+      static_cast<std::vector<Sealed>*>(ctx)->push_back({std::string(view(o->name)), std::string(view(o->token)), o->rows, o->bytes});
+    });
+    return sink.seal(report).map([&] { return out; });
+  }
+
+  std::vector<std::string> files() const {
+    std::vector<std::string> out;
+    if (!fs::exists(folder_)) return out;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
+      if (!entry.is_directory()) out.push_back(fs::relative(entry.path(), folder_).string());
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  fs::path folder_;
+  test::Column table_ = test::sample_table();
+  test::Schema schema_{table_};
+  test::BatchMaker maker_{table_, 7};
+  std::mutex making_;
+};
+
+TEST_F(ParquetSinkTest, GivesFinalNamesOnlyWhenPublished) {
+  auto sink = make(R"({"layout":"flat"})");
+  ASSERT_TRUE(sink->write(batch(500)));
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  ASSERT_EQ(sealed->size(), 1u);
+  EXPECT_EQ(sealed->front().name, "api_activity/part-00ff-0.parquet");
+  EXPECT_EQ(sealed->front().rows, 500u);
+  EXPECT_EQ(files(), std::vector<std::string>{"api_activity/.part-00ff-0.parquet.unpublished"});
+  ASSERT_TRUE(sink->publish(sealed->front().token));
+  ASSERT_TRUE(sink->publish(sealed->front().token)) << "publishing twice is publishing once";
+  EXPECT_EQ(files(), std::vector<std::string>{"api_activity/part-00ff-0.parquet"});
+  EXPECT_EQ(fs::file_size(folder_ / sealed->front().name), sealed->front().bytes);
+}
+
+TEST_F(ParquetSinkTest, KeepsWhatIsSealedForALaterProcess) {
+  auto sink = make(R"({"layout":"flat"})");
+  ASSERT_TRUE(sink->write(batch(10)));
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  sink.reset();
+  EXPECT_EQ(files().size(), 1u);
+  sink = make(R"({"layout":"flat"})");
+  ASSERT_TRUE(sink->discard(sealed->front().token));
+  ASSERT_TRUE(sink->discard(sealed->front().token));
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(ParquetSinkTest, RemovesWhatWasNotSealed) {
+  auto sink = make(R"({"row_group_rows":100,"file_size":1})");
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(sink->write(batch(1000)));
+  EXPECT_FALSE(files().empty());
+  sink.reset();
+  EXPECT_TRUE(files().empty());
+  EXPECT_FALSE(fs::exists(folder_ / "api_activity")) << "empty folders go, too";
+}
+
+TEST_F(ParquetSinkTest, WritesNothingForNoRows) {
+  auto sink = make("{}");
+  ASSERT_TRUE(sink->write(batch(0)));
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  EXPECT_TRUE(sealed->empty());
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(ParquetSinkTest, CountsEveryRowWhateverTheLimits) {
+  for (const char* options : {R"({"row_group_rows":1})", R"({"row_group_rows":333})", R"({"row_group_size":1})", R"({"file_size":1})", R"({"compression":"none"})"}) {
+    for (const std::uint64_t memory : {std::uint64_t{1}, std::uint64_t{100000}, std::uint64_t{1} << 30}) {
+      fs::remove_all(folder_);
+      auto sink = make(options, memory);
+      std::thread other([&] {
+        for (int i = 0; i < 3; ++i) {
+          Batch mine;
+          {
+            const std::lock_guard lock(making_);
+            mine = batch(100, 2);
+          }
+          EXPECT_TRUE(sink->write(std::move(mine)));
+        }
+      });
+      for (int i = 0; i < 3; ++i) {
+        Batch mine;
+        {
+          const std::lock_guard lock(making_);
+          mine = batch(150);
+        }
+        EXPECT_TRUE(sink->write(std::move(mine)));
+      }
+      other.join();
+      const auto sealed = seal(*sink);
+      ASSERT_TRUE(sealed);
+      std::uint64_t rows = 0;
+      for (const Sealed& output : *sealed) rows += output.rows;
+      EXPECT_EQ(rows, 750u) << options << " " << memory;
+      for (const Sealed& output : *sealed) ASSERT_TRUE(sink->publish(output.token));
+    }
+  }
+}
+
+TEST_F(ParquetSinkTest, KeepsHostileValuesInsideTheTarget) {
+  auto sink = make(R"({"layout":"lake"})");
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(sink->write(batch(200, static_cast<std::uint64_t>(i))));  // regions are "..", quotes and worse
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  EXPECT_GT(sealed->size(), 5u);
+  for (const Sealed& output : *sealed) {
+    EXPECT_TRUE(is_safe_relative(output.name));
+    EXPECT_EQ(std::count(output.name.begin(), output.name.end(), '/'), 4) << output.name;
+    EXPECT_EQ(output.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-%~=/"), std::string::npos) << output.name;
+    EXPECT_NE(output.name.find("/eventDay=202603"), std::string::npos) << output.name;
+  }
+}
+
+TEST_F(ParquetSinkTest, SaysWhichFileCouldNotBeWritten) {
+  auto sink = make(R"({"layout":"flat","row_group_rows":1000})");
+  // A file larger than this is refused, as on a full disk.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{2000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto written = sink->write(batch(5000));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, LM_IO);
+  EXPECT_NE(written.error().message.find(".part-00ff-0.parquet.unpublished: File too large"), std::string::npos) << written.error().message;
+  EXPECT_FALSE(sink->write(batch(10))) << "what is missing cannot be made good by going on";
+  EXPECT_FALSE(seal(*sink));
+  sink.reset();
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(ParquetSinkTest, RefusesATableThatParquetCannotHold) {
+  auto sink = make("{}");
+  ArrowSchema leaf{}, root{};
+  leaf.format = "U", leaf.name = "wide";
+  ArrowSchema* children[] = {&leaf};
+  root.format = "+s", root.n_children = 1, root.children = children;
+  const std::string name = "t";
+  const lm_table table{sizeof(lm_table), 1, str(name), &root};
+  const auto opened = sink->open(table);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, LM_UNSUPPORTED);
+  EXPECT_EQ(opened.error().message, "table t: column 'wide' has the Arrow type 'U'");
+}
+
+}  // namespace
+}  // namespace lm::sink::parquet
