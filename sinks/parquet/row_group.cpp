@@ -365,7 +365,8 @@ struct ScratchPool::Scratch {
       if (pod.capacity() * sizeof(pod[0]) > kKeepBytes) pod.release();
     };
     definition.trim(kKeepBytes), dense.trim(kKeepBytes), ids.trim(kKeepBytes);
-    trim_one(codes), trim_one(int32s), trim_one(int64s), trim_one(float64s), trim_one(booleans), trim_one(text);
+    trim_one(codes), trim_one(int32s), trim_one(int64s), trim_one(float64s), trim_one(booleans);
+    if (text.capacity() > 4 * kKeepBytes) text.release();
     trim_one(prefixes), trim_one(suffixes), trim_one(page), trim_one(packed);
     dictionary.reset();
     maps.clear();
@@ -543,6 +544,12 @@ class ColumnEncoder {
     const auto* bytes = static_cast<const std::uint8_t*>(array.buffers[2]);
     if (offsets[0] < 0 || offsets[n] < offsets[0] || (offsets[n] > offsets[0] && !bytes)) throw BadColumn("text offsets are out of range");
     const std::size_t before = s_.int32s.size();
+    if (before == 0) {
+      // Batches are much alike: the first tells how much there will be, so that nothing is moved while it grows.
+      constexpr std::size_t kMost = std::size_t{64} << 20;
+      s_.int32s.reserve(std::min(kMost / 4, n * slices_.size() + 64));
+      s_.text.reserve(std::min(kMost, static_cast<std::size_t>(offsets[n] - offsets[0]) * slices_.size()));
+    }
     std::int32_t* lengths = s_.int32s.extend(n + 64);
     std::int32_t sign = 0;
     for (std::size_t i = 0; i < n; ++i) {
