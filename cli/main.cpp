@@ -3,10 +3,10 @@
 #include "listing.hpp"
 #include "log.hpp"
 #include "progress.hpp"
-#include "stats_file.hpp"
 #include "stop.hpp"
 #include "summary.hpp"
 #include "text.hpp"
+#include "whole_file.hpp"
 
 #include <logmill/core.hpp>
 
@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <optional>
 #include <string>
 #include <variant>
 
@@ -80,11 +79,8 @@ int exit_code(const Summary& summary) {
 
 int command(const Registry& registry, const Common& common, const RunArguments& arguments) {
   if (Result<void> known = check_names(registry, arguments.options); !known) return fail_with(kExitUsage, known.error().what);
-  std::optional<StatsFile> stats;
   if (!arguments.stats.empty()) {
-    Result<StatsFile> opened = StatsFile::open(arguments.stats);
-    if (!opened) return fail_with(kExitFailed, opened.error().what);
-    stats.emplace(*std::move(opened));
+    if (Result<void> can = check_writable(arguments.stats); !can) return fail_with(kExitFailed, "--stats " + can.error().what);
   }
 
   Run run(registry, arguments.options);
@@ -100,8 +96,9 @@ int command(const Registry& registry, const Common& common, const RunArguments& 
   } else {
     StandardError::instance().write(summary_text(*summary, {arguments.options.rejects.string(), arguments.stats.string()}));
   }
-  if (stats) {
-    if (Result<void> written = stats->write(summary_json(*summary)); !written) return fail_with(kExitFailed, written.error().what);
+  if (!arguments.stats.empty()) {
+    Result<void> written = write_whole(arguments.stats, summary_json(*summary) + "\n");
+    if (!written) return fail_with(kExitFailed, "--stats " + written.error().what);
   }
   return exit_code(*summary);
 }

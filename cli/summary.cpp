@@ -132,8 +132,8 @@ std::string reports_text(const Summary& s, const SummaryContext& context) {
   const std::size_t shown = std::min(s.reports.size(), kShownReports);
   for (std::size_t i = 0; i < shown; ++i) {
     const ObjectReport& report = s.reports[i];
-    out += fmt::format("  {:<12}  {}{}{}\n", outcome_text(report.outcome), printable(report.uri), report.reason.empty() ? "" : ": ",
-                       printable(report.reason));
+    out += fmt::format("  {:<12}  {}\n", outcome_text(report.outcome), printable(report.uri));
+    if (!report.reason.empty()) out += fmt::format("{:16}{}\n", "", wrap(printable(report.reason), 98, 16));
   }
   if (total > shown) {
     out += fmt::format("  ... and {} more; {} has {}\n", count(total - shown),

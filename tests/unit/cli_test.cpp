@@ -114,7 +114,8 @@ TEST(SummaryText, IsWhatATiredReaderNeeds) {
             "Rejected: 2 records; --rejects DIR keeps them, with the reason\n"
             "\n"
             "Not read whole: 1 object\n"
-            "  partly read   e/a\\x1b[2J.gz: gzip stream ends early; 812 records kept\n"
+            "  partly read   e/a\\x1b[2J.gz\n"
+            "                gzip stream ends early; 812 records kept\n"
             "\n"
             "Outputs: 1\n"
             "  parquet:lake/api_activity/part-0.parquet\n");
@@ -128,7 +129,7 @@ TEST(SummaryText, NamesFiftyObjectsAndCountsTheRest) {
   Summary s;
   s.unrecognised = 60;
   for (int i = 0; i < 60; ++i) s.reports.push_back({"o" + std::to_string(i), ObjectOutcome::unrecognised, "", "no parser knows it", 0, 0});
-  EXPECT_THAT(summary_text(s, {}), HasSubstr("o49: no parser knows it\n  ... and 10 more; --stats FILE has them\n"));
+  EXPECT_THAT(summary_text(s, {}), HasSubstr("o49\n                no parser knows it\n  ... and 10 more; --stats FILE has them\n"));
   EXPECT_THAT(summary_text(s, {"", "s.json"}), HasSubstr("... and 10 more; s.json has them\n"));
   s.unrecognised = 20'000;
   EXPECT_THAT(summary_text(s, {}), HasSubstr("... and 19,950 more; --stats FILE has the first 10,000\n"));

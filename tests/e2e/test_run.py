@@ -1,0 +1,256 @@
+"""What a run promises: every record is an event or a reject, one bad record costs that record only, and nothing is lost in silence."""
+import base64
+import bz2
+import gzip
+import json
+import lzma
+import os
+import subprocess
+import unittest
+
+from e2e import Case, flow_text, trail
+from make_sample_archive import START, DEFAULT_FLOW_FIELDS, envelope, flow_lines
+
+
+class Archive(Case):
+    def test_every_record_of_the_sample_archive_is_accounted_for(self):
+        manifest = self.archive()
+        self.logmill("run", "evidence", "--to", "ndjson:out", "--rejects", "rejects", "--stats", "stats.json", code=3)
+        stats = self.stats()
+        self.assertEqual(stats["objects"], len(manifest))
+        for parser in ("aws.cloudtrail", "aws.vpcflow"):
+            objects = [o for o in manifest if o["parser"] == parser]
+            torn = next((r["records_in"] for r in stats["reports"] if r["outcome"] == "partly_read" and r["parser"] == parser), 0)
+            self.assertEqual(stats["parsers"][parser]["objects"], len(objects), parser)
+            self.assertEqual(stats["parsers"][parser]["records_in"], sum(o["records"] for o in objects if o["records"] >= 0) + torn, parser)
+            self.assertEqual(stats["parsers"][parser]["rejects"], sum(o["rejects"] for o in objects), parser)
+        for outcome in ("partly_read", "set_aside", "unrecognised"):
+            self.assertEqual(stats["not_read_whole"][outcome], sum(o["outcome"] == outcome for o in manifest), outcome)
+        self.assertFalse(stats["complete"])
+
+    def test_the_parser_is_found_by_content_not_by_name(self):
+        self.write("a", gzip.compress(envelope(trail())))
+        self.write("b.json.gz", flow_text(10))
+        events = self.events("a", "b.json.gz")
+        parsers = {(e["lineage"]["uri"], e["lineage"]["parser"].split()[0].split("@")[0].split("/")[0]) for e in events}
+        self.assertEqual({uri for uri, _ in parsers}, {"a", "b.json.gz"})
+        self.assertEqual({e["class_uid"] for e in events if e["lineage"]["uri"] == "b.json.gz"} & {6003}, set())
+
+    def test_lineage_points_at_the_record(self):
+        text = flow_text(50)
+        self.write("a.log.gz", gzip.compress(text))
+        events = self.events("a.log.gz")
+        self.assertTrue(events)
+        lines = text.decode().splitlines()
+        for event in events:
+            place = event["lineage"]
+            record = text[place["offset"]:place["offset"] + place["length"]].decode()
+            self.assertEqual(record, lines[1 + place["record"]])
+        self.assertEqual(len({e["metadata"]["uid"] for e in events}), len(events))
+
+    def test_the_same_input_gives_the_same_events(self):
+        self.archive()
+        runs = [sorted(json.dumps(e, sort_keys=True) for e in self.events("evidence", "--threads", str(n), code=3)) for n in (1, 2, 4)]
+        self.assertEqual(runs[0], runs[1])
+        self.assertEqual(runs[0], runs[2])
+
+    def test_a_forced_parser_reads_what_detection_would_not(self):
+        headless = "\n".join(flow_lines(3, DEFAULT_FLOW_FIELDS, 20, "us-east-1", 2)) + "\n"
+        self.write("export.txt", headless)
+        self.logmill("run", "export.txt", "--plugin", "aws.vpcflow", "--to", "ndjson:out", "--stats", "stats.json")
+        self.assertEqual(self.stats()["parsers"]["aws.vpcflow"]["records_in"], 20)
+        self.write("prose.txt", "this is\nnot a flow log\n")
+        self.logmill("run", "prose.txt", "--plugin", "aws.vpcflow", "--to", "ndjson:out2", "--stats", "stats.json", code=3)
+        self.assertEqual(self.stats()["rejects"], 2)
+
+
+class Inputs(Case):
+    def count(self, *arguments, **more) -> int:
+        return len({(e["lineage"]["uri"], e["lineage"]["record"]) for e in self.events(*arguments, **more)})
+
+    def test_files_directories_globs_and_standard_input(self):
+        records = [r for r in trail(count=10)]
+        for name in ("d/1.json", "d/sub/2.json", "d/sub/deeper/3.json", "e/4.json"):
+            self.write(name, envelope(records))
+        self.assertEqual(self.count("d/1.json"), 10)
+        self.assertEqual(self.count("d"), 30)
+        self.assertEqual(self.count("d", "e"), 40)
+        self.assertEqual(self.count("d/*.json"), 10)
+        self.assertEqual(self.count("d/**/*.json"), 30)
+        self.assertEqual(self.count("?/[34].json"), 10)
+        self.assertEqual(self.count("-", stdin=envelope(records)), 10)
+        self.assertEqual(self.count("-", stdin=gzip.compress(envelope(records))), 10)
+
+    def test_every_compression_is_told_by_its_content(self):
+        text = flow_text(30)
+        forms = {"plain": text, "gz": gzip.compress(text), "members": gzip.compress(text[:500]) + gzip.compress(text[500:]), "bz2": bz2.compress(text),
+                 "xz": lzma.compress(text)}
+        for name, command in (("zst", ["zstd", "-q", "-c"]), ("lz4", ["lz4", "-q", "-c"])):
+            forms[name] = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True).stdout
+        forms["frames"] = b"".join(subprocess.run(["zstd", "-q", "-c"], input=part, stdout=subprocess.PIPE, check=True).stdout for part in (text[:777], text[777:]))
+        expected = None
+        for name, data in forms.items():
+            self.write("object", data)
+            events = self.events("object")
+            for event in events:
+                event.pop("lineage"), event.pop("metadata")
+            events.sort(key=lambda e: json.dumps(e, sort_keys=True))
+            expected = expected or events
+            self.assertTrue(events)
+            self.assertEqual(events, expected, name)
+
+    def test_crlf_and_a_byte_order_mark_change_nothing(self):
+        text = flow_text(20)
+        self.write("plain.log", text)
+        self.write("dos.log", b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+        self.assertEqual(self.count("plain.log"), self.count("dos.log"))
+
+    def test_since_and_until_cut_by_event_time(self):
+        self.write("a.json", envelope(trail(count=20)))
+        times = sorted(e["time"] for e in self.events("a.json"))
+        self.assertEqual(times, [1000 * (START + i) for i in range(20)])
+        cut = self.events("a.json", "--since", "2026-03-01T00:00:05Z", "--until", "2026-03-01T01:00:15+01:00", "--stats", "stats.json")
+        self.assertEqual(sorted(e["time"] for e in cut), times[5:15])
+        stats = self.stats()
+        self.assertEqual((stats["rows_out"], stats["rows_filtered"]), (10, 10))
+
+    def test_an_empty_object_is_no_failure_and_is_told(self):
+        self.write("empty.log", b"")
+        self.write("a.log", flow_text(5))
+        self.logmill("run", ".", "--to", "ndjson:out", "--stats", "stats.json", code=None)
+        self.assertEqual(self.stats()["not_read_whole"]["empty"], 1)
+
+
+class BadInput(Case):
+    def run_on(self, data: bytes, *more: str, code: int = 3) -> tuple[dict, list[dict]]:
+        self.write("object", data)
+        self.logmill("run", "object", "--to", "ndjson:out", "--rejects", "rejects", "--stats", "stats.json", *more, code=code)
+        return self.stats(), self.rejects()
+
+    def test_one_bad_record_costs_that_record_only(self):
+        good = trail(count=6)
+        bad = '{"eventVersion":"1.11","eventName":tru}'
+        stats, rejects = self.run_on(envelope([*good[:3], bad, *good[3:]]))
+        self.assertEqual(stats["parsers"]["aws.cloudtrail"]["records_out"], 6)
+        self.assertEqual(stats["not_read_whole"]["failed"], 0)
+        self.assertEqual(len(rejects), 1)
+        reject = rejects[0]
+        self.assertEqual(base64.b64decode(reject["bytes"]).decode(), bad)
+        self.assertEqual((reject["uri"], reject["parser"], reject["length"], reject["code"]), ("object", "aws.cloudtrail", len(bad), "malformed"))
+        data = (self.dir / "object").read_bytes()
+        self.assertEqual(data[reject["offset"]:reject["offset"] + reject["length"]].decode(), bad)
+        self.assertTrue(reject["message"])
+
+    def test_a_torn_object_gives_its_good_records_and_a_reject_for_the_tear(self):
+        for name, whole in (("gzip", gzip.compress(envelope(trail(count=200)))),
+                            ("zstd", subprocess.run(["zstd", "-q", "-c"], input=envelope(trail(count=3000)), stdout=subprocess.PIPE, check=True).stdout),
+                            ("none", envelope(trail(count=200)))):
+            for path in (self.dir / "rejects").glob("*"):
+                path.unlink()
+            stats, rejects = self.run_on(whole[:len(whole) * 4 // 5])
+            counts = stats["parsers"]["aws.cloudtrail"]
+            self.assertGreater(counts["records_out"], 20, name)
+            self.assertEqual(counts["rejects"], 1, name)
+            self.assertEqual([r["code"] for r in rejects if "offset" in r], ["truncated"], name)
+            if name != "none":  # what ends too early without compression is told by its reject alone
+                self.assertEqual(stats["reports"][0]["outcome"], "partly_read", name)
+                self.assertTrue(stats["reports"][0]["reason"], name)
+
+    def test_flipped_bits_are_noticed(self):
+        data = bytearray(gzip.compress(flow_text(2000)))
+        data[-6] ^= 1  # in the CRC
+        stats, _ = self.run_on(bytes(data))
+        self.assertEqual(stats["not_read_whole"]["partly_read"] + stats["not_read_whole"]["failed"], 1)
+
+    def test_hostile_bytes_cost_their_records_only(self):
+        lines = flow_lines(9, DEFAULT_FLOW_FIELDS, 10, "us-east-1", 2)
+        bad = [b"2 \xff\xfe\xfd eni-1", b"\x00\x00\x00", b"2 111122223333", b"A" * 100_000]
+        text = b"\n".join([DEFAULT_FLOW_FIELDS.encode(), *(line.encode() for line in lines[:5]), *bad, *(line.encode() for line in lines[5:])]) + b"\n"
+        stats, rejects = self.run_on(text)
+        self.assertEqual(stats["parsers"]["aws.vpcflow"]["records_out"], 10)
+        self.assertEqual(sorted(base64.b64decode(r["bytes"]) for r in rejects), sorted(bad))
+
+    def test_hostile_json_costs_its_records_only(self):
+        good = trail(count=4)
+        deep = '{"eventVersion":"1.11","eventTime":"2026-03-01T00:00:00Z","requestParameters":' + "[" * 10_000 + "]" * 10_000 + "}"
+        wide = '{"eventVersion":"1.11","eventTime":99999999999999999999999999,"eventName":{},"eventSource":[],"userIdentity":"x"}'
+        stats, rejects = self.run_on(envelope([good[0], deep, good[1], wide, good[2], "17", good[3]]))
+        counts = stats["parsers"]["aws.cloudtrail"]
+        self.assertEqual(counts["records_in"], 7)
+        self.assertGreaterEqual(counts["records_out"], 4)
+        self.assertIn("17", [base64.b64decode(r["bytes"]).decode() for r in rejects])
+
+    def test_a_bomb_is_given_up_and_what_was_read_is_kept(self):
+        text = flow_text(1) + b"\n".join(flow_text(2).splitlines()[1:2] * 40_000) + b"\n"
+        stats, _ = self.run_on(gzip.compress(text, 9), "--max-decoded", "1M")
+        self.assertEqual(stats["not_read_whole"]["partly_read"] + stats["not_read_whole"]["failed"], 1)
+        self.assertLess(stats["decoded_bytes"], 4 << 20)
+
+    def test_a_record_that_is_too_long_is_one_reject(self):
+        records = trail(count=4)
+        records[1]["requestParameters"] = {"x": "y" * 300_000}
+        stats, rejects = self.run_on(envelope(records), "--max-record", "100000")
+        self.assertEqual((stats["parsers"]["aws.cloudtrail"]["records_out"], [r["code"] for r in rejects]), (3, ["oversize"]))
+
+    def test_names_of_objects_cannot_reach_the_terminal(self):
+        name = "evil\x1b[2J\r.log"
+        self.write(name, b"nothing that is known\n")
+        done = self.logmill("run", ".", "--to", "ndjson:out", code=3)
+        self.assertIn("evil\\x1b[2J\\x0d.log", done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
+
+
+class Reports(Case):
+    def test_the_summary_names_what_was_not_read_whole(self):
+        self.archive()
+        done = self.logmill("run", "evidence", "--to", "ndjson:out", code=3)
+        self.assertEqual(done.stdout, "")
+        for text in ("aws.cloudtrail", "network_activity", "Not read whole: 3 objects", "set aside", "partly read", "unrecognised", "notes.txt",
+                     "--rejects DIR keeps them", "Outputs: "):
+            self.assertIn(text, done.stderr)
+
+    def test_as_json_every_line_is_json_and_the_last_is_the_summary(self):
+        self.archive()
+        done = self.logmill("run", "evidence", "--to", "ndjson:out", "--log-format", "json", "--log-level", "debug", "--stats", "stats.json", code=3)
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        self.assertEqual(lines[-1]["summary"]["rows_out"], self.stats()["rows_out"])
+        done = self.logmill("run", "evidence", "--to", "ndjson:out", "--plugin", "no.such", "--log-format", "json", code=2)
+        self.assertEqual(json.loads(done.stderr.splitlines()[-1])["level"], "error")
+
+    def test_the_stats_file_appears_whole_and_leaves_nothing_beside_it(self):
+        self.archive()
+        self.write("stats.json", "what was here before")
+        self.logmill("run", "evidence", "--to", "ndjson:out", "--stats", "stats.json", code=3)
+        stats = self.stats()
+        tables = {}
+        for counts in stats["parsers"].values():
+            for table, rows in counts["tables"].items():
+                tables[table] = tables.get(table, 0) + rows["rows_out"]
+        self.assertEqual(sum(tables.values()), stats["rows_out"])
+        self.assertEqual([p.name for p in self.dir.glob("stats*")], ["stats.json"])
+        for key in ("seconds", "mb_per_second", "stored_bytes", "decoded_bytes"):
+            self.assertIn(key, stats["parsers"]["aws.vpcflow"])
+
+    def test_what_a_run_writes_is_what_it_names(self):
+        self.archive()
+        self.logmill("run", "evidence", "--to", "ndjson:out,compression=none", "--to", "parquet:lake", "--stats", "stats.json", code=3)
+        stats = self.stats()
+        named = sorted(name.split(":", 1)[1] for name in stats["outputs"])
+        found = sorted(os.path.relpath(p, self.dir) for folder in ("out", "lake") for p in (self.dir / folder).rglob("*") if p.is_file())
+        self.assertEqual(named, found)
+        lines = sum(len(p.read_text().splitlines()) for p in (self.dir / "out").rglob("*.ndjson"))
+        self.assertEqual(lines, stats["rows_out"])
+        for path in (self.dir / "lake").rglob("*.parquet"):
+            data = path.read_bytes()
+            self.assertEqual((data[:4], data[-4:]), (b"PAR1", b"PAR1"))
+
+    def test_raw_data_is_the_record(self):
+        records = trail(count=3)
+        self.write("a.json", envelope(records))
+        events = self.events("a.json", "--raw-data")
+        self.assertEqual({e["raw_data"] for e in events}, {json.dumps(r, separators=(",", ":")) for r in records})
+        self.assertFalse(any("raw_data" in e for e in self.events("a.json")))
+
+
+if __name__ == "__main__":
+    unittest.main()

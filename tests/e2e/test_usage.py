@@ -1,0 +1,211 @@
+"""What a person types and is told: help, exit codes, configuration, listings, the manual page and the completion."""
+import json
+import os
+import pty
+import re
+import subprocess
+import unittest
+
+from e2e import LOGMILL, ROOT, Case, flow_text
+
+COMMANDS = [[], ["run"], ["plugins"], ["plugins", "show"], ["schema"]]
+
+
+class Help(Case):
+    def test_every_command_has_help_with_examples_in_eighty_columns(self):
+        for command in COMMANDS:
+            done = self.logmill(*command, "--help")
+            self.assertIn("Examples:\n  ", done.stdout, command)
+            self.assertEqual(done.stderr, "")
+            self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 80], [], command)
+
+    def test_help_and_the_manual_page_promise_the_exit_codes(self):
+        promised = re.findall(r"^  ([0-3])  \S", self.logmill("run", "--help").stdout, re.MULTILINE)
+        self.assertEqual(promised, ["0", "1", "2", "3"])
+        page = (ROOT / "docs/man/logmill.1").read_text().split(".SH \"EXIT STATUS\"")[1].split(".SH")[0]
+        self.assertEqual(re.findall(r"^\.B ([0-9])$", page, re.MULTILINE), promised)
+
+    def test_every_flag_is_in_the_manual_page_and_in_the_completion(self):
+        page = (ROOT / "docs/man/logmill.1").read_text().replace("\\-", "-")
+        completion = (ROOT / "cli/completion/logmill.bash").read_text()
+        for command in COMMANDS:
+            flags = set(re.findall(r"--[a-z][a-z-]+", self.logmill(*command, "--help").stdout))
+            self.assertTrue(flags)
+            for flag in flags:
+                self.assertRegex(page, re.escape(flag) + r"\b")
+                self.assertRegex(completion, re.escape(flag) + r"\b")
+
+    def test_completion_completes(self):
+        script = f"""source {ROOT}/cli/completion/logmill.bash
+            complete_words() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() {{ :; }}; _logmill; printf '%s\\n' "${{COMPREPLY[@]}}"; }}
+            complete_words logmill sch; complete_words logmill run --max-; complete_words logmill run --progress a
+            complete_words {LOGMILL} plugins show aws.v; complete_words {LOGMILL} schema network_a"""
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=self.environment(), check=True)
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(done.stdout.split(), ["schema", "--max-decoded", "--max-ratio", "--max-record", "auto", "always", "aws.vpcflow", "network_activity"])
+
+    def test_version(self):
+        self.assertRegex(self.logmill("--version").stdout, r"\Alogmill \d+\.\d+\.\d+\n\Z")
+
+
+class ExitCodes(Case):
+    def test_two_for_wrong_usage_and_nothing_is_read(self):
+        self.write("a.log", flow_text(5))
+        for arguments in ([], ["frob"], ["run"], ["run", "a.log"], ["run", "--to", "ndjson:out"], ["run", "a.log", "--to", "nowhere:out"],
+                          ["run", "a.log", "--to", "ndjson"], ["run", "a.log", "--to", "ndjson:out", "--nope"],
+                          ["run", "a.log", "--to", "ndjson:out", "--memory", "much"], ["run", "a.log", "--to", "ndjson:out", "--threads", "-1"],
+                          ["run", "a.log", "--to", "ndjson:out", "--since", "yesterday"], ["run", "a.log", "--to", "ndjson:out", "--plugin", "no.such"],
+                          ["run", "a.log", "--to", "ndjson:out,nonsense=1"], ["run", "a.log", "--to", "ndjson:out,compression=rar"],
+                          ["run", "a.log", "--to", "ndjson:out", "--since", "2026-03-02", "--until", "2026-03-01"],
+                          ["run", "a.log", "--to", "ndjson:out", "--plugin-dir", "missing"], ["plugins", "show", "no.such"], ["schema", "no_such"],
+                          ["schema", "--format", "xml"]):
+            done = self.logmill(*arguments, code=2)
+            self.assertEqual(done.stdout, "", arguments)
+            self.assertNotEqual(done.stderr, "", arguments)
+        self.assertFalse((self.dir / "out").exists())
+
+    def test_one_when_the_run_fails(self):
+        self.write("a.log", flow_text(5))
+        self.assertIn("missing", self.logmill("run", "missing", "--to", "ndjson:out", code=1).stderr)
+        self.assertIn("nothing*", self.logmill("run", "nothing*", "--to", "ndjson:out", code=1).stderr)
+        self.logmill("run", "a.log", "--to", "ndjson:a.log/out", code=1)
+        self.logmill("run", "a.log", "--to", "ndjson:out", "--stats", "no/such/folder/stats.json", code=1)
+
+    def test_zero_when_all_was_read_and_three_when_something_was_not(self):
+        self.write("a.log", flow_text(5))
+        self.logmill("run", "a.log", "--to", "ndjson:out", code=0)
+        self.write("b.log", flow_text(5) + b"not a flow\n")
+        self.logmill("run", "b.log", "--to", "ndjson:out", code=3)
+        self.write("c.log", "no log at all\n")
+        self.logmill("run", "c.log", "--to", "ndjson:out", code=3)
+
+    def test_a_wrong_value_is_told_with_the_flag_and_the_choices(self):
+        done = self.logmill("run", "x", "--to", "ndjson:-", "--progress", "often", code=2)
+        self.assertIn("--progress: 'often' is none of auto, always, never", done.stderr)
+        self.assertIn("installed: ", self.logmill("run", "x", "--to", "ndjson:-", "--plugin", "no.such", code=2).stderr)
+
+
+class Configuration(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("a.log", flow_text(5))
+
+    def stats_files(self) -> list[str]:
+        return sorted(path.name for path in self.dir.glob("*.json"))
+
+    def test_flags_win_over_the_environment_and_the_environment_over_the_file(self):
+        self.write("logmill.yaml", "input: [a.log]\nto: [ndjson:out]\nstats: file.json\nthreads: 1\n")
+        self.logmill("run", "--config", "logmill.yaml")
+        self.assertEqual(self.stats_files(), ["file.json"])
+        self.logmill("run", "--config", "logmill.yaml", env={"LOGMILL_STATS": "environment.json"})
+        self.assertEqual(self.stats_files(), ["environment.json", "file.json"])
+        self.logmill("run", "--config", "logmill.yaml", "--stats", "flag.json", env={"LOGMILL_STATS": "again.json"})
+        self.assertEqual(self.stats_files(), ["environment.json", "file.json", "flag.json"])
+
+    def test_the_environment_alone_is_enough(self):
+        self.logmill("run", "a.log", env={"LOGMILL_TO": "ndjson:one;ndjson:two,compression=none", "LOGMILL_CONFIG": ""})
+        self.assertTrue(list((self.dir / "one").rglob("*.ndjson.zst")))
+        self.assertTrue(list((self.dir / "two").rglob("*.ndjson")))
+
+    def test_an_unknown_key_is_named_with_its_line(self):
+        self.write("logmill.yaml", "threads: 1\n\nthread: 2\n")
+        done = self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "logmill.yaml", code=2)
+        self.assertIn("logmill.yaml:3: unknown key 'thread'", done.stderr)
+
+    def test_a_wrong_value_in_the_file_is_named_with_its_line(self):
+        self.write("logmill.yaml", "to: [ndjson:out]\nmemory: plenty\n")
+        self.assertIn("logmill.yaml:2: memory: ", self.logmill("run", "a.log", "--config", "logmill.yaml", code=2).stderr)
+
+    def test_a_wrong_value_in_the_environment_names_the_variable(self):
+        done = self.logmill("run", "a.log", "--to", "ndjson:out", env={"LOGMILL_MAX_RATIO": "0"}, code=2)
+        self.assertIn("LOGMILL_MAX_RATIO: '0' is not a whole number", done.stderr)
+
+    def test_a_file_that_is_not_yaml_or_not_there_is_an_error(self):
+        self.write("logmill.yaml", "threads: [1\nto: {")
+        self.assertIn("logmill.yaml:", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "logmill.yaml", code=2).stderr)
+        self.assertIn("missing.yaml", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "missing.yaml", code=2).stderr)
+
+    def test_plugin_settings_reach_the_plugin(self):
+        self.write("logmill.yaml", "plugins:\n  aws.vpcflow:\n    no_such_setting: 1\n")
+        done = self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "logmill.yaml", code=None)
+        self.assertIn(done.returncode, (1, 2))
+        self.assertIn("no_such_setting", done.stderr)
+        self.write("logmill.yaml", "plugins:\n  no.such: {}\n")
+        self.assertIn("no.such", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "logmill.yaml", code=2).stderr)
+
+
+class Listings(Case):
+    def test_plugins_are_listed_with_what_they_read_and_where_they_are(self):
+        text = self.logmill("plugins").stdout
+        for word in ("aws.cloudtrail", "aws.vpcflow", "parquet", "ndjson", "reads", "classes", "network_activity", "version ", ".so"):
+            self.assertIn(word, text)
+
+    def test_a_plugin_shows_its_columns_as_ocsf_paths_and_types(self):
+        text = self.logmill("plugins", "show", "aws.vpcflow").stdout
+        self.assertRegex(text, r"(?m)^network_activity \(4001\)$")
+        self.assertRegex(text, r"(?m)^  src_endpoint\.ip +ip_t$")
+        self.assertRegex(text, r"(?m)^  time +timestamp_t$")
+
+    def test_a_sink_shows_its_options(self):
+        self.assertIn("compression=", self.logmill("plugins", "show", "ndjson").stdout)
+
+    def test_the_schema_is_the_same_as_text_and_as_json(self):
+        tables = json.loads(self.logmill("schema", "--format", "json").stdout)
+        self.assertEqual(tables["network_activity"]["class_uid"], 4001)
+        text = self.logmill("schema", "network_activity").stdout
+        columns = [line.split()[:2] for line in text.splitlines()[1:]]
+        self.assertEqual(columns, [[c["path"], c["type"]] for c in tables["network_activity"]["columns"]])
+        paths = [path for path, _ in columns]
+        for derived in ("type_uid", "class_name", "lineage.offset", "observables[].type_id", "metadata.uid"):
+            self.assertIn(derived, paths)
+        self.assertEqual(list(json.loads(self.logmill("schema", "network_activity", "--format", "json").stdout)), ["network_activity"])
+
+
+class Terminal(Case):
+    def on_terminal(self, *arguments: str, **env: str) -> str:
+        """What standard error gets to see when it is a terminal."""
+        ours, theirs = pty.openpty()
+        with open(self.dir / "stdout", "wb") as stdout:
+            process = subprocess.Popen([LOGMILL, *arguments], stdin=subprocess.PIPE, stdout=stdout, stderr=theirs, cwd=self.dir,
+                                       env=self.environment(**env))
+        os.close(theirs)
+        # The bar comes every fifth of a second: the input is held open for as long as it takes to see it.
+        text = b""
+        process.stdin.write(flow_text(200))
+        process.stdin.flush()
+        while b"objects" not in text:
+            text += os.read(ours, 4096)
+        process.stdin.close()
+        while True:
+            try:
+                more = os.read(ours, 4096)
+            except OSError:
+                break
+            if not more:
+                break
+            text += more
+        os.close(ours)
+        self.assertEqual(process.wait(), 0, text)
+        return text.decode()
+
+    def test_the_bar_is_drawn_on_a_terminal_and_never_on_standard_output(self):
+        text = self.on_terminal("run", "-", "--to", "ndjson:-")
+        self.assertIn("\r[", text)
+        self.assertIn("rec/s", text)
+        self.assertIn("\x1b[32m", text)
+        for line in (self.dir / "stdout").read_text().splitlines():
+            json.loads(line)
+
+    def test_no_color_is_respected(self):
+        text = self.on_terminal("run", "-", "--to", "ndjson:out", NO_COLOR="1")
+        self.assertIn("\r[", text)
+        self.assertNotRegex(text, r"\x1b\[\d*m")
+
+    def test_no_bar_where_there_is_no_terminal_or_none_is_wanted(self):
+        self.write("a.log", flow_text(5))
+        for more in ([], ["--progress", "never"]):
+            self.assertNotIn("\r", self.logmill("run", "a.log", "--to", "ndjson:out", *more).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
