@@ -25,7 +25,7 @@ echo "What was rejected is kept, with its place and the reason:"
 find "$work/rejects" -type f -name '*.ndjson' -exec cat {} + | cut -c1-240
 
 say "What came out, read by DuckDB"
-if bash scripts/python_venv.sh "$build/demo-venv" duckdb; then
+if bash scripts/python_venv.sh "$build/demo-venv" duckdb pytz; then
   "$build/demo-venv/bin/python" scripts/demo_query.py "$work/lake"
 else
   echo "DuckDB could not be had (no network?), so the files are listed instead. Any reader of Parquet opens them:"
