@@ -5,10 +5,10 @@
 #include <logmill/sdk/arrays.hpp>
 
 #include <benchmark/benchmark.h>
+#include <tbb/task_arena.h>
 #include <cstdio>
 #include <random>
 #include <string>
-#include <tbb/task_arena.h>
 #include <vector>
 
 namespace {
@@ -106,7 +106,8 @@ class Flows {
   void fill(Add&& add, std::size_t batch) {
     const auto below = [this](std::size_t n) { return random_() % n; };
     if (addresses_.empty()) {
-      for (std::size_t i = 0; i < 6000; ++i) addresses_.push_back("10." + std::to_string(i % 7) + "." + std::to_string(i / 250) + "." + std::to_string(i % 250));
+      for (std::size_t i = 0; i < 6000; ++i)
+        addresses_.push_back("10." + std::to_string(i % 7) + "." + std::to_string(i / 250) + "." + std::to_string(i % 250));
     }
     static const char* const constants[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12", "c13"};
     for (const char* name : constants) add(name, "i", true, coded(kRows, {"the same text in every row"}, [](std::size_t) { return 0; }));
@@ -120,15 +121,19 @@ class Flows {
       add(name, "i", true, a);
     }
     static const char* const few[] = {"action", "disposition", "protocol", "direction", "interface"};
-    for (const char* name : few) add(name, "i", true, coded(kRows, {"ACCEPT", "REJECT", "eni-0a", "eni-0b", "eni-0c"}, [&](std::size_t) { return below(10) < 8 ? 0 : below(5); }));
-    for (const char* name : {"src", "dst"}) add(name, "i", true, coded(kRows, addresses_, [&](std::size_t) { return below(addresses_.size()); }));
+    for (const char* name : few)
+      add(name, "i", true,
+          coded(kRows, {"ACCEPT", "REJECT", "eni-0a", "eni-0b", "eni-0c"}, [&](std::size_t) { return below(10) < 8 ? 0 : below(5); }));
+    for (const char* name : {"src", "dst"})
+      add(name, "i", true, coded(kRows, addresses_, [&](std::size_t) { return below(addresses_.size()); }));
     add("src_port", "i", false, numbers<std::int32_t>(kRows, [&](std::size_t) { return 1024 + below(64000); }));
     add("dst_port", "i", false, numbers<std::int32_t>(kRows, [&](std::size_t) { return below(3) ? 443 : below(65536); }));
     add("bytes", "l", false, numbers<std::int64_t>(kRows, [&](std::size_t) { return 40 + below(100000); }));
     add("packets", "l", false, numbers<std::int64_t>(kRows, [&](std::size_t) { return 1 + below(60); }));
     const std::size_t first = batch * kRows;
     add("time", "l", false, numbers<std::int64_t>(kRows, [&](std::size_t i) { return 1772352000000 + (first + i) / 50 * 1000; }));
-    add("end", "l", false, numbers<std::int64_t>(kRows, [&](std::size_t i) { return 1772352000000 + (first + i) / 50 * 1000 + below(60) * 1000; }));
+    add("end", "l", false,
+        numbers<std::int64_t>(kRows, [&](std::size_t i) { return 1772352000000 + (first + i) / 50 * 1000 + below(60) * 1000; }));
     add("offset", "l", false, numbers<std::int64_t>(kRows, [&](std::size_t i) { return (first + i) * 100 + below(10); }));
     add("length", "i", false, numbers<std::int32_t>(kRows, [&](std::size_t) { return 95 + below(10); }));
     add("record", "l", false, numbers<std::int64_t>(kRows, [&](std::size_t i) { return first + i; }));
@@ -144,7 +149,9 @@ class Flows {
     list.length = kRows;
     auto* item = new ArrowSchema{};
     ArrowArray& element = structure(*item, batch == 0, kRows * 4, [&](auto&& child) {
-      child("name", "i", true, coded(kRows * 4, {"src_endpoint.ip", "dst_endpoint.ip", "src_endpoint.interface_uid", "x"}, [](std::size_t i) { return i % 4; }));
+      child(
+          "name", "i", true,
+          coded(kRows * 4, {"src_endpoint.ip", "dst_endpoint.ip", "src_endpoint.interface_uid", "x"}, [](std::size_t i) { return i % 4; }));
       child("type", "i", true, coded(kRows * 4, {"IP Address", "Resource UID"}, [](std::size_t i) { return i % 4 / 2; }));
       child("type_id", "i", false, numbers<std::int32_t>(kRows * 4, [](std::size_t i) { return i % 4 < 2 ? 2 : 10; }));
       child("value", "i", true, coded(kRows * 4, addresses_, [&](std::size_t i) { return i % 4 < 2 ? below(addresses_.size()) : 7; }));
@@ -154,7 +161,7 @@ class Flows {
       auto* s = new ArrowSchema{};
       s->format = "+l";
       s->n_children = 1;
-      s->children = new ArrowSchema*[1]{item};
+      s->children = new ArrowSchema* [1] { item };
       pending_ = s;
     }
     add("observables", "+l", false, list);
@@ -193,7 +200,8 @@ void encode_flows(benchmark::State& state) {
     }
   });
   const double all = static_cast<double>(kRows * kBatches);
-  state.counters["ns/row"] = benchmark::Counter(all * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns/row"] =
+      benchmark::Counter(all * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["bytes/row"] = static_cast<double>(bytes) / all;
   state.counters["leaves"] = static_cast<double>(input.table().leaves.size());
 }
@@ -216,7 +224,8 @@ void encode_column(benchmark::State& state) {
   arena.execute([&] {
     for (auto _ : state) benchmark::DoNotOptimize(encode_row_group(one, {}, rows, pool));
   });
-  state.counters["ns/row"] = benchmark::Counter(kRows * kBatches * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns/row"] = benchmark::Counter(kRows * kBatches * 1e-9 * static_cast<double>(state.iterations()),
+                                                benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(encode_column)->DenseRange(0, 44)->Unit(benchmark::kMillisecond);
 

@@ -194,7 +194,9 @@ void put_varint(std::uint64_t value, Bytes& out) {
   out.push(static_cast<std::uint8_t>(value));
 }
 
-void put_zigzag(std::int64_t value, Bytes& out) { put_varint((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63), out); }
+void put_zigzag(std::int64_t value, Bytes& out) {
+  put_varint((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63), out);
+}
 
 void put_hybrid(std::span<const std::uint8_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }
 void put_hybrid(std::span<const std::uint32_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }

@@ -76,7 +76,8 @@ format::SchemaElement element_of(const Element& from) {
   format::SchemaElement out;
   out.__set_name(from.name);
   if (from.kind != ElementKind::root) {
-    out.__set_repetition_type(from.kind == ElementKind::repeated ? format::FieldRepetitionType::REPEATED : format::FieldRepetitionType::OPTIONAL);
+    out.__set_repetition_type(from.kind == ElementKind::repeated ? format::FieldRepetitionType::REPEATED
+                                                                 : format::FieldRepetitionType::OPTIONAL);
   }
   if (from.kind == ElementKind::leaf) {
     out.__set_type(type_of(from.leaf));

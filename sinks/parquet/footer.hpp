@@ -12,7 +12,14 @@
 
 namespace lm::sink::parquet {
 
-enum class Encoding : std::uint8_t { plain = 0, rle = 3, delta_binary_packed = 5, delta_length_byte_array = 6, delta_byte_array = 7, rle_dictionary = 8 };
+enum class Encoding : std::uint8_t {
+  plain = 0,
+  rle = 3,
+  delta_binary_packed = 5,
+  delta_length_byte_array = 6,
+  delta_byte_array = 7,
+  rle_dictionary = 8
+};
 
 struct DictionaryPage {
   std::int32_t values = 0, plain_bytes = 0, stored_bytes = 0;

@@ -5,12 +5,12 @@
 
 #include <logmill/sdk/intern.hpp>
 
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 #include <algorithm>
 #include <chrono>
 #include <limits>
 #include <string_view>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
 #include <utility>
 
 namespace lm::sink::parquet {
@@ -24,16 +24,19 @@ constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
 constexpr lm_option kOptions[] = {
     {sizeof(lm_option), LM_OPTION_CHOICE, text("compression"), text("zstd"), text("zstd|none"), text("How pages are compressed.")},
     {sizeof(lm_option), LM_OPTION_INTEGER, text("zstd_level"), text("1"), text("1..19"), text("Higher is smaller and slower.")},
-    {sizeof(lm_option), LM_OPTION_INTEGER, text("row_group_rows"), text("262144"), text("1..16777216"), text("Rows in a row group, at most.")},
+    {sizeof(lm_option), LM_OPTION_INTEGER, text("row_group_rows"), text("262144"), text("1..16777216"),
+     text("Rows in a row group, at most.")},
     {sizeof(lm_option), LM_OPTION_SIZE, text("row_group_size"), text("64M"), text(""),
      text("Bytes of a row group in memory, about; a row group is written when it has reached them.")},
-    {sizeof(lm_option), LM_OPTION_SIZE, text("file_size"), text("256M"), text(""), text("A file that is larger is finished, and another one begun.")},
+    {sizeof(lm_option), LM_OPTION_SIZE, text("file_size"), text("256M"), text(""),
+     text("A file that is larger is finished, and another one begun.")},
     {sizeof(lm_option), LM_OPTION_CHOICE, text("layout"), text("lake"), text("lake|flat"),
      text("lake: TABLE/region=R/accountId=A/eventDay=YYYYMMDD/, as Amazon Security Lake has it; flat: TABLE/.")},
 };
 
-constexpr lm_sink_descriptor kDescriptor{sizeof(lm_sink_descriptor), 0,           text("parquet"), text("Apache Parquet files"), text("logmill"), text("0.1.0"),
-                                         text("DIR"),                kOptions,    std::size(kOptions)};
+constexpr lm_sink_descriptor kDescriptor{
+    sizeof(lm_sink_descriptor), 0, text("parquet"), text("Apache Parquet files"), text("logmill"), text("0.1.0"), text("DIR"), kOptions,
+    std::size(kOptions)};
 
 // "20260301" for days since 1970-01-01, in the proleptic Gregorian calendar.
 std::string day_text(std::int64_t day) {
@@ -104,7 +107,8 @@ class KeyCodes {
       }
     } else {
       // Plain text, which another parser's declaration may make of the column: numbered here.
-      for (std::size_t i = 0; i < length; ++i) interned_.push_back(valid(i) ? interner_.intern(text_in(array, chain_.base + static_cast<std::int64_t>(i))) : -1);
+      for (std::size_t i = 0; i < length; ++i)
+        interned_.push_back(valid(i) ? interner_.intern(text_in(array, chain_.base + static_cast<std::int64_t>(i))) : -1);
       codes_ = interned_.data();
       chain_.count = 0;
       constant_ = std::all_of(interned_.begin(), interned_.end(), [&](std::int32_t c) { return c == interned_[0]; });
@@ -193,7 +197,10 @@ struct ParquetSink::Flush {
   Flush() = default;
   Flush(ParquetSink& owner, Partition& from) : sink(&owner), partition(&from) {}
   Flush(Flush&& other) noexcept
-      : sink(std::exchange(other.sink, nullptr)), partition(std::exchange(other.partition, nullptr)), slices(std::move(other.slices)), bytes(other.bytes) {}
+      : sink(std::exchange(other.sink, nullptr)),
+        partition(std::exchange(other.partition, nullptr)),
+        slices(std::move(other.slices)),
+        bytes(other.bytes) {}
   Flush& operator=(Flush&&) = delete;
   ~Flush() {
     if (!sink) return;
@@ -229,8 +236,8 @@ ParquetSink::ParquetSink(Target target, std::string run_id, const Options& optio
 ParquetSink::~ParquetSink() = default;
 
 Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& config) {
-  auto parsed =
-      sink::Options::parse(view(config.options_json), {"compression", "zstd_level", "row_group_rows", "row_group_size", "file_size", "layout"});
+  auto parsed = sink::Options::parse(view(config.options_json),
+                                     {"compression", "zstd_level", "row_group_rows", "row_group_size", "file_size", "layout"});
   if (!parsed) return tl::make_unexpected(parsed.error());
   const auto compression = parsed->choice("compression", {"zstd", "none"}, "zstd");
   const auto layout = parsed->choice("layout", {"lake", "flat"}, "lake");
@@ -238,12 +245,14 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   const auto rows = parsed->integer("row_group_rows", 1, 1 << 24, 262144);
   const auto group = parsed->size("row_group_size", 1, std::uint64_t{64} << 20);
   const auto file = parsed->size("file_size", 1, std::uint64_t{256} << 20);
-  for (const Error* error : {compression ? nullptr : &compression.error(), layout ? nullptr : &layout.error(), level ? nullptr : &level.error(),
-                             rows ? nullptr : &rows.error(), group ? nullptr : &group.error(), file ? nullptr : &file.error()}) {
+  for (const Error* error :
+       {compression ? nullptr : &compression.error(), layout ? nullptr : &layout.error(), level ? nullptr : &level.error(),
+        rows ? nullptr : &rows.error(), group ? nullptr : &group.error(), file ? nullptr : &file.error()}) {
     if (error) return tl::make_unexpected(*error);
   }
   std::string run_id(view(config.run_id));
-  if (run_id.empty() || run_id.find_first_not_of("0123456789abcdef") != std::string::npos) return fail(LM_INVALID, "the run id is not hexadecimal");
+  if (run_id.empty() || run_id.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return fail(LM_INVALID, "the run id is not hexadecimal");
   Options options;
   options.lake = *layout == "lake";
   options.encode.zstd = *compression == "zstd";
@@ -260,7 +269,8 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
 
 Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
   auto schema = TableSchema::make(*from.schema);
-  if (!schema) return tl::make_unexpected(Error{schema.error().code, "table " + std::string(view(from.name)) + ": " + schema.error().message, {}, 0});
+  if (!schema)
+    return tl::make_unexpected(Error{schema.error().code, "table " + std::string(view(from.name)) + ": " + schema.error().message, {}, 0});
   auto table = std::make_unique<Table>();
   table->name = safe_component(view(from.name));
   table->schema = std::move(*schema);

@@ -50,7 +50,7 @@ class ParquetSink {
   struct Slice;      // rows of a batch
   struct Partition;  // of a table: rows that wait, and the file that they go to
   struct Table;
-  struct Flush;  // rows that were taken out of a partition
+  struct Flush;   // rows that were taken out of a partition
   struct Placed;  // rows of a batch, and the partition that they belong to
 
   ParquetSink(Target target, std::string run_id, const Options& options);
@@ -67,9 +67,9 @@ class ParquetSink {
   const std::string run_id_;
   const Options options_;
   ScratchPool scratch_;
-  std::atomic<std::uint64_t> held_{0};  // bytes of batches that are referred to, and of encodings
+  std::atomic<std::uint64_t> held_{0};      // bytes of batches that are referred to, and of encodings
   std::atomic<std::uint64_t> flushing_{0};  // bytes of the rows that are being encoded
-  std::mutex mutex_;                    // guards what follows, and what waits in partitions
+  std::mutex mutex_;                        // guards what follows, and what waits in partitions
   std::condition_variable released_;
   std::vector<std::unique_ptr<Table>> tables_;
   std::uint64_t batches_ = 0;

@@ -1,13 +1,13 @@
 #include "parquet/part_file.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
-#include <filesystem>
-#include <limits>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <limits>
 #include <utility>
 
 namespace lm::sink::parquet {
@@ -81,7 +81,8 @@ Result<PartFile> PartFile::create(const Target& target, std::string name) {
   file.path_ = std::move(path);
   file.name_ = std::move(name);
   static constexpr char kMagic[] = "PAR1";
-  if (const int failed = write_at(made.get(), {{const_cast<char*>(kMagic), 4}}, 0); failed != 0) return fail_io("write", file.path_, failed);
+  if (const int failed = write_at(made.get(), {{const_cast<char*>(kMagic), 4}}, 0); failed != 0)
+    return fail_io("write", file.path_, failed);
   if (const int failed = made.close(); failed != 0) return fail_io("close", file.path_, failed);
   file.size_ = 4;
   return file;
@@ -92,7 +93,8 @@ PartFile::~PartFile() {
   ::unlink(path_.c_str());
   // The folders of the partition and the table, if nothing else is in them; rmdir refuses otherwise.
   std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-  for (auto depth = std::count(name_.begin(), name_.end(), '/'); depth > 0 && ::rmdir(folder.c_str()) == 0; --depth) folder = folder.parent_path();
+  for (auto depth = std::count(name_.begin(), name_.end(), '/'); depth > 0 && ::rmdir(folder.c_str()) == 0; --depth)
+    folder = folder.parent_path();
 }
 
 Result<void> PartFile::append(EncodedRowGroup group) {

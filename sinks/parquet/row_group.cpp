@@ -4,18 +4,18 @@
 
 #include <logmill/sdk/intern.hpp>
 
+#include <isa-l/crc.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+#include <zstd.h>
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
-#include <isa-l/crc.h>
 #include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
-#include <zstd.h>
 
 namespace lm::sink::parquet {
 namespace {
@@ -197,8 +197,8 @@ class ShapeMaker {
     }
   }
 
-  void nested(const Anchor& anchor, const Anchor& parent_anchor, const Shape& parent, const Shape::Piece& from, std::size_t cursor, Shape::Piece& piece,
-              Shape& out) {
+  void nested(const Anchor& anchor, const Anchor& parent_anchor, const Shape& parent, const Shape::Piece& from, std::size_t cursor,
+              Shape::Piece& piece, Shape& out) {
     if (parent.definition.constant()) {
       out.repetition.add(0, from.slots);
       out.definition.add(parent.definition.value(), from.slots);
@@ -226,7 +226,8 @@ class ShapeMaker {
         continue;
       }
       if (i == from.dense[range].end) i = from.dense[++range].begin;
-      slot(anchor, *lists, repetition ? repetition[e] : std::uint8_t{0}, static_cast<std::uint8_t>(parent_anchor.full + levels_.values()[k++]), i++, out);
+      slot(anchor, *lists, repetition ? repetition[e] : std::uint8_t{0},
+           static_cast<std::uint8_t>(parent_anchor.full + levels_.values()[k++]), i++, out);
     }
   }
 
@@ -234,7 +235,8 @@ class ShapeMaker {
     Lists(const Anchor& anchor, const Chain& chain, Shape::Piece& piece) : present(static_cast<std::uint8_t>(anchor.full - 1)), out(piece) {
       if (chain.dead) return;
       const ArrowArray& list = *chain.last;
-      if (list.n_buffers < 2 || list.n_children != 1 || (list.length > 0 && !list.buffers[1])) throw BadColumn("a list lacks its offsets or its child");
+      if (list.n_buffers < 2 || list.n_children != 1 || (list.length > 0 && !list.buffers[1]))
+        throw BadColumn("a list lacks its offsets or its child");
       offsets = static_cast<const std::int32_t*>(list.buffers[1]) + chain.base;
       piece.element = list.children[0];
     }
@@ -379,7 +381,8 @@ using Scratch = ScratchPool::Scratch;
 
 class ColumnEncoder {
  public:
-  ColumnEncoder(const Leaf& leaf, const EncodeOptions& options, std::span<const Rows> slices, const Shape* shape, std::uint8_t anchor_full, Scratch& scratch)
+  ColumnEncoder(const Leaf& leaf, const EncodeOptions& options, std::span<const Rows> slices, const Shape* shape, std::uint8_t anchor_full,
+                Scratch& scratch)
       : leaf_(leaf), options_(options), slices_(slices), shape_(shape), full_(anchor_full), s_(scratch) {}
 
   void run(ChunkInfo& info, Bytes& out) {
@@ -452,10 +455,12 @@ class ColumnEncoder {
     if (array.n_buffers < (text ? 3 : 2) || (array.length > 0 && !array.buffers[1])) throw BadColumn("an array lacks its values");
     if (leaf_.kind != LeafKind::coded) return;
     const ArrowArray* dictionary = array.dictionary;
-    if (!dictionary || dictionary->n_buffers < 3 || (dictionary->length > 0 && !dictionary->buffers[1])) throw BadColumn("a dictionary is missing");
+    if (!dictionary || dictionary->n_buffers < 3 || (dictionary->length > 0 && !dictionary->buffers[1]))
+      throw BadColumn("a dictionary is missing");
     if (!s_.dictionary) s_.dictionary = std::make_unique<detail::Interner>();
     source_ = dictionary;
-    const auto found = std::find_if(s_.maps.begin(), s_.maps.end(), [&](const CodeMap& m) { return m.instance == slice.instance && m.epoch == slice.epoch; });
+    const auto found = std::find_if(s_.maps.begin(), s_.maps.end(),
+                                    [&](const CodeMap& m) { return m.instance == slice.instance && m.epoch == slice.epoch; });
     map_ = found != s_.maps.end() ? &*found : &s_.maps.emplace_back(CodeMap{slice.instance, slice.epoch, {}});
     if (map_->ids.size() < static_cast<std::size_t>(dictionary->length)) map_->ids.resize(static_cast<std::size_t>(dictionary->length), -1);
   }
@@ -534,7 +539,8 @@ class ColumnEncoder {
     const std::int32_t* ids = map_->ids.data();
     for (std::size_t i = 0; i < n; ++i) {
       std::int32_t id = ids[codes[i]];
-      if (id < 0) [[unlikely]] id = add_code(codes[i]);
+      if (id < 0) [[unlikely]]
+        id = add_code(codes[i]);
       to[i] = static_cast<std::uint32_t>(id);
     }
   }
@@ -561,7 +567,8 @@ class ColumnEncoder {
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < present; ++i) total += static_cast<std::uint64_t>(lengths[i]);
     s_.int32s.cut(before + present);
-    if (total == static_cast<std::uint64_t>(offsets[n] - offsets[0])) return s_.text.append(bytes + offsets[0], static_cast<std::size_t>(total));
+    if (total == static_cast<std::uint64_t>(offsets[n] - offsets[0]))
+      return s_.text.append(bytes + offsets[0], static_cast<std::size_t>(total));
     // Slots that are null have bytes all the same, which must not come along.
     for (std::size_t i = 0; i < n; ++i) {
       if (s_.words[i / 64] >> (i % 64) & 1) s_.text.append(bytes + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
@@ -775,7 +782,9 @@ class ColumnEncoder {
     if (bytes > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) throw TooLarge("a page of more than 2 GiB");
     return static_cast<std::int32_t>(bytes);
   }
-  static std::uint32_t crc(std::uint32_t seed, const std::uint8_t* data, std::size_t n) { return n ? crc32_gzip_refl(seed, data, n) : seed; }
+  static std::uint32_t crc(std::uint32_t seed, const std::uint8_t* data, std::size_t n) {
+    return n ? crc32_gzip_refl(seed, data, n) : seed;
+  }
 
   void put_dictionary(ChunkInfo& info, Bytes& out) {
     const detail::Interner& dictionary = *s_.dictionary;
@@ -802,9 +811,7 @@ class ColumnEncoder {
     out.append(stored.data(), stored.size());
   }
 
-  bool row_begins(std::size_t slot) const {
-    return !shape_ || shape_->repetition.constant() || shape_->repetition.values()[slot] == 0;
-  }
+  bool row_begins(std::size_t slot) const { return !shape_ || shape_->repetition.constant() || shape_->repetition.values()[slot] == 0; }
   bool has_value(std::size_t slot) const {
     return (s_.definition.constant() ? s_.definition.value() : s_.definition.values()[slot]) == leaf_.max_definition;
   }
@@ -819,7 +826,8 @@ class ColumnEncoder {
       case Encoding::delta_length_byte_array:
       case Encoding::delta_byte_array: total = s_.text.size() + 4 * values_; break;
     }
-    const std::size_t pages = total <= options_.page_bytes + options_.page_bytes / 4 ? 1 : (total + options_.page_bytes - 1) / options_.page_bytes;
+    const std::size_t pages =
+        total <= options_.page_bytes + options_.page_bytes / 4 ? 1 : (total + options_.page_bytes - 1) / options_.page_bytes;
     const std::size_t slots_each = std::min(kMaxSlots, (slots_ + pages - 1) / pages);
     std::size_t slot = 0, value = 0, byte = 0;
     while (slot < slots_) {
@@ -867,7 +875,9 @@ class ColumnEncoder {
 
   void put_values(const Part& part) {
     const std::size_t n = part.value_end - part.value;
-    const auto text = [&] { return std::string_view(reinterpret_cast<const char*>(s_.text.data()) + part.byte, part.byte_end - part.byte); };
+    const auto text = [&] {
+      return std::string_view(reinterpret_cast<const char*>(s_.text.data()) + part.byte, part.byte_end - part.byte);
+    };
     switch (encoding_) {
       case Encoding::rle_dictionary:
         s_.page.push(static_cast<std::uint8_t>(width_));
@@ -972,8 +982,8 @@ EncodedRowGroup encode(const TableSchema& schema, const EncodeOptions& options, 
     const Leaf& leaf = schema.leaves[i];
     const auto anchor = static_cast<std::size_t>(leaf.anchor);
     auto scratch = pool.take();
-    ColumnEncoder(leaf, options, slices, leaf.anchor < 0 ? nullptr : &shapes[anchor], leaf.anchor < 0 ? std::uint8_t{0} : schema.anchors[anchor].full,
-                  *scratch)
+    ColumnEncoder(leaf, options, slices, leaf.anchor < 0 ? nullptr : &shapes[anchor],
+                  leaf.anchor < 0 ? std::uint8_t{0} : schema.anchors[anchor].full, *scratch)
         .run(out.info.chunks[i], out.chunks[i]);
     pool.give(std::move(scratch));
   };
@@ -1014,7 +1024,8 @@ void ScratchPool::give(std::unique_ptr<Scratch> scratch) {
   free_.push_back(std::move(scratch));
 }
 
-Result<EncodedRowGroup> encode_row_group(const TableSchema& schema, const EncodeOptions& options, std::span<const Rows> slices, ScratchPool& pool) {
+Result<EncodedRowGroup> encode_row_group(const TableSchema& schema, const EncodeOptions& options, std::span<const Rows> slices,
+                                         ScratchPool& pool) {
   try {
     return encode(schema, options, slices, pool);
   } catch (const BadColumn& e) {

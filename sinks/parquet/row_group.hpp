@@ -68,6 +68,7 @@ class ScratchPool {
 };
 
 // LM_INVALID if an array contradicts itself; LM_UNSUPPORTED if a value is too large for a page; LM_NO_MEMORY. Throws nothing.
-Result<EncodedRowGroup> encode_row_group(const TableSchema& schema, const EncodeOptions& options, std::span<const Rows> slices, ScratchPool& pool);
+Result<EncodedRowGroup> encode_row_group(const TableSchema& schema, const EncodeOptions& options, std::span<const Rows> slices,
+                                         ScratchPool& pool);
 
 }  // namespace lm::sink::parquet

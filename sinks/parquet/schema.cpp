@@ -14,7 +14,8 @@ struct Maker {
   std::string bad;  // the first column that cannot be had
 
   // `anchor` and `steps` lead to this node; `definition` is the level of a slot that is there down to its parent.
-  bool node(const ArrowSchema& schema, const std::string& name, std::int32_t anchor, std::vector<std::int32_t> steps, int definition, int depth) {
+  bool node(const ArrowSchema& schema, const std::string& name, std::int32_t anchor, std::vector<std::int32_t> steps, int definition,
+            int depth) {
     path.push_back(name);
     const bool ok = depth <= kMaxDepth && inside(schema, name, anchor, std::move(steps), definition, depth);
     if (!ok && bad.empty()) {
@@ -30,7 +31,8 @@ struct Maker {
     return ok;
   }
 
-  bool inside(const ArrowSchema& schema, const std::string& name, std::int32_t anchor, std::vector<std::int32_t> steps, int definition, int depth) {
+  bool inside(const ArrowSchema& schema, const std::string& name, std::int32_t anchor, std::vector<std::int32_t> steps, int definition,
+              int depth) {
     const std::string_view format = schema.format ? schema.format : "";
     if (format == "+s") {
       if (schema.n_children == 0) return false;
@@ -48,7 +50,8 @@ struct Maker {
       list.repetition = static_cast<std::uint8_t>((anchor < 0 ? 0 : out.anchors[static_cast<std::size_t>(anchor)].repetition) + 1);
       out.anchors.push_back(std::move(list));
       path.emplace_back("list");
-      const bool ok = node(*schema.children[0], "element", static_cast<std::int32_t>(out.anchors.size()) - 1, {}, definition + 2, depth + 1);
+      const bool ok =
+          node(*schema.children[0], "element", static_cast<std::int32_t>(out.anchors.size()) - 1, {}, definition + 2, depth + 1);
       path.pop_back();
       return ok;
     }
@@ -94,7 +97,8 @@ struct Maker {
 }  // namespace
 
 Result<TableSchema> TableSchema::make(const ArrowSchema& schema) {
-  if (std::string_view(schema.format ? schema.format : "") != "+s" || schema.n_children == 0) return fail(LM_INVALID, "a table's schema is not a struct");
+  if (std::string_view(schema.format ? schema.format : "") != "+s" || schema.n_children == 0)
+    return fail(LM_INVALID, "a table's schema is not a struct");
   Maker maker;
   maker.out.elements.push_back({ElementKind::root, {}, "schema", static_cast<std::int32_t>(schema.n_children)});
   if (!maker.children(schema, -1, {}, 0, 0)) return fail(LM_UNSUPPORTED, maker.bad);

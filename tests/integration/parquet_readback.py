@@ -107,23 +107,20 @@ def check_statistics(file, path):
             column = meta.column(index)
             if ".list." in column.path_in_schema:
                 continue
-            values = table.to_pylist() if False else None
-            data = table
-            cells = None
-            for part in column.path_in_schema.split("."):
-                cells = data.column(part).to_pylist() if cells is None else [c.get(part) if c is not None else None for c in cells]
+            first, *rest = column.path_in_schema.split(".")
+            cells = table.column(first).to_pylist()
+            for part in rest:
+                cells = [c.get(part) if c is not None else None for c in cells]
             values = [plain(c) for c in cells if c is not None]
             statistics = column.statistics
             if statistics.null_count != len(cells) - len(values):
                 yield f"{path}: {column.path_in_schema}: null_count {statistics.null_count} instead of {len(cells) - len(values)}"
             if statistics.has_min_max and values:
                 low, high = plain(statistics.min), plain(statistics.max)
-                if isinstance(low, str):
-                    key = lambda v: v.encode()
-                else:
-                    key = lambda v: v
-                if key(low) != key(min(values, key=key)) or key(high) != key(max(values, key=key)):
-                    yield f"{path}: {column.path_in_schema}: bounds {low!r} to {high!r} instead of {min(values, key=key)!r} to {max(values, key=key)!r}"
+                key = str.encode if isinstance(low, str) else (lambda v: v)
+                smallest, largest = min(values, key=key), max(values, key=key)
+                if (low, high) != (smallest, largest):
+                    yield f"{path}: {column.path_in_schema}: bounds {low!r} to {high!r} instead of {smallest!r} to {largest!r}"
 
 
 if __name__ == "__main__":

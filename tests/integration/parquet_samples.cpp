@@ -5,8 +5,8 @@
 
 #include <logmill/sink.h>
 
-#include <cstdlib>
 #include <dlfcn.h>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
   const auto* entry = static_cast<const lm_entry*>(dlsym(library, "logmill_entry"));
   const auto* factory = static_cast<const lm_sink_factory*>(entry->get_factory(LM_SINK_FACTORY));
   const std::string folder = argv[2], options = argv[7], target = folder + "/lake", run_id = "0123abcd";
-  const auto seed = std::strtoull(argv[3], nullptr, 10), batches = std::strtoull(argv[4], nullptr, 10), rows = std::strtoull(argv[5], nullptr, 10);
+  const auto seed = std::strtoull(argv[3], nullptr, 10), batches = std::strtoull(argv[4], nullptr, 10),
+             rows = std::strtoull(argv[5], nullptr, 10);
   std::filesystem::create_directories(folder);
   lm_error error{sizeof(lm_error), LM_OK, {}};
   const lm_sink_config config{sizeof(lm_sink_config), 2, str(target), str(options), std::strtoull(argv[6], nullptr, 10), str(run_id)};
@@ -85,7 +86,9 @@ int main(int argc, char** argv) {
   if (failures) return 1;
 
   std::vector<std::string> tokens;
-  const auto each = [](void* ctx, const lm_output* output) { static_cast<std::vector<std::string>*>(ctx)->emplace_back(output->token.data, output->token.size); };
+  const auto each = [](void* ctx, const lm_output* output) {
+    static_cast<std::vector<std::string>*>(ctx)->emplace_back(output->token.data, output->token.size);
+  };
   if (sink.seal(sink.self, &tokens, each, &error) != LM_OK) return fail("seal", error);
   for (const std::string& token : tokens) {
     if (sink.publish(sink.self, str(token), &error) != LM_OK) return fail("publish", error);

@@ -22,7 +22,7 @@ struct Column {
   char kind = 's';  // 's' struct, '[' list, 'd' dictionary, 'u' text, 'j' JSON, 'i', 'l', 't' timestamp, 'g', 'b'
   std::string name;
   std::vector<Column> children;
-  int distinct = 50;       // of a dictionary
+  int distinct = 50;  // of a dictionary
   bool never_null = false;
 };
 
@@ -154,7 +154,8 @@ class BatchMaker {
   }
 
   std::string word() {
-    static const char* const kWords[] = {"", "a", "us-east-1", "eu-west-1", "Größe", "日本", "GetObject", "192.0.2.17", "2001:db8::1", "..", "tab\there", "\"q\""};
+    static const char* const kWords[] = {"",          "a",          "us-east-1",   "eu-west-1", "Größe",     "日本",
+                                         "GetObject", "192.0.2.17", "2001:db8::1", "..",        "tab\there", "\"q\""};
     std::string out = kWords[below(std::size(kWords))];
     if (one_in(3)) out += std::to_string(below(1000));
     if (one_in(200)) out += std::string(below(300), 'x');
@@ -217,14 +218,16 @@ class BatchMaker {
         arena_->set_children(array, {&child});
         each([&](std::size_t i) {
           std::string out = "[";
-          for (std::int32_t j = offsets[i]; j < offsets[i + 1]; ++j) out += (j == offsets[i] ? "" : ",") + values[static_cast<std::size_t>(j)];
+          for (std::int32_t j = offsets[i]; j < offsets[i + 1]; ++j)
+            out += (j == offsets[i] ? "" : ",") + values[static_cast<std::size_t>(j)];
           return out + "]";
         });
         break;
       }
       case 'd': {
         auto& dictionary = dictionaries_[{instance_, own}];
-        while (dictionary.empty() || dictionary.size() < static_cast<std::size_t>(column.distinct) / 2 || (one_in(2) && dictionary.size() < static_cast<std::size_t>(column.distinct))) {
+        while (dictionary.empty() || dictionary.size() < static_cast<std::size_t>(column.distinct) / 2 ||
+               (one_in(2) && dictionary.size() < static_cast<std::size_t>(column.distinct))) {
           dictionary.push_back(word() + (column.distinct > 1000 ? std::to_string(random_()) : ""));
         }
         auto* codes = memory<std::int32_t>(physical);
@@ -246,8 +249,8 @@ class BatchMaker {
         const bool shared = column.name == "uid";
         for (std::size_t i = 0; i < physical; ++i) {
           values[i] = column.kind == 'j' ? "{" + quoted(word()) + ": " + std::to_string(below(100)) + "}"
-                      : shared          ? "0123456789abcdef0123456789abcdef-" + std::to_string(serial_ + i * 7)
-                                        : word() + word();
+                      : shared           ? "0123456789abcdef0123456789abcdef-" + std::to_string(serial_ + i * 7)
+                                         : word() + word();
           if (!there[i] && one_in(2)) values[i].clear();
         }
         text_array(array, values);
@@ -257,7 +260,8 @@ class BatchMaker {
       case 'i': {
         auto* values = memory<std::int32_t>(physical);
         const bool wild = one_in(2);
-        for (std::size_t i = 0; i < physical; ++i) values[i] = wild ? static_cast<std::int32_t>(random_()) : static_cast<std::int32_t>(below(3));
+        for (std::size_t i = 0; i < physical; ++i)
+          values[i] = wild ? static_cast<std::int32_t>(random_()) : static_cast<std::int32_t>(below(3));
         array.buffers[1] = values;
         each([&](std::size_t i) { return std::to_string(values[i]); });
         break;
@@ -323,14 +327,17 @@ inline Column sample_table() {
     item.name = "item";
     return Column{'[', name, {std::move(item)}, 0, false};
   };
-  return group("", {Column{'l', "id", {}, 0, true}, Column{'t', "time", {}, 0, true},
-                    group("cloud", {leaf('d', "region", 3), group("account", {leaf('d', "uid", 3)})}),
-                    leaf('d', "name"), leaf('d', "many", 5000), leaf('u', "plain"), leaf('i', "int_value"), leaf('l', "long_value"), leaf('g', "score"),
-                    leaf('b', "flag"), group("metadata", {leaf('u', "uid"), leaf('t', "logged_time"), leaf('j', "raw")}), leaf('j', "unmapped"),
-                    list("tags", leaf('d', "")), list("numbers", leaf('l', "")),
-                    list("resources", group("", {leaf('d', "type"), leaf('u', "uid"), leaf('b', "ok"), group("owner", {leaf('d', "account"), leaf('i', "level")}),
-                                                 list("labels", group("", {leaf('d', "key"), leaf('u', "value"), list("more", leaf('i', ""))})), leaf('g', "weight")})),
-                    list("grid", list("", leaf('i', ""))), list("documents", leaf('j', ""))});
+  return group(
+      "", {Column{'l', "id", {}, 0, true}, Column{'t', "time", {}, 0, true},
+           group("cloud", {leaf('d', "region", 3), group("account", {leaf('d', "uid", 3)})}), leaf('d', "name"), leaf('d', "many", 5000),
+           leaf('u', "plain"), leaf('i', "int_value"), leaf('l', "long_value"), leaf('g', "score"), leaf('b', "flag"),
+           group("metadata", {leaf('u', "uid"), leaf('t', "logged_time"), leaf('j', "raw")}), leaf('j', "unmapped"),
+           list("tags", leaf('d', "")), list("numbers", leaf('l', "")),
+           list("resources",
+                group("", {leaf('d', "type"), leaf('u', "uid"), leaf('b', "ok"), group("owner", {leaf('d', "account"), leaf('i', "level")}),
+                           list("labels", group("", {leaf('d', "key"), leaf('u', "value"), list("more", leaf('i', ""))})),
+                           leaf('g', "weight")})),
+           list("grid", list("", leaf('i', ""))), list("documents", leaf('j', ""))});
 }
 
 }  // namespace lm::test

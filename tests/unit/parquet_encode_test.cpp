@@ -181,7 +181,8 @@ TEST(Delta, GivesBackDifferencesThatOverflow) {
   expect_delta(std::vector<std::int32_t>{kLow32, kHigh32, kLow32, 0, kHigh32, -1, kLow32, kLow32, kHigh32, kHigh32, 1});
   std::mt19937_64 random(5);
   std::vector<std::int64_t> values(3000);
-  for (auto& v : values) v = random() % 2 ? kLow + static_cast<std::int64_t>(random() % 3) : kHigh - static_cast<std::int64_t>(random() % 3);
+  for (auto& v : values)
+    v = random() % 2 ? kLow + static_cast<std::int64_t>(random() % 3) : kHigh - static_cast<std::int64_t>(random() % 3);
   expect_delta(values);
 }
 

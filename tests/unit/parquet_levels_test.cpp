@@ -21,7 +21,8 @@ bool valid(const ArrowArray& array, std::int64_t physical) {
 }
 
 // Adds what one slot of an array gives to each of the leaves below it.
-void shred(const ArrowArray& array, const ArrowSchema& schema, std::int64_t slot, bool there, std::vector<Counts>& leaves, std::size_t& leaf) {
+void shred(const ArrowArray& array, const ArrowSchema& schema, std::int64_t slot, bool there, std::vector<Counts>& leaves,
+           std::size_t& leaf) {
   const std::int64_t at = array.offset + slot;
   there = there && valid(array, at);
   const std::string format = schema.format;

@@ -4,16 +4,16 @@
 
 #include "parquet_batches.hpp"
 
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <mutex>
 #include <string>
-#include <sys/resource.h>
 #include <thread>
-#include <csignal>
-#include <unistd.h>
 #include <vector>
 
 namespace lm::sink::parquet {
@@ -130,7 +130,8 @@ TEST_F(ParquetSinkTest, WritesNothingForNoRows) {
 }
 
 TEST_F(ParquetSinkTest, CountsEveryRowWhateverTheLimits) {
-  for (const char* options : {R"({"row_group_rows":1})", R"({"row_group_rows":333})", R"({"row_group_size":1})", R"({"file_size":1})", R"({"compression":"none"})"}) {
+  for (const char* options : {R"({"row_group_rows":1})", R"({"row_group_rows":333})", R"({"row_group_size":1})", R"({"file_size":1})",
+                              R"({"compression":"none"})"}) {
     for (const std::uint64_t memory : {std::uint64_t{1}, std::uint64_t{100000}, std::uint64_t{1} << 30}) {
       fs::remove_all(folder_);
       auto sink = make(options, memory);
@@ -172,7 +173,8 @@ TEST_F(ParquetSinkTest, KeepsHostileValuesInsideTheTarget) {
   for (const Sealed& output : *sealed) {
     EXPECT_TRUE(is_safe_relative(output.name));
     EXPECT_EQ(std::count(output.name.begin(), output.name.end(), '/'), 4) << output.name;
-    EXPECT_EQ(output.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-%~=/"), std::string::npos) << output.name;
+    EXPECT_EQ(output.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-%~=/"), std::string::npos)
+        << output.name;
     EXPECT_NE(output.name.find("/eventDay=202603"), std::string::npos) << output.name;
   }
 }
