@@ -70,11 +70,7 @@ struct Layout {
 
 using Values = std::array<std::string_view, kFieldCount>;
 
-constexpr std::size_t at(std::string_view name) {
-  const int index = kFields.find(name);
-  if (index < 0) throw "no such field";
-  return static_cast<std::size_t>(index);
-}
+consteval std::size_t at(std::string_view name) { return static_cast<std::size_t>(kFields.at(name)); }
 
 // Protocols whose packets have ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
 constexpr bool has_ports(std::int64_t protocol) { return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136; }

@@ -118,9 +118,29 @@ constexpr Store store_of(const Column& column, ocsf::Kind kind) {
 }
 }  // namespace detail
 
+// A list of columns, for those that several tables share: lm::table(class, profiles, kCommon + lm::columns({{"api.operation"}})).
+template <std::size_t N>
+struct Columns {
+  std::array<Column, N> values{};
+};
+template <std::size_t N>
+consteval Columns<N> columns(const Column (&list)[N]) {
+  Columns<N> out;
+  for (std::size_t i = 0; i < N; ++i) out.values[i] = list[i];
+  return out;
+}
+template <std::size_t A, std::size_t B>
+consteval Columns<A + B> operator+(const Columns<A>& a, const Columns<B>& b) {
+  Columns<A + B> out;
+  for (std::size_t i = 0; i < A; ++i) out.values[i] = a.values[i];
+  for (std::size_t i = 0; i < B; ++i) out.values[A + i] = b.values[i];
+  return out;
+}
+
 template <std::size_t N, std::size_t P>
-consteval TableSpec<N, P> table(ocsf::ClassId class_id, const Strings<P>& profile_names, const Column (&columns)[N]) {
+consteval TableSpec<N, P> table(ocsf::ClassId class_id, const Strings<P>& profile_names, const Columns<N>& list) {
   TableSpec<N, P> out{class_id, profile_names.values, {}};
+  const auto& columns = list.values;
   for (std::size_t i = 0; i < N; ++i) {
     if (!ocsf::v1_8::catalogue.resolve(class_id.uid, columns[i].path).ok()) throw "a column is not an OCSF path of this class";
     for (std::size_t j = 0; j < i; ++j) {
@@ -130,6 +150,10 @@ consteval TableSpec<N, P> table(ocsf::ClassId class_id, const Strings<P>& profil
     out.columns[i] = columns[i];
   }
   return out;
+}
+template <std::size_t N, std::size_t P>
+consteval TableSpec<N, P> table(ocsf::ClassId class_id, const Strings<P>& profile_names, const Column (&list)[N]) {
+  return table(class_id, profile_names, columns(list));
 }
 
 namespace detail {

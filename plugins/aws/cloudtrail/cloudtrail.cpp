@@ -1,0 +1,1154 @@
+// AWS CloudTrail: management, data, network activity, Insights and aggregated events.
+// Source: AWS, "AWS CloudTrail User Guide": "CloudTrail record contents", "userIdentity element", "CloudTrail Insights events", "Aggregated events".
+//
+// One pass reads a record into views (Event); what has no place in OCSF is written to `unmapped` on the way, under its own name and nesting. Then the event's name
+// chooses the class, and the row is filled. Requests and responses pass as JSON text; only classes that need a value from inside look into them.
+#include "names.hpp"
+
+#include <logmill/sdk.hpp>
+
+#include <unordered_map>
+
+namespace ocsf = lm::ocsf::v1_8;
+
+namespace cloudtrail {
+
+using lm::json::Type;
+using lm::json::Value;
+using Text = std::optional<std::string_view>;
+
+// ---- Tables ----
+
+constexpr auto kEvery = lm::columns(
+    {{"activity_id"}, {"activity_name"}, {"time"}, {"severity_id"}, {"status_id"}, {"unmapped"},
+     {"cloud.account.uid"}, {"cloud.account.type_id"}, {"cloud.region"}, {"cloud.org.uid"}, {"cloud.cloud_partition"}, lm::constant("cloud.provider", "AWS"),
+     {"metadata.event_code"}, {"metadata.log_version"}, lm::plain("metadata.original_event_uid"), lm::plain("metadata.correlation_uid"), lm::plain("metadata.original_time"), {"metadata.type"},
+     {"metadata.product.feature.name"}, lm::constant("metadata.product.name", "CloudTrail"), lm::constant("metadata.product.vendor_name", "AWS"),
+     lm::constant("metadata.log_provider", "CloudTrail")});
+
+constexpr auto kActor = lm::columns(
+    {{"actor.app_name"}, {"actor.idp.name"}, {"actor.idp.uid"}, {"actor.session.created_time"}, {"actor.session.credential_uid"}, {"actor.session.is_mfa"},
+     {"actor.session.issuer"}, {"actor.session.uid"}, {"actor.user.account.type_id"}, {"actor.user.account.uid"}, {"actor.user.name"}, {"actor.user.type"},
+     {"actor.user.type_id"}, {"actor.user.uid"}, {"actor.user.uid_alt"}, {"actor.user.programmatic_credentials[].type"}, {"actor.user.programmatic_credentials[].uid"}});
+
+constexpr auto kCall = lm::columns(
+    {{"api.operation"}, {"api.service.name"}, {"api.version"}, lm::plain("api.request.uid"), {"api.request.data"}, {"api.response.data"}, {"api.response.error"},
+     {"api.response.error_message"}, {"status_code"}, {"status_detail"}, {"http_request.user_agent"}, {"src_endpoint.ip"}, {"src_endpoint.svc_name"},
+     {"src_endpoint.hostname"}, {"src_endpoint.name"}, {"src_endpoint.uid"}});
+
+constexpr auto kApi = lm::table(ocsf::api_activity, lm::profiles("cloud"),
+                                kEvery + kActor + kCall +
+                                    lm::columns({{"dst_endpoint.svc_name"}, {"dst_endpoint.hostname"}, {"resources[].uid"}, {"resources[].name"}, {"resources[].type"},
+                                                 {"resources[].region"}, {"resources[].owner.account.uid"}}));
+
+constexpr auto kAuthentication = lm::table(
+    ocsf::authentication, lm::profiles("cloud"),
+    kEvery + kActor + kCall +
+        lm::columns({{"dst_endpoint.svc_name"}, {"dst_endpoint.hostname"}, {"service.name"}, lm::constant("is_remote", "true"), {"is_mfa"}, {"logon_type_id"},
+                     {"auth_protocol_id"}, {"account_switch_type_id"}, {"auth_factors[].factor_type_id"}, {"auth_factors[].factor_type"}, {"user.uid"}, {"user.name"},
+                     {"user.uid_alt"}, {"user.type"}, {"user.type_id"}, {"user.account.uid"}, {"user.account.type_id"}, {"session.credential_uid"}, {"session.uid"},
+                     {"session.uid_alt"}, {"session.issuer"}, {"session.expiration_time"}}));
+
+constexpr auto kAccount = lm::table(
+    ocsf::account_change, lm::profiles("cloud"),
+    kEvery + kActor + kCall +
+        lm::columns({{"user.uid"}, {"user.name"}, {"user.uid_alt"}, {"user.type"}, {"user.type_id"}, {"user.account.uid"}, {"user.account.type_id"},
+                     {"user.programmatic_credentials[].type"}, {"user.programmatic_credentials[].uid"}, {"user_result.name"}, {"policies[].uid"}, {"policies[].name"},
+                     {"policies[].data"}, {"auth_factors[].factor_type_id"}, {"auth_factors[].device.uid"}, {"auth_factors[].device.type_id"}}));
+
+constexpr auto kGroup = lm::table(ocsf::group_management, lm::profiles("cloud"),
+                                  kEvery + kActor + kCall + lm::columns({{"group.name"}, {"group.uid"}, {"user.name"}, {"privileges[]"}}));
+
+constexpr auto kFinding = lm::table(
+    ocsf::detection_finding, lm::profiles("cloud"),
+    kEvery + lm::columns({{"is_alert"}, lm::plain("finding_info.uid"), {"finding_info.title"}, {"finding_info.types[]"}, {"finding_info.analytic.name"},
+                          {"finding_info.analytic.type_id"}, {"finding_info.first_seen_time"}, {"anomaly_analyses[].analysis_targets[].name"},
+                          {"anomaly_analyses[].analysis_targets[].type"}, {"anomaly_analyses[].anomalies[].observation_parameter"},
+                          {"anomaly_analyses[].anomalies[].observations[].value"}, {"anomaly_analyses[].baselines[].observation_parameter"},
+                          {"anomaly_analyses[].baselines[].observations[].value"}, {"evidences[].api.operation"}, {"evidences[].api.service.name"},
+                          {"evidences[].actor.user.uid"}, {"resources[].uid"}}));
+
+constexpr auto kBase = lm::table(ocsf::base_event, lm::profiles("cloud"), kEvery + lm::columns({{"start_time"}, {"end_time"}, {"count"}, {"message"}}));
+
+// ---- A record as views ----
+
+struct Identity {
+  Text type, name, principal, arn, account, access_key, invoked_by, credential, provider, on_behalf_user, on_behalf_store;
+  Text session_created, session_mfa, issuer_arn, session_arn, federated_provider;
+  bool known = false;  // there is a userIdentity at all
+};
+
+struct Event {
+  Text version, time, source, name, region, address, agent, error, error_message, request_id, event_id, type, api_version, recipient, shared_id, endpoint, category;
+  std::optional<bool> read_only;
+  Text host_header, addendum_original, request, response, additional, resources, insight;
+  Text account, window_start, window_end, summary;  // of aggregated events
+  bool addendum_updated = false;
+  Identity user;
+};
+
+// Absent where the value is null or empty; any other type than text is kept as it stands.
+struct Reading {
+  lm::json::ObjectWriter& rest;
+  std::string_view key;
+  Value& value;
+
+  void text(Text& out) const {
+    if (const auto v = value.text()) {
+      if (!v->empty()) out = v;
+    } else if (!value.is_null()) {
+      rest.add(key, value.raw());
+    }
+  }
+  // JSON that passes as it stands.
+  void json(Text& out) const {
+    const std::string_view raw = value.raw();
+    if (!value.is_null() && raw != "{}" && raw != "\"\"") out = raw;
+  }
+  void keep() const {
+    const std::string_view raw = value.raw();
+    if (!value.is_null() && raw != "{}" && raw != "\"\"") rest.add(key, raw);
+  }
+};
+
+std::string_view arn_part(std::string_view arn, int index) {
+  if (!arn.starts_with("arn:")) return {};
+  for (; index > 0; --index) {
+    const std::size_t colon = arn.find(':');
+    if (colon == std::string_view::npos) return {};
+    arn.remove_prefix(colon + 1);
+  }
+  return arn.substr(0, arn.find(':'));
+}
+
+std::string_view arn_name(std::string_view arn) {
+  const std::size_t at = arn.find_last_of(":/");
+  return at == std::string_view::npos || at + 1 == arn.size() ? arn : arn.substr(at + 1);
+}
+
+constexpr bool hidden(std::string_view text) { return text == "HIDDEN_DUE_TO_SECURITY_REASONS"; }
+
+bool is_hostname(std::string_view text) {
+  if (text.size() > 253 || text.find('.') == std::string_view::npos) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  });
+}
+
+int user_type_id(const Identity& user) {
+  static constexpr auto kTypes = lm::keys("Root", "IAMUser", "AssumedRole", "Role", "FederatedUser", "SAMLUser", "WebIdentityUser", "IdentityCenterUser", "Directory",
+                                          "AWSAccount", "AWSService");
+  if (!user.type) return user.invoked_by ? 4 : 0;
+  switch (kTypes.find(*user.type)) {
+    case kTypes.at("Root"): return 2;                                                                                     // Admin
+    case kTypes.at("IAMUser"): case kTypes.at("FederatedUser"): case kTypes.at("SAMLUser"): case kTypes.at("WebIdentityUser"):
+    case kTypes.at("IdentityCenterUser"): case kTypes.at("Directory"): return 1;                                          // User
+    case kTypes.at("AWSService"): return 4;                                                                               // Service
+    case kTypes.at("AssumedRole"): case kTypes.at("Role"): case kTypes.at("AWSAccount"): return 99;                       // Other
+    default: return *user.type == "Unknown" ? 0 : 99;
+  }
+}
+
+Text user_name(const Identity& user) {
+  if (user.name) return hidden(*user.name) ? std::nullopt : user.name;
+  if (!user.type) return std::nullopt;
+  if (*user.type == "Root") return "root";
+  if (*user.type == "AWSService") return user.invoked_by;
+  if (*user.type == "AssumedRole" || *user.type == "FederatedUser") {
+    if (user.principal) {
+      if (const std::size_t colon = user.principal->find(':'); colon != std::string_view::npos && colon + 1 < user.principal->size()) return user.principal->substr(colon + 1);
+    }
+    if (user.arn) return arn_name(*user.arn);
+  }
+  if (*user.type == "Role" && user.arn) return arn_name(*user.arn);
+  return std::nullopt;
+}
+
+Text user_uid(const Identity& user) { return user.arn ? user.arn : user.on_behalf_user ? user.on_behalf_user : user.principal; }
+
+std::optional<std::int64_t> any_time(std::string_view text) {
+  auto t = lm::time::rfc3339(text, true);
+  if (!t) t = lm::time::iso_basic(text);
+  return t && lm::time::plausible(*t) ? t : std::nullopt;
+}
+
+// "Mar 1, 2026, 1:28:26 PM" (STS) and "Mar 1, 2026 12:23:05 PM" (IAM); the space before AM or PM may be U+202F.
+std::optional<std::int64_t> us_time(std::string_view text) {
+  static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (text.size() < 3) return std::nullopt;
+  const std::size_t month = kMonths.find(text.substr(0, 3));
+  if (month == std::string_view::npos || month % 3 != 0) return std::nullopt;
+  std::array<unsigned, 5> n{};  // day, year, hour, minute, second
+  std::size_t count = 0;
+  bool digit = false;
+  for (const char c : text.substr(3)) {
+    const bool d = c >= '0' && c <= '9';
+    if (d) {
+      if (!digit && count++ == n.size()) return std::nullopt;
+      n[count - 1] = n[count - 1] * 10 + static_cast<unsigned>(c - '0');
+      if (n[count - 1] > 9999) return std::nullopt;
+    }
+    digit = d;
+  }
+  const bool pm = text.ends_with("PM"), am = text.ends_with("AM");
+  if (count != n.size() || (!am && !pm) || n[2] < 1 || n[2] > 12) return std::nullopt;
+  const auto t = lm::time::moment(n[1], static_cast<unsigned>(month / 3 + 1), n[0], n[2] % 12 + (pm ? 12 : 0), n[3], n[4]);
+  return t && lm::time::plausible(*t) ? t : std::nullopt;
+}
+
+}  // namespace cloudtrail
+
+using namespace cloudtrail;
+
+struct CloudTrail {
+  static constexpr lm::Descriptor descriptor{.id = "aws.cloudtrail",
+                                             .title = "AWS CloudTrail",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "Management, data, network activity, Insights and aggregated events: {\"Records\":[...]}, arrays, one a line, single",
+                                             .framing = lm::Framing::json,
+                                             .envelope = "Records"};
+  static constexpr auto keys = lm::strings(
+      "AWSLogs/{account}/CloudTrail/{region}/**", "AWSLogs/{org}/{account}/CloudTrail/{region}/**", "AWSLogs/{account}/CloudTrail-Insight/{region}/**",
+      "AWSLogs/{org}/{account}/CloudTrail-Insight/{region}/**", "AWSLogs/{account}/CloudTrail-NetworkActivity/{region}/**",
+      "AWSLogs/{org}/{account}/CloudTrail-NetworkActivity/{region}/**", "AWSLogs/{account}/CloudTrail-Aggregated/{region}/**",
+      "AWSLogs/{org}/{account}/CloudTrail-Aggregated/{region}/**");
+
+  static int score(lm::Sample s) {
+    std::string_view head = s.head;
+    head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n"), head.size()));
+    if (head.empty() || (head[0] != '{' && head[0] != '[')) return 0;
+    const auto has = [&](std::string_view text) { return head.find(text) != head.npos; };
+    // What wraps records, and what only looks alike, is not ours.
+    if (has("\"detail-type\"") || has("\"logEvents\"") || has("\"CloudTrailEvent\"") || has("\"class_uid\"") || has("\"digestStartTime\"") || has("\"aws:s3\"")) return 0;
+    if (has("\"insightDetails\"") || has("\"AwsAggregatedEvent\"")) return 95;
+    if (!has("\"eventSource\"") || !has("\"eventName\"")) return 0;
+    if (has("\"eventVersion\"")) return 95;
+    return has("\"userIdentity\"") && has("\"awsRegion\"") ? 85 : 0;
+  }
+
+  void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account, lm::Rows<kGroup>& group,
+             lm::Rows<kFinding>& finding, lm::Rows<kBase>& base) {
+    if (record.starts_block()) {
+      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
+    }
+    Event e;
+    rest_.clear(), identity_rest_.clear(), session_rest_.clear(), tls_rest_.clear();
+    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    const bool insight = e.insight || e.category == "Insight", aggregated = e.type == "AwsAggregatedEvent";
+    if (!insight && !aggregated && (!e.name || !e.source)) return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
+
+    auto time = e.time ? any_time(*e.time) : std::nullopt;
+    if (aggregated && e.window_start) time = any_time(*e.window_start);
+    if (!time) time = time_of_key(record.uri());
+    if (!time) return record.reject(lm::malformed, "'eventTime' is not a time");
+
+    if (insight) return insight_row(finding.begin(record), e, *time);
+    if (aggregated) return aggregated_row(base.begin(record), e, *time);
+    Choice choice = choose_cached(*e.source, *e.name);
+    switch (choice.table) {
+      case Table::api_activity: return api_row(api.begin(record), e, *time, choice.activity);
+      case Table::authentication: return authentication_row(authentication.begin(record), e, *time, choice.activity);
+      case Table::account_change: return account_row(account.begin(record), e, *time, choice.activity);
+      case Table::group_management: return group_row(group.begin(record), e, *time, choice.activity);
+    }
+  }
+
+ private:
+  // ---- Reading ----
+
+  bool read(lm::Record record, Event& e) {
+    static constexpr auto kKeys = lm::keys(
+        "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "errorMessage",
+        "requestParameters", "responseElements", "additionalEventData", "requestID", "eventID", "eventType", "apiVersion", "managementEvent", "readOnly", "resources",
+        "recipientAccountId", "serviceEventDetails", "sharedEventID", "vpcEndpointId", "vpcEndpointAccountId", "eventCategory", "addendum", "sessionCredentialFromConsole",
+        "edgeDeviceDetails", "tlsDetails", "eventContext", "annotation", "insightDetails", "@timestamp", "accountId", "eventId", "timeWindow", "summary");
+    Text logged_time;
+    const bool ok = json_.read(record.text(), [&](std::string_view key, Value& value) {
+      const Reading r{rest_, key, value};
+      switch (kKeys.find(key)) {
+        case kKeys.at("eventVersion"): r.text(e.version); break;
+        case kKeys.at("userIdentity"): identity(record, e.user, r); break;
+        case kKeys.at("eventTime"): r.text(e.time); break;
+        case kKeys.at("eventSource"): r.text(e.source); break;
+        case kKeys.at("eventName"): r.text(e.name); break;
+        case kKeys.at("awsRegion"): r.text(e.region); break;
+        case kKeys.at("sourceIPAddress"): r.text(e.address); break;
+        case kKeys.at("userAgent"): r.text(e.agent); break;
+        case kKeys.at("errorCode"): r.text(e.error); break;
+        case kKeys.at("errorMessage"): r.text(e.error_message); break;
+        case kKeys.at("requestParameters"): r.json(e.request); break;
+        case kKeys.at("responseElements"): r.json(e.response); break;
+        case kKeys.at("additionalEventData"): r.json(e.additional); r.keep(); break;
+        case kKeys.at("requestID"): r.text(e.request_id); break;
+        case kKeys.at("eventID"): case kKeys.at("eventId"): r.text(e.event_id); break;
+        case kKeys.at("eventType"): r.text(e.type); break;
+        case kKeys.at("apiVersion"): r.text(e.api_version); break;
+        case kKeys.at("readOnly"):
+          e.read_only = value.boolean();
+          if (!e.read_only && value.raw() == "\"true\"") e.read_only = true;
+          r.keep();
+          break;
+        case kKeys.at("resources"): r.json(e.resources); break;
+        case kKeys.at("recipientAccountId"): r.text(e.recipient); break;
+        case kKeys.at("sharedEventID"): r.text(e.shared_id); break;
+        case kKeys.at("vpcEndpointId"): endpoint(e, r); break;
+        case kKeys.at("eventCategory"): r.text(e.category); break;
+        case kKeys.at("addendum"): addendum(e, r); break;
+        case kKeys.at("tlsDetails"): tls(e, r); break;
+        case kKeys.at("insightDetails"): r.json(e.insight); r.keep(); break;
+        case kKeys.at("@timestamp"): r.text(logged_time); break;
+        case kKeys.at("accountId"): r.text(e.account); break;
+        case kKeys.at("timeWindow"): window(e, r); break;
+        case kKeys.at("summary"): r.json(e.summary); r.keep(); break;
+        case kKeys.at("managementEvent"): case kKeys.at("serviceEventDetails"): case kKeys.at("vpcEndpointAccountId"): case kKeys.at("sessionCredentialFromConsole"):
+        case kKeys.at("edgeDeviceDetails"): case kKeys.at("eventContext"): case kKeys.at("annotation"): r.keep(); break;
+        default:
+          record.drift(key);
+          r.keep();
+      }
+    });
+    if (logged_time) {
+      if (e.time) {
+        rest_.add_text("@timestamp", *logged_time);
+      } else {
+        e.time = logged_time;  // records that went through Logstash
+      }
+    }
+    return ok;
+  }
+
+  void identity(lm::Record record, Identity& user, const Reading& whole) {
+    if (whole.value.type() != Type::object) return whole.keep();
+    static constexpr auto kKeys = lm::keys("type", "userName", "principalId", "arn", "accountId", "accessKeyId", "sessionContext", "invokedBy", "invokedByDelegate", "onBehalfOf",
+                                           "inScopeOf", "credentialId", "identityProvider");
+    whole.value.object([&](std::string_view key, Value& value) {
+      const Reading r{identity_rest_, key, value};
+      user.known = true;
+      switch (kKeys.find(key)) {
+        case kKeys.at("type"): r.text(user.type); break;
+        case kKeys.at("userName"):
+          r.text(user.name);
+          if (user.name && hidden(*user.name)) r.keep();
+          break;
+        case kKeys.at("principalId"): r.text(user.principal); break;
+        case kKeys.at("arn"): r.text(user.arn); break;
+        case kKeys.at("accountId"): r.text(user.account); break;
+        case kKeys.at("accessKeyId"): r.text(user.access_key); break;
+        case kKeys.at("sessionContext"): session(record, user, r); break;
+        case kKeys.at("invokedBy"): r.text(user.invoked_by); break;
+        case kKeys.at("onBehalfOf"):
+          if (value.type() != Type::object) {
+            r.keep();
+          } else {
+            on_behalf_.clear();
+            value.object([&](std::string_view inner, Value& v) {
+              const Reading i{on_behalf_, inner, v};
+              if (inner == "userId") {
+                i.text(user.on_behalf_user);
+              } else if (inner == "identityStoreArn") {
+                i.text(user.on_behalf_store);
+              } else {
+                i.keep();
+              }
+            });
+            if (const auto rest = on_behalf_.finish(); !rest.empty()) identity_rest_.add(key, rest);
+          }
+          break;
+        case kKeys.at("credentialId"): r.text(user.credential); break;
+        case kKeys.at("identityProvider"): r.text(user.provider); break;
+        case kKeys.at("invokedByDelegate"): case kKeys.at("inScopeOf"): r.keep(); break;
+        default:
+          record.drift("userIdentity");
+          r.keep();
+      }
+    });
+    // The principal is not part of the row where something else names the user and OCSF has one place only.
+    if (user.on_behalf_user && user.arn) identity_rest_.add_text("onBehalfOf.userId", *user.on_behalf_user);
+    if (const auto rest = identity_rest_.finish(); !rest.empty()) rest_.add(whole.key, rest);
+  }
+
+  void session(lm::Record record, Identity& user, const Reading& whole) {
+    if (whole.value.type() != Type::object) return whole.keep();
+    whole.value.object([&](std::string_view key, Value& value) {
+      const Reading r{session_rest_, key, value};
+      if (key == "attributes" && value.type() == Type::object) {
+        inner_.clear();
+        value.object([&](std::string_view inner, Value& v) {
+          const Reading i{inner_, inner, v};
+          if (inner == "creationDate") {
+            i.text(user.session_created);
+            if (user.session_created && !any_time(*user.session_created)) i.keep();
+          } else if (inner == "mfaAuthenticated") {
+            i.text(user.session_mfa);
+            if (user.session_mfa && *user.session_mfa != "true" && *user.session_mfa != "false") i.keep();
+          } else {
+            i.keep();
+          }
+        });
+        if (const auto rest = inner_.finish(); !rest.empty()) session_rest_.add(key, rest);
+      } else if (key == "sessionIssuer" && value.type() == Type::object) {
+        inner_.clear();
+        value.object([&](std::string_view inner, Value& v) {
+          const Reading i{inner_, inner, v};
+          if (inner == "arn") {
+            i.text(user.issuer_arn);
+          } else {
+            i.keep();
+          }
+        });
+        if (const auto rest = inner_.finish(); !rest.empty()) session_rest_.add(key, rest);
+      } else if (key == "signInSessionArn") {
+        r.text(user.session_arn);
+      } else if (key == "webIdFederationData" && value.type() == Type::object) {
+        inner_.clear();
+        value.object([&](std::string_view inner, Value& v) {
+          const Reading i{inner_, inner, v};
+          if (inner == "federatedProvider") i.text(user.federated_provider);
+          i.keep();
+        });
+        if (const auto rest = inner_.finish(); !rest.empty()) session_rest_.add(key, rest);
+      } else {
+        if (key != "sourceIdentity" && key != "ec2RoleDelivery" && key != "assumedRoot" && key != "webIdFederationData") record.drift("userIdentity.sessionContext");
+        r.keep();
+      }
+    });
+    if (const auto rest = session_rest_.finish(); !rest.empty()) identity_rest_.add(whole.key, rest);
+  }
+
+  // Only endpoints of VPCs are endpoints; the field also holds names of services.
+  static void endpoint(Event& e, const Reading& r) {
+    r.text(e.endpoint);
+    if (e.endpoint && !e.endpoint->starts_with("vpce-")) {
+      r.keep();
+      e.endpoint.reset();
+    }
+  }
+
+  static void addendum(Event& e, const Reading& r) {
+    if (r.value.type() == Type::object) {
+      r.value.object([&](std::string_view key, Value& value) {
+        const auto text = value.text();
+        if (key == "reason") e.addendum_updated = text == "UPDATED_DATA";
+        if (key == "originalEventID") e.addendum_original = text;
+      });
+    }
+    r.keep();
+  }
+
+  void tls(Event& e, const Reading& whole) {
+    if (whole.value.type() != Type::object) return whole.keep();
+    whole.value.object([&](std::string_view key, Value& value) {
+      const Reading r{tls_rest_, key, value};
+      if (key == "clientProvidedHostHeader") {
+        r.text(e.host_header);
+      } else {
+        r.keep();
+      }
+    });
+    if (const auto rest = tls_rest_.finish(); !rest.empty()) rest_.add(whole.key, rest);
+  }
+
+  static void window(Event& e, const Reading& r) {
+    if (r.value.type() == Type::object) {
+      r.value.object([&](std::string_view key, Value& value) {
+        if (key == "windowStart") e.window_start = value.text();
+        if (key == "windowEnd") e.window_end = value.text();
+      });
+    }
+    r.keep();
+  }
+
+  // The minute of delivery in the file's name, "..._20260301T1205Z_...": the last resort for a record without a readable time.
+  static std::optional<std::int64_t> time_of_key(std::string_view key) {
+    for (std::size_t at = key.find('T'); at != std::string_view::npos; at = key.find('T', at + 1)) {
+      if (at < 8 || at + 5 >= key.size() || key[at + 5] != 'Z') continue;
+      const auto year = lm::time::digits(key, at - 8, 4), month = lm::time::digits(key, at - 4, 2), day = lm::time::digits(key, at - 2, 2),
+                 hour = lm::time::digits(key, at + 1, 2), minute = lm::time::digits(key, at + 3, 2);
+      if (!year || !month || !day || !hour || !minute) continue;
+      const auto t = lm::time::moment(*year, *month, *day, *hour, *minute, 0);
+      if (t && lm::time::plausible(*t)) return t;
+    }
+    return std::nullopt;
+  }
+
+  Choice choose_cached(std::string_view source, std::string_view name) {
+    scratch_.assign(source);
+    scratch_.push_back('\n');
+    scratch_.append(name);
+    const auto found = choices_.find(scratch_);
+    if (found != choices_.end()) return found->second;
+    const Choice choice = choose(source, name);
+    if (choices_.size() < 50'000) choices_.emplace(scratch_, choice);
+    return choice;
+  }
+
+  // ---- Rows ----
+
+  template <class Row>
+  void every(Row& row, const Event& e, std::int64_t time) {
+    row.template set<"time">(time);
+    row.template set<"metadata.original_time">(e.time);
+    row.template set<"metadata.log_version">(e.version);
+    row.template set<"metadata.type">(e.type);
+    row.template set<"metadata.original_event_uid">(e.event_id);
+    row.template set<"metadata.product.feature.name">(e.category.value_or(e.insight ? "Insight" : "Management"));
+    row.template set<"cloud.region">(e.region ? *e.region : key_region_);
+    const std::string_view account = e.recipient ? *e.recipient : e.account ? *e.account : !key_account_.empty() ? key_account_ : e.user.account.value_or("");
+    if (!account.empty()) {
+      row.template set<"cloud.account.uid">(account);
+      row.template set<"cloud.account.type_id">(10);  // AWS Account
+    }
+    if (e.recipient && e.account) rest_.add_text("accountId", *e.account);
+    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
+    const std::string_view arn = e.user.arn ? *e.user.arn : e.user.issuer_arn.value_or("");
+    if (const auto partition = arn_part(arn, 1); !partition.empty()) row.template set<"cloud.cloud_partition">(partition);
+  }
+
+  template <class Row>
+  void actor(Row& row, const Event& e) {
+    const Identity& user = e.user;
+    const Text name = user_name(user), uid = user_uid(user);
+    row.template set<"actor.user.name">(name);
+    row.template set<"actor.user.uid">(uid);
+    if (name || uid || user.account) {
+      row.template set<"actor.user.type">(user.type);
+      row.template set<"actor.user.type_id">(user_type_id(user));
+    } else if (user.type) {
+      rest_.add_text("userIdentity.type", *user.type);  // a user of whom nothing else is known is none in OCSF
+    }
+    if (user.principal && uid != user.principal) row.template set<"actor.user.uid_alt">(user.principal);
+    if (user.account) {
+      row.template set<"actor.user.account.uid">(user.account);
+      row.template set<"actor.user.account.type_id">(10);
+    }
+    if (user.access_key) {
+      auto key = row.template push<"actor.user.programmatic_credentials">();
+      key.template set<"uid">(user.access_key);
+      key.template set<"type">("AWS access key");
+    }
+    row.template set<"actor.session.credential_uid">(user.credential);
+    if (user.session_created) row.template set<"actor.session.created_time">(any_time(*user.session_created));
+    if (user.session_mfa == "true" || user.session_mfa == "false") row.template set<"actor.session.is_mfa">(*user.session_mfa == "true");
+    row.template set<"actor.session.issuer">(user.issuer_arn);
+    row.template set<"actor.session.uid">(user.session_arn);
+    row.template set<"actor.idp.name">(user.provider ? user.provider : user.federated_provider);
+    row.template set<"actor.idp.uid">(user.on_behalf_store);
+    row.template set<"actor.app_name">(user.invoked_by);
+    if (!user.invoked_by && !name && !uid && !user.account) row.template set<"actor.app_name">(e.source);
+  }
+
+  template <class Row>
+  void call(Row& row, const Event& e, int activity) {
+    row.template set<"activity_id">(activity);
+    if (activity == 99) row.template set<"activity_name">(e.name);
+    row.template set<"severity_id">(1);  // Informational
+    row.template set<"metadata.event_code">(e.name);
+    row.template set<"metadata.correlation_uid">(e.shared_id ? e.shared_id : e.addendum_updated ? e.addendum_original : std::nullopt);
+    row.template set<"api.operation">(e.name);
+    row.template set<"api.service.name">(e.source);
+    row.template set<"api.version">(e.api_version);
+    if (const Text uid = e.request_id ? e.request_id : e.event_id) {
+      row.template set<"api.request.uid">(uid);
+      row.template set<"api.request.data">(e.request);
+    } else if (e.request) {
+      rest_.add("requestParameters", *e.request);  // a request needs an id in OCSF
+    }
+    row.template set<"api.response.data">(e.response);
+    row.template set<"api.response.error">(e.error);
+    row.template set<"api.response.error_message">(e.error_message);
+    row.template set<"status_code">(e.error);
+    row.template set<"status_detail">(e.error_message);
+    row.template set<"status_id">(succeeded(e) ? 1 : 2);
+    row.template set<"http_request.user_agent">(e.agent);
+    source_endpoint(row, e);
+    if constexpr (Row::template has<"dst_endpoint.svc_name">) {
+      row.template set<"dst_endpoint.svc_name">(e.source);
+      row.template set<"dst_endpoint.hostname">(e.host_header);
+    } else if (e.host_header) {
+      rest_.add_text("tlsDetails.clientProvidedHostHeader", *e.host_header);
+    }
+  }
+
+  bool succeeded(const Event& e) {
+    if (e.response && e.source == kSignin) {
+      std::optional<bool> said;
+      response_json_.read(*e.response, [&](std::string_view key, Value& value) {
+        if (key != *e.name) return;
+        const auto text = value.text();
+        if (text == "Success") said = true;
+        if (text == "Failure") said = false;
+      });
+      if (said) return *said;
+    }
+    if (e.error == "Success") return true;
+    return !e.error && !e.error_message;
+  }
+
+  template <class Row>
+  static void source_endpoint(Row& row, const Event& e) {
+    row.template set<"src_endpoint.uid">(e.endpoint);
+    std::string_view text = e.address ? lm::trim(*e.address) : std::string_view();
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+    if (text.empty()) {
+      // The class needs an endpoint: the calling service if one is known, else the one that wrote the event.
+      row.template set<"src_endpoint.svc_name">(e.user.invoked_by ? e.user.invoked_by : e.source);
+    } else if (lm::net::is_ip(text)) {
+      row.template set<"src_endpoint.ip">(text);
+    } else if (text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") || text.ends_with(".aws.internal") || text.starts_with("AWS Internal")) {
+      row.template set<"src_endpoint.svc_name">(text);
+    } else if (is_hostname(text)) {
+      row.template set<"src_endpoint.hostname">(text);
+    } else {
+      row.template set<"src_endpoint.name">(text);
+    }
+  }
+
+  // The last thing of a row: `unmapped` as it was gathered.
+  template <class Row>
+  void finish(Row& row) {
+    if (const auto rest = rest_.finish(); !rest.empty()) row.template set<"unmapped">(rest);
+  }
+
+  void api_row(lm::Row<kApi> row, const Event& e, std::int64_t time, int activity) {
+    if ((activity == 1 || activity == 3 || activity == 4 || activity == 99) && e.read_only == true) activity = 2;
+    every(row, e, time);
+    actor(row, e);
+    call(row, e, activity);
+    resources(row, e);
+    finish(row);
+  }
+
+  void resources(lm::Row<kApi>& row, const Event& e) {
+    if (!e.resources) {
+      if (e.source == "s3.amazonaws.com" && e.category == "Data" && e.request) bucket_and_object(row, e);
+      return;
+    }
+    bool unknown = e.resources->front() != '[';
+    wrapped_.assign("{\"r\":");
+    wrapped_.append(*e.resources);
+    wrapped_.push_back('}');
+    request_json_.read(wrapped_, [&](std::string_view, Value& list) {
+      list.array([&](Value& item) {
+        if (item.type() != Type::object) {
+          unknown = true;
+          return;
+        }
+        Text arn, prefix, account, type;
+        item.object([&](std::string_view key, Value& value) {
+          static constexpr auto kKeys = lm::keys("ARN", "arn", "ARNPrefix", "accountId", "accountID", "type");
+          const auto text = value.text();
+          if (!text && !value.is_null()) unknown = true;
+          switch (kKeys.find(key)) {
+            case kKeys.at("ARN"): case kKeys.at("arn"): arn = text; break;
+            case kKeys.at("ARNPrefix"): prefix = text; break;
+            case kKeys.at("accountId"): case kKeys.at("accountID"): account = text; break;
+            case kKeys.at("type"): type = text; break;
+            default: unknown = true;
+          }
+        });
+        if (arn && prefix) unknown = true;
+        const Text uid = arn ? arn : prefix;
+        if (!uid && !account && !type) return;
+        auto resource = row.push<"resources">();
+        resource.set<"uid">(uid);
+        resource.set<"type">(type);
+        resource.set<"owner.account.uid">(account);
+        if (uid && !uid->empty()) {
+          resource.set<"name">(arn_name(*uid));
+          if (const auto region = arn_part(*uid, 3); !region.empty()) resource.set<"region">(region);
+        }
+      });
+    });
+    // What the list has beyond OCSF's attributes is kept with it, whole.
+    if (unknown) rest_.add("resources", *e.resources);
+  }
+
+  void bucket_and_object(lm::Row<kApi>& row, const Event& e) {
+    Text bucket, key;
+    if (e.request->front() == '{') {
+      request_json_.read(*e.request, [&](std::string_view name, Value& value) {
+        if (name == "bucketName") bucket = value.text();
+        if (name == "key") key = value.text();
+      });
+    }
+    if (!bucket || bucket->empty()) return;
+    const std::string_view partition = arn_part(e.user.arn.value_or(""), 1);
+    scratch_.assign("arn:").append(partition.empty() ? "aws" : partition).append(":s3:::").append(*bucket);
+    const auto add = [&](std::string_view name, std::string_view type) {
+      auto resource = row.push<"resources">();
+      resource.set<"uid">(scratch_);
+      resource.set<"name">(name);
+      resource.set<"type">(type);
+    };
+    add(*bucket, "AWS::S3::Bucket");
+    if (key && !key->empty()) {
+      scratch_.append("/").append(*key);
+      add(*key, "AWS::S3::Object");
+    }
+  }
+
+  template <class Row>
+  void keep_resources(Row&, const Event& e) {
+    if (e.resources) rest_.add("resources", *e.resources);
+  }
+
+  void authentication_row(lm::Row<kAuthentication> row, const Event& e, std::int64_t time, int activity) {
+    every(row, e, time);
+    actor(row, e);
+    call(row, e, activity);
+    keep_resources(row, e);
+    row.set<"service.name">(e.source);
+
+    Text login_to, mfa_used, credential_type, mfa_type, mfa_identifier, additional_name, switch_from;
+    if (e.additional && e.additional->front() == '{') {
+      additional_json_.read(*e.additional, [&](std::string_view key, Value& value) {
+        static constexpr auto kKeys = lm::keys("LoginTo", "MFAUsed", "CredentialType", "MfaType", "MFAIdentifier", "UserName", "SwitchFrom");
+        switch (kKeys.find(key)) {
+          case kKeys.at("LoginTo"): login_to = value.text(); break;
+          case kKeys.at("MFAUsed"): mfa_used = value.text(); break;
+          case kKeys.at("CredentialType"): credential_type = value.text(); break;
+          case kKeys.at("MfaType"): mfa_type = value.text(); break;
+          case kKeys.at("MFAIdentifier"): mfa_identifier = value.text(); break;
+          case kKeys.at("UserName"): additional_name = value.text(); break;
+          case kKeys.at("SwitchFrom"): switch_from = value.text(); break;
+          default: break;
+        }
+      });
+    }
+    if (login_to) {
+      if (const std::size_t scheme = login_to->find("://"); scheme != std::string_view::npos) {
+        const std::string_view rest = login_to->substr(scheme + 3), host = rest.substr(0, rest.find_first_of("/?#:"));
+        if (!host.empty()) row.set<"dst_endpoint.hostname">(host);
+      }
+    }
+    const auto strong = [](std::string_view text) {
+      return text.find("TOTP") != text.npos || text.find("WEBAUTHN") != text.npos || text.find("EMAIL_OTP") != text.npos;
+    };
+    if (mfa_used && (lm::equals_ignoring_case(*mfa_used, "yes") || lm::equals_ignoring_case(*mfa_used, "no"))) {
+      row.set<"is_mfa">(lm::equals_ignoring_case(*mfa_used, "yes"));
+    } else if (credential_type && (e.name == "UserAuthentication" || e.name == "CredentialVerification")) {
+      row.set<"is_mfa">(strong(*credential_type));
+    } else if (e.user.session_mfa == "true" || e.user.session_mfa == "false") {
+      row.set<"is_mfa">(*e.user.session_mfa == "true");
+    }
+    for (const Text& factor : {credential_type, mfa_type}) {
+      if (!factor || factor->empty()) continue;
+      auto f = row.push<"auth_factors">();
+      f.set<"factor_type_id">(factor_type_id(*factor));
+      f.set<"factor_type">(factor);
+    }
+    const std::string_view name = *e.name;
+    if (e.source == kSts) {
+      row.set<"logon_type_id">(3);  // Network
+      if (name == "AssumeRoleWithSAML") row.set<"auth_protocol_id">(5);
+      if (name == "AssumeRoleWithWebIdentity") row.set<"auth_protocol_id">(4);
+    } else if (name == "ConsoleLogin" || name == "UserAuthentication") {
+      row.set<"logon_type_id">(2);  // Interactive
+    }
+    if (activity == 7) row.set<"account_switch_type_id">(1);
+    if (switch_from && activity == 7 && switch_from->starts_with("arn:")) row.set<"actor.user.uid">(switch_from);
+
+    if (e.source == kSts && name != "GetSessionToken") {
+      assumed_user(row, e);
+    } else {
+      caller_as_user(row, e, additional_name);
+    }
+    finish(row);
+  }
+
+  static int factor_type_id(std::string_view text) {
+    if (text == "PASSWORD") return 11;
+    if (text.find("EMAIL_OTP") != text.npos) return 8;
+    if (text.find("TOTP") != text.npos || text == "Virtual MFA") return 7;
+    if (text.find("WEBAUTHN") != text.npos) return 10;
+    if (text == "U2F MFA") return 9;
+    if (text == "Hardware MFA") return 6;
+    return 99;
+  }
+
+  // The one who is logged on is the caller.
+  template <class Row>
+  void caller_as_user(Row& row, const Event& e, Text other_name) {
+    const Text name = user_name(e.user), uid = user_uid(e.user);
+    row.template set<"user.name">(name ? name : other_name && !hidden(*other_name) ? other_name : std::nullopt);
+    row.template set<"user.uid">(uid);
+    if (e.user.principal && uid != e.user.principal) row.template set<"user.uid_alt">(e.user.principal);
+    user_account(row, e.user.account ? *e.user.account : account_of(e));
+    row.template set<"user.type">(e.user.type);
+    row.template set<"user.type_id">(user_type_id(e.user));
+  }
+
+  std::string_view account_of(const Event& e) const { return e.recipient ? *e.recipient : key_account_; }
+
+  template <class Row>
+  static void user_account(Row& row, std::string_view account) {
+    if (account.empty()) return;
+    row.template set<"user.account.uid">(account);
+    row.template set<"user.account.type_id">(10);
+  }
+
+  // STS: the one who is logged on is who the caller becomes.
+  void assumed_user(lm::Row<kAuthentication>& row, const Event& e) {
+    Text role_arn, session_name, federated_name, target;
+    if (e.request && e.request->front() == '{') {
+      request_json_.read(*e.request, [&](std::string_view key, Value& value) {
+        if (key == "roleArn") role_arn = value.text();
+        if (key == "roleSessionName") session_name = value.text();
+        if (key == "name") federated_name = value.text();
+        if (key == "targetPrincipal") target = value.text();
+      });
+    }
+    Text assumed_arn, assumed_id, access_key, expiration;
+    if (e.response && e.response->front() == '{') {
+      response_json_.read(*e.response, [&](std::string_view key, Value& value) {
+        if (key == "assumedRoleUser" || key == "federatedUser") {
+          value.object([&](std::string_view inner, Value& v) {
+            if (inner == "arn") assumed_arn = v.text();
+            if (inner == "assumedRoleId" || inner == "federatedUserId") assumed_id = v.text();
+          });
+        } else if (key == "credentials") {
+          value.object([&](std::string_view inner, Value& v) {
+            if (inner == "accessKeyId") access_key = v.text();
+            if (inner == "expiration") expiration = v.text();
+          });
+        }
+      });
+    }
+    Text uid = assumed_arn ? assumed_arn : role_arn ? role_arn : target;
+    if (!uid && e.error_message) {
+      static constexpr std::string_view kMark = "on resource: ";
+      if (const std::size_t at = e.error_message->find(kMark); at != std::string_view::npos) {
+        const std::string_view rest = e.error_message->substr(at + kMark.size());
+        const std::string_view arn = rest.substr(0, rest.find_first_of(" \"'"));
+        if (arn.starts_with("arn:")) uid = arn;
+      }
+    }
+    const Text name = session_name ? session_name : federated_name;
+    if (!uid && !name) return caller_as_user(row, e, std::nullopt);
+    row.set<"user.uid">(uid);
+    row.set<"user.name">(name);
+    row.set<"user.uid_alt">(assumed_id);
+    row.set<"user.type">(e.name == "GetFederationToken" ? "FederatedUser" : "AssumedRole");
+    row.set<"user.type_id">(e.name == "GetFederationToken" ? 1 : 99);
+    const std::string_view account = uid ? arn_part(*uid, 4) : std::string_view();
+    user_account(row, account.empty() ? account_of(e) : account);
+    row.set<"session.credential_uid">(access_key);
+    row.set<"session.uid">(assumed_arn);
+    row.set<"session.uid_alt">(assumed_id);
+    row.set<"session.issuer">(role_arn);
+    if (expiration) {
+      auto t = us_time(*expiration);
+      row.set<"session.expiration_time">(t ? t : any_time(*expiration));
+    }
+  }
+
+  void account_row(lm::Row<kAccount> row, const Event& e, std::int64_t time, int activity) {
+    Text user, role, access_key, policy_arn, boundary, policy_name, document, new_name, serial, status;
+    if (e.request && e.request->front() == '{') {
+      request_json_.read(*e.request, [&](std::string_view key, Value& value) {
+        static constexpr auto kKeys = lm::keys("userName", "roleName", "accessKeyId", "policyArn", "permissionsBoundary", "policyName", "policyDocument", "newUserName",
+                                               "serialNumber", "status", "username");
+        switch (kKeys.find(key)) {
+          case kKeys.at("userName"): case kKeys.at("username"): user = value.text(); break;
+          case kKeys.at("roleName"): role = value.text(); break;
+          case kKeys.at("accessKeyId"): access_key = value.text(); break;
+          case kKeys.at("policyArn"): policy_arn = value.text(); break;
+          case kKeys.at("permissionsBoundary"): boundary = value.text(); break;
+          case kKeys.at("policyName"): policy_name = value.text(); break;
+          case kKeys.at("policyDocument"): document = value.text(); break;
+          case kKeys.at("newUserName"): new_name = value.text(); break;
+          case kKeys.at("serialNumber"): serial = value.text(); break;
+          case kKeys.at("status"): status = value.text(); break;
+          default: break;
+        }
+      });
+    }
+    Text uid, uid_alt;
+    if (e.response && e.response->front() == '{') {
+      response_json_.read(*e.response, [&](std::string_view key, Value& value) {
+        if (key == "user" || key == "role") {
+          value.object([&](std::string_view inner, Value& v) {
+            if (inner == "userName") user = v.text();
+            if (inner == "roleName") role = v.text();
+            if (inner == "arn") uid = v.text();
+            if (inner == "userId" || inner == "roleId") uid_alt = v.text();
+          });
+        } else if (key == "accessKey") {
+          value.object([&](std::string_view inner, Value& v) {
+            if (inner == "accessKeyId") access_key = v.text();
+            if (inner == "userName" && !user) user = v.text();
+          });
+        }
+      });
+    }
+    const std::string_view name = without_api_date(*e.name);
+    if (activity == 2 && e.source == kIam) activity = status == "Inactive" ? 5 : status == "Active" ? 2 : 99;
+    every(row, e, time);
+    actor(row, e);
+    call(row, e, activity);
+    keep_resources(row, e);
+    const bool on_self = name == "ChangePassword" || name == "PasswordUpdated";
+    const bool is_role = role && !user;
+    if (on_self || (!user && !role)) {
+      caller_as_user(row, e, std::nullopt);
+    } else {
+      const Text target = is_role ? role : user;
+      if (!hidden(*target)) row.set<"user.name">(target);
+      row.set<"user.uid">(uid);
+      row.set<"user.uid_alt">(uid_alt);
+      row.set<"user.type">(is_role ? "Role" : "IAMUser");
+      row.set<"user.type_id">(is_role ? 99 : 1);
+      user_account(row, account_of(e));
+      if (account_of(e).empty() && hidden(*target)) caller_as_user(row, e, std::nullopt);
+    }
+    if (access_key && !access_key->empty()) {
+      auto key = row.push<"user.programmatic_credentials">();
+      key.set<"uid">(access_key);
+      key.set<"type">("AWS access key");
+    }
+    const Text policy = policy_arn ? policy_arn : boundary;
+    if (policy || policy_name) {
+      auto p = row.push<"policies">();
+      p.set<"uid">(policy);
+      p.set<"name">(policy_name);
+      if (document) p.set<"data">(policy_document(*document));
+    }
+    row.set<"user_result.name">(new_name);
+    if (serial && !serial->empty()) {
+      auto f = row.push<"auth_factors">();
+      f.set<"factor_type_id">(serial->find(":mfa/") != std::string_view::npos ? 7 : 99);  // a virtual device has an ARN
+      f.set<"device.uid">(serial);
+      f.set<"device.type_id">(99);
+    }
+    finish(row);
+  }
+
+  // A string that holds JSON, sometimes percent-encoded; as JSON text. What is no JSON stays a JSON string.
+  std::string_view policy_document(std::string_view text) {
+    document_.clear();
+    if (text.starts_with('%')) {
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned value = 0;
+        const bool escape = text[i] == '%' && i + 2 < text.size() + 0 && std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
+        document_.push_back(escape ? static_cast<char>(value) : text[i]);
+        i += escape ? 2 : 0;
+      }
+      text = document_;
+    }
+    const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if ((ascii || document_.empty()) && document_json_.valid(text)) return text;
+    quoted_.clear();
+    lm::json::append_quoted(quoted_, ascii || document_.empty() ? text : std::string_view());
+    return quoted_;
+  }
+
+  void group_row(lm::Row<kGroup> row, const Event& e, std::int64_t time, int activity) {
+    Text group, user, policy_arn, policy_name, uid;
+    if (e.request && e.request->front() == '{') {
+      request_json_.read(*e.request, [&](std::string_view key, Value& value) {
+        if (key == "groupName") group = value.text();
+        if (key == "userName") user = value.text();
+        if (key == "policyArn") policy_arn = value.text();
+        if (key == "policyName") policy_name = value.text();
+      });
+    }
+    if (e.response && e.response->front() == '{') {
+      response_json_.read(*e.response, [&](std::string_view key, Value& value) {
+        if (key != "group") return;
+        value.object([&](std::string_view inner, Value& v) {
+          if (inner == "groupName") group = v.text();
+          if (inner == "arn") uid = v.text();
+        });
+      });
+    }
+    every(row, e, time);
+    actor(row, e);
+    call(row, e, activity);
+    keep_resources(row, e);
+    row.set<"group.name">(group.value_or("unknown"));  // the class needs a group; a denied call does not say which
+    row.set<"group.uid">(uid);
+    if (user && !hidden(*user)) row.set<"user.name">(user);
+    if (policy_arn) row.push<"privileges">(*policy_arn);
+    if (policy_name) row.push<"privileges">(*policy_name);
+    finish(row);
+  }
+
+  // Insights: one finding at the start of unusual activity, one at its end.
+  void insight_row(lm::Row<kFinding> row, const Event& e, std::int64_t time) {
+    Text state, source, name, type, insight_average, baseline_average;
+    users_.clear(), targets_.clear();
+    if (e.insight && e.insight->front() == '{') {
+      request_json_.read(*e.insight, [&](std::string_view key, Value& value) {
+        if (key == "state") state = value.text();
+        if (key == "eventSource") source = value.text();
+        if (key == "eventName") name = value.text();
+        if (key == "insightType") type = value.text();
+        if (key != "insightContext") return;
+        value.object([&](std::string_view inner, Value& v) {
+          if (inner == "statistics") {
+            v.object([&](std::string_view which, Value& statistics) {
+              if (which != "insight" && which != "baseline") return;
+              statistics.object([&](std::string_view member, Value& number) {
+                if (member == "average" && number.type() == Type::number) (which == "insight" ? insight_average : baseline_average) = number.raw();
+              });
+            });
+          } else if (inner == "attributions") {
+            v.array([&](Value& attribution) { attributed(attribution); });
+          }
+        });
+      });
+    }
+    every(row, e, time);
+    row.set<"activity_id">(state == "End" ? 3 : 1);  // Close, Create
+    row.set<"status_id">(state == "End" ? 4 : 1);    // Resolved, New
+    row.set<"severity_id">(3);                       // Medium: the service gives none
+    row.set<"is_alert">(true);
+    row.set<"metadata.correlation_uid">(e.shared_id);
+    row.set<"metadata.event_code">(name);
+    row.set<"finding_info.uid">(e.shared_id ? *e.shared_id : e.event_id.value_or("unknown"));
+    scratch_.assign(type.value_or("Insight"));
+    if (name) scratch_.append(": ").append(*name);
+    row.set<"finding_info.title">(scratch_);
+    if (type) row.push<"finding_info.types">(*type);
+    row.set<"finding_info.analytic.type_id">(3);  // Statistical
+    row.set<"finding_info.analytic.name">(type);
+    if (state != "End") row.set<"finding_info.first_seen_time">(time);
+    if (source || name) {
+      auto analysis = row.push<"anomaly_analyses">();
+      if (source) {
+        auto target = analysis.push<"analysis_targets">();
+        target.set<"name">(source), target.set<"type">("service");
+      }
+      if (name) {
+        auto target = analysis.push<"analysis_targets">();
+        target.set<"name">(name), target.set<"type">("api");
+      }
+      const std::string_view parameter = type == "ApiErrorRateInsight" ? "errors per minute" : "calls per minute";
+      if (insight_average) {
+        auto anomaly = analysis.push<"anomalies">();
+        anomaly.set<"observation_parameter">(parameter);
+        anomaly.push<"observations">().set<"value">(insight_average);
+      }
+      if (baseline_average) {
+        auto baseline = analysis.push<"baselines">();
+        baseline.set<"observation_parameter">(parameter);
+        baseline.push<"observations">().set<"value">(baseline_average);
+      }
+    }
+    const auto evidence = [&](Text user) {
+      auto item = row.push<"evidences">();
+      item.set<"api.operation">(name);
+      if (name) item.set<"api.service.name">(source);
+      item.set<"actor.user.uid">(user);
+    };
+    for (const std::string& user : users_) evidence(user);
+    if (users_.empty() && name) evidence(std::nullopt);
+    for (const std::string& target : targets_) row.push<"resources">().set<"uid">(target);
+    keep_call(e);
+    finish(row);
+  }
+
+  // {"attribute": "userIdentityArn", "insight": [{"value": ..., "average": ...}], "baseline": [...]}
+  void attributed(Value& attribution) {
+    Text attribute;
+    attribution.object([&](std::string_view key, Value& value) {
+      if (key == "attribute") attribute = value.text();
+      if (key != "insight") return;
+      value.array([&](Value& item) {
+        item.object([&](std::string_view member, Value& v) {
+          const auto text = member == "value" ? v.text() : std::nullopt;
+          if (!text || *text == "null" || text->empty()) return;
+          if (attribute == "userIdentityArn") users_.emplace_back(*text);
+          if (attribute == "resourceArn") targets_.emplace_back(*text);
+        });
+      });
+    });
+  }
+
+  // Of events that are no calls, what they yet have of a call goes to `unmapped`.
+  void keep_call(const Event& e) {
+    const auto keep = [&](std::string_view key, const Text& value) {
+      if (value) rest_.add_text(key, *value);
+    };
+    keep("eventName", e.name), keep("eventSource", e.source), keep("sourceIPAddress", e.address), keep("userAgent", e.agent), keep("errorCode", e.error);
+    keep("errorMessage", e.error_message), keep("requestID", e.request_id), keep("apiVersion", e.api_version), keep("vpcEndpointId", e.endpoint);
+    if (e.request) rest_.add("requestParameters", *e.request);
+    if (e.response) rest_.add("responseElements", *e.response);
+    if (e.resources) rest_.add("resources", *e.resources);
+  }
+
+  void aggregated_row(lm::Row<kBase> row, const Event& e, std::int64_t time) {
+    std::int64_t count = 0;
+    bool counted = false;
+    Text dimension;
+    if (e.summary && e.summary->front() == '{') {
+      request_json_.read(*e.summary, [&](std::string_view key, Value& value) {
+        if (key != "primaryDimension") return;
+        value.object([&](std::string_view inner, Value& v) {
+          if (inner == "dimension") dimension = v.text();
+          if (inner == "aggregationType") counted = v.text() == "Count";
+          if (inner != "statistics") return;
+          v.array([&](Value& item) {
+            item.object([&](std::string_view member, Value& number) {
+              if (member == "value") count += std::clamp<std::int64_t>(number.integer().value_or(0), 0, INT32_MAX);
+            });
+          });
+        });
+      });
+    }
+    every(row, e, time);
+    row.set<"activity_id">(99);
+    row.set<"activity_name">("Aggregated");
+    row.set<"severity_id">(1);
+    row.set<"metadata.correlation_uid">(e.shared_id);
+    row.set<"start_time">(time);
+    if (e.window_end) row.set<"end_time">(any_time(*e.window_end));
+    if (counted) row.set<"count">(count);
+    scratch_.assign(e.source.value_or("unknown service"));
+    if (dimension) scratch_.append(" by ").append(*dimension);
+    row.set<"message">(scratch_);
+    keep_call(e);
+    finish(row);
+  }
+
+  lm::json::Reader json_, request_json_, response_json_, additional_json_, document_json_;
+  lm::json::ObjectWriter rest_, identity_rest_, session_rest_, inner_, on_behalf_, tls_rest_;
+  std::string scratch_, wrapped_, document_, quoted_;
+  std::vector<std::string> users_, targets_;
+  std::unordered_map<std::string, Choice> choices_;
+  std::string_view key_account_, key_region_, key_org_;
+};
+
+// Digest files list the log files of an hour with their hashes; they hold no events.
+struct CloudTrailDigest {
+  static constexpr lm::Descriptor descriptor{.id = "aws.cloudtrail_digest",
+                                             .title = "AWS CloudTrail digest",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "a digest file: hashes of log files, no events",
+                                             .framing = lm::Framing::json,
+                                             .kind = lm::Kind::set_aside};
+  static constexpr auto keys = lm::strings("AWSLogs/{account}/CloudTrail-Digest/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Digest/{region}/**");
+  static int score(lm::Sample s) {
+    return s.head.find("\"digestStartTime\"") != s.npos && s.head.find("\"digestS3Object\"") != s.npos ? 95 : 0;
+  }
+};
+
+// Notices that an object was written, as queues deliver them; they hold no events.
+struct S3Notification {
+  static constexpr lm::Descriptor descriptor{.id = "aws.s3_notification",
+                                             .title = "S3 event notification",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "a notice that objects were written, no events",
+                                             .framing = lm::Framing::json,
+                                             .kind = lm::Kind::set_aside};
+  static int score(lm::Sample s) {
+    const auto has = [&](std::string_view text) { return s.head.find(text) != s.npos; };
+    if (has("\"aws:s3\"") && has("\"s3\"") && has("\"Records\"")) return 95;
+    return has("\"s3Bucket\"") && has("\"s3ObjectKey\"") && !has("\"eventName\"") && !has("\"digestStartTime\"") ? 90 : 0;
+  }
+};
+
+LOGMILL_PARSERS(CloudTrail, CloudTrailDigest, S3Notification)
