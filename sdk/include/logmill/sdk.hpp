@@ -437,6 +437,7 @@ class Rows {
   detail::Columns& columns() { return columns_; }
   std::vector<lm_origin>& origins() { return origins_; }
   std::uint64_t epoch = 0;
+  std::uint32_t last_rows = 0;
 
  private:
   detail::Columns columns_;
@@ -581,13 +582,14 @@ struct Instance {
       r.columns().clear_dictionaries();
       ++r.epoch;
     }
-    r.columns().reserve(records);
-    r.origins().reserve(records);
+    // Most tables get few of a call's records: what the last call needed is a better guess than all of them.
+    r.columns().reserve(std::min(records, r.last_rows + r.last_rows / 8 + 64));
   }
 
   template <class RowsT>
   static lm_status flush(RowsT& r, std::uint32_t index, const lm_emit* emit) {
-    if (r.columns().rows() == 0) return LM_OK;
+    r.last_rows = r.columns().rows();
+    if (r.last_rows == 0) return LM_OK;
     lm_batch batch{};
     batch.struct_size = sizeof batch;
     batch.table = index;

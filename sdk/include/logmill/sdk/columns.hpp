@@ -226,6 +226,16 @@ class Columns {
     c.text_capacity = capacity;
   }
 
+  // A batch may wait in a sink for a while: it gives back what its text did not use.
+  static void shrink_text(ColumnData& c) {
+    if (!c.text || c.text_size == 0) return;
+    auto* p = static_cast<std::byte*>(std::realloc(c.text.get(), c.text_size + 8));
+    if (!p) return;
+    (void)c.text.release();
+    c.text.reset(p);
+    c.text_capacity = c.text_size + 8;
+  }
+
   void grow(std::size_t level) {
     LevelData& l = levels_[level];
     const std::size_t from = l.capacity, to = std::max<std::size_t>(from * 2, 64);
@@ -400,9 +410,11 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
         if (spec.store == Store::boolean && spec.constant == "true") set_bit(c.values, row);
       }
     }
-    const std::size_t bytes = value_bytes(spec.store, rows);
+    // What counts is what was allocated.
+    const std::uint32_t capacity = std::max(rows, levels_[spec.level].capacity);
+    const std::size_t bytes = value_bytes(spec.store, capacity);
     if (a.null_count != 0) {
-      set(0, std::move(c.valid), bitmap_bytes(rows));
+      set(0, std::move(c.valid), bitmap_bytes(capacity));
     }
     c.valid.reset();
     if (spec.store == Store::text) {
@@ -416,6 +428,7 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
         }
         offsets[rows] = sum;
       }
+      if (c.text_capacity > c.text_size + c.text_size / 4) shrink_text(c);
       set(2, std::move(c.text), std::max<std::size_t>(c.text_capacity, 1));
     }
     set(1, std::move(c.values), bytes);

@@ -90,15 +90,27 @@ class Interner {
   Interner() : storage_(std::make_shared<Storage>(64, 1024)), slots_(256), seed_(hash_seed()) {}
 
   std::int32_t intern(std::string_view text) {
-    if (size_ != 0 && same_text(at(last_), text)) return last_;
-    const std::uint64_t hash = hash_text(text, seed_);
-    const auto tag = static_cast<std::uint32_t>(hash >> 32);
-    std::size_t slot = hash & (slots_.size() - 1);
-    while (slots_[slot].code >= 0) {
-      if (slots_[slot].tag == tag && same_text(at(slots_[slot].code), text)) return last_ = slots_[slot].code;
-      slot = (slot + 1) & (slots_.size() - 1);
+    // Up to 16 bytes stand in the slot itself: a look-up touches one cache line.
+    if (text.size() <= 16) {
+      const Words words = short_words(text);
+      if (words == last_words_ && text.size() == last_size_) return last_;
+      const std::uint64_t hash = mix(words.low ^ seed_ ^ text.size(), words.high ^ 0x9e3779b97f4a7c15u);
+      std::size_t slot = hash & (slots_.size() - 1);
+      for (; slots_[slot].code >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
+        const Slot& s = slots_[slot];
+        if (s.words == words && s.size == text.size()) return remember(s.code, words, text.size());
+      }
+      return remember(add(text, {words, static_cast<std::uint32_t>(text.size()), 0}, slot), words, text.size());
     }
-    return last_ = add(text, slot, tag);
+    if (last_size_ > 16 && same_text(at(last_), text)) return last_;
+    const std::uint64_t hash = hash_text(text, seed_);
+    const Words words{hash, 0};
+    std::size_t slot = hash & (slots_.size() - 1);
+    for (; slots_[slot].code >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
+      const Slot& s = slots_[slot];
+      if (s.words == words && s.size == kLong && same_text(at(s.code), text)) return remember(s.code, words, kLong);
+    }
+    return remember(add(text, {words, kLong, 0}, slot), words, kLong);
   }
 
   std::string_view at(std::int32_t code) const {
@@ -123,21 +135,49 @@ class Interner {
   void clear() { *this = Interner(); }
 
  private:
+  static constexpr std::uint32_t kLong = 17;
+
+  struct Words {
+    std::uint64_t low = 0, high = 0;
+    bool operator==(const Words&) const = default;
+  };
   struct Slot {
-    std::uint32_t tag = 0;
+    Words words;  // a short text itself, zero-padded; of a long one its hash
+    std::uint32_t size = 0;
     std::int32_t code = -1;
   };
 
-  std::int32_t add(std::string_view text, std::size_t slot, std::uint32_t tag) {
+  // Zero-padded, read without touching a byte outside the text.
+  static Words short_words(std::string_view text) {
+    const char* const p = text.data();
+    const std::size_t n = text.size();
+    if (n > 8) return {load64(p), load64(p + n - 8) >> (8 * (16 - n))};
+    if (n == 8) return {load64(p), 0};
+    if (n >= 4) {
+      std::uint32_t low, high;
+      std::memcpy(&low, p, 4), std::memcpy(&high, p + n - 4, 4);
+      return {low | (std::uint64_t{high} >> (8 * (8 - n))) << 32, 0};
+    }
+    std::uint64_t low = 0;
+    for (std::size_t i = 0; i < n; ++i) low |= std::uint64_t{static_cast<unsigned char>(p[i])} << (8 * i);
+    return {low, 0};
+  }
+
+  std::int32_t remember(std::int32_t code, const Words& words, std::size_t size) {
+    last_words_ = words, last_size_ = size;
+    return last_ = code;
+  }
+
+  std::int32_t add(std::string_view text, Slot entry, std::size_t slot) {
     if (used_ + text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) throw std::length_error("a dictionary outgrew 2 GiB");
     if (size_ == storage_->entries || used_ + text.size() > storage_->capacity) grow(text.size());
     if (!text.empty()) std::memcpy(storage_->bytes.get() + used_, text.data(), text.size());
     used_ += text.size();
-    const auto code = static_cast<std::int32_t>(size_++);
+    entry.code = static_cast<std::int32_t>(size_++);
     storage_->offsets[size_] = static_cast<std::int32_t>(used_);
-    slots_[slot] = {tag, code};
+    slots_[slot] = entry;
     if (size_ * 2 > slots_.size()) rehash();
-    return code;
+    return entry.code;
   }
 
   void grow(std::size_t more) {
@@ -151,11 +191,12 @@ class Interner {
 
   void rehash() {
     std::vector<Slot> fresh(slots_.size() * 2);
-    for (std::size_t code = 0; code < size_; ++code) {
-      const std::uint64_t hash = hash_text(at(static_cast<std::int32_t>(code)), seed_);
+    for (const Slot& s : slots_) {
+      if (s.code < 0) continue;
+      const std::uint64_t hash = s.size == kLong ? s.words.low : mix(s.words.low ^ seed_ ^ s.size, s.words.high ^ 0x9e3779b97f4a7c15u);
       std::size_t slot = hash & (fresh.size() - 1);
       while (fresh[slot].code >= 0) slot = (slot + 1) & (fresh.size() - 1);
-      fresh[slot] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(code)};
+      fresh[slot] = s;
     }
     slots_ = std::move(fresh);
   }
@@ -164,7 +205,9 @@ class Interner {
   std::vector<Slot> slots_;
   std::uint64_t seed_;
   std::size_t size_ = 0, used_ = 0;
-  std::int32_t last_ = 0;
+  std::int32_t last_ = 0;  // the value that was looked up last, for runs of it
+  Words last_words_;
+  std::size_t last_size_ = static_cast<std::size_t>(-1);
 };
 
 }  // namespace lm::detail

@@ -11,10 +11,26 @@
 #include <span>
 #include <string_view>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace lm {
 
 template <class Integer = std::int64_t>
 constexpr std::optional<Integer> integer(std::string_view text) {
+  // Up to 9 digits fit whatever the type: no overflow to look for.
+  if constexpr (sizeof(Integer) >= 4) {
+    if (!text.empty() && text.size() <= 9 && text[0] != '-') {
+      std::uint32_t small = 0;
+      for (const char c : text) {
+        const std::uint32_t digit = static_cast<unsigned char>(c) - std::uint32_t{'0'};
+        if (digit > 9) return std::nullopt;
+        small = small * 10 + digit;
+      }
+      return static_cast<Integer>(small);
+    }
+  }
   Integer value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
@@ -36,19 +52,27 @@ constexpr std::optional<std::string_view> present(std::string_view text) {
 // Fields between runs of `separator`; leading and trailing runs give none. Answers how many there are, which may be more than `out`
 // holds: the first out.size() of them are in `out`.
 inline std::size_t split(std::string_view text, char separator, std::span<std::string_view> out) {
-  std::size_t count = 0, begin = 0;
+  const char* const data = text.data();
   const std::size_t size = text.size();
-  while (begin < size) {
-    if (text[begin] == separator) {
-      ++begin;
-      continue;
+  std::size_t count = 0, begin = 0, at = 0;
+  const auto end_field = [&](std::size_t end) {
+    if (end > begin) {
+      if (count < out.size()) out[count] = {data + begin, end - begin};
+      ++count;
     }
-    std::size_t end = text.find(separator, begin);
-    if (end == std::string_view::npos) end = size;
-    if (count < out.size()) out[count] = text.substr(begin, end - begin);
-    ++count;
     begin = end + 1;
+  };
+#if defined(__SSE2__)
+  const __m128i wanted = _mm_set1_epi8(separator);
+  for (; at + 16 <= size; at += 16) {
+    auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data + at)), wanted)));
+    for (; mask != 0; mask &= mask - 1) end_field(at + static_cast<std::size_t>(__builtin_ctz(mask)));
   }
+#endif
+  for (; at < size; ++at) {
+    if (data[at] == separator) end_field(at);
+  }
+  end_field(size);
   return count;
 }
 
