@@ -22,7 +22,16 @@ fi
 echo
 echo "Exit code 3, as it should be: the archive has broken records and objects that are not events. All else was read."
 echo "What was rejected is kept, with its place and the reason:"
-find "$work/rejects" -type f -name '*.ndjson' -exec cat {} + | cut -c1-240
+python3 - "$work/rejects" <<'PYTHON'
+import json
+import pathlib
+import sys
+
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.ndjson")):
+    for reject in map(json.loads, path.read_text().splitlines()):
+        place = f" at byte {reject['offset']:,}" if "offset" in reject else ""
+        print(f"  {reject['code']}: {reject['message']}\n      {pathlib.PurePath(reject['uri']).name}{place}")
+PYTHON
 
 say "What came out, read by DuckDB"
 if bash scripts/python_venv.sh "$build/demo-venv" duckdb pytz; then

@@ -18,6 +18,7 @@ COLUMNS = {
     "account_change": "time, actor.user.name AS who, activity_name, user.name AS changed",
     "group_management": 'time, actor.user.name AS who, activity_name, "group".name AS into_group',
     "network_activity": "time, src_endpoint.ip AS source, dst_endpoint.ip AS destination, dst_endpoint.port, traffic.bytes",
+    "base_event": "time, activity_name, status_code, metadata.product.name AS product",
     "detection_finding": "time, finding_info.title, status, severity",
 }
 
@@ -41,4 +42,4 @@ if {"authentication", "network_activity"} <= set(tables):
     show("Who failed to sign in, and how much then went to that address?",
          "WITH failed AS (SELECT src_endpoint.ip AS address, count(*) AS failures FROM authentication WHERE status = 'Failure' GROUP BY 1),\n"
          "     sent AS (SELECT dst_endpoint.ip AS address, sum(traffic.bytes) AS bytes, count(*) AS flows FROM network_activity GROUP BY 1)\n"
-         "SELECT address, failures, flows, bytes FROM failed JOIN sent USING (address) ORDER BY failures DESC")
+         "SELECT address, failures, flows, bytes FROM failed JOIN sent USING (address) ORDER BY bytes DESC")

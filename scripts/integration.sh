@@ -8,7 +8,7 @@ if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow; 
   echo "test-integration: duckdb, pytz and pyarrow could not be installed into $build/integration-venv; these tests need them" >&2
   exit 1
 fi
-export LOGMILL=${LOGMILL:-$PWD/$build/logmill}
-export LOGMILL_BUILD=$PWD/$build
+export LOGMILL=$(cd "$build" && pwd)/logmill
+export LOGMILL_BUILD=$(cd "$build" && pwd)
 export PYTHONPATH=$PWD/tests/e2e:$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
 exec "$build/integration-venv/bin/python" -m unittest discover --verbose --start-directory tests/integration --pattern 'test_*.py'
