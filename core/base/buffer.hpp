@@ -24,7 +24,7 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
-    if (data_) ::operator delete(data_, std::align_val_t{64});
+    if (data_) ::operator delete (data_, std::align_val_t{64});
   }
 
   std::byte* data() { return data_; }
@@ -38,10 +38,10 @@ class Buffer {
   // Keeps what is there. Throws std::bad_alloc.
   void reserve(std::size_t capacity) {
     if (capacity <= capacity_) return;
-    auto* fresh = static_cast<std::byte*>(::operator new(capacity + LM_PADDING, std::align_val_t{64}));
+    auto* fresh = static_cast<std::byte*>(::operator new (capacity + LM_PADDING, std::align_val_t{64}));
     if (size_) std::memcpy(fresh, data_, size_);
     std::memset(fresh + capacity, 0, LM_PADDING);
-    if (data_) ::operator delete(data_, std::align_val_t{64});
+    if (data_) ::operator delete (data_, std::align_val_t{64});
     data_ = fresh, capacity_ = capacity;
   }
   // `size` at most capacity(). Clears the padding behind it, so that what is read there does not depend on what stood there before.

@@ -22,7 +22,8 @@ Result<std::uint64_t> parse_size(std::string_view text) {
     }
   }
   const auto value = integer<std::uint64_t>(digits);
-  if (!value || *value > std::numeric_limits<std::uint64_t>::max() / unit) return fail(Errc::invalid, fmt::format("'{}' is no size: write 64M, 2G or bytes", text));
+  if (!value || *value > std::numeric_limits<std::uint64_t>::max() / unit)
+    return fail(Errc::invalid, fmt::format("'{}' is no size: write 64M, 2G or bytes", text));
   return *value * unit;
 }
 
@@ -37,7 +38,8 @@ Result<SinkSpec> parse_sink(std::string_view text) {
   const std::size_t colon = text.find(':');
   SinkSpec out;
   out.id = text.substr(0, colon);
-  if (colon == std::string_view::npos || out.id.empty()) return fail(Errc::invalid, fmt::format("'{}' is no sink: write KIND:TARGET, for instance parquet:lake", text));
+  if (colon == std::string_view::npos || out.id.empty())
+    return fail(Errc::invalid, fmt::format("'{}' is no sink: write KIND:TARGET, for instance parquet:lake", text));
   std::string_view rest = text.substr(colon + 1);
   // Options stand behind the target; a comma that is not followed by name=value belongs to the target.
   for (;;) {
@@ -46,8 +48,11 @@ Result<SinkSpec> parse_sink(std::string_view text) {
     const std::string_view option = rest.substr(comma + 1);
     const std::size_t equals = option.find('=');
     const std::string_view name = option.substr(0, equals);
-    if (equals == std::string_view::npos || name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos) break;
-    if (!out.options.emplace(name, option.substr(equals + 1)).second) return fail(Errc::invalid, fmt::format("sink '{}': the option '{}' is given twice", text, name));
+    if (equals == std::string_view::npos || name.empty() ||
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos)
+      break;
+    if (!out.options.emplace(name, option.substr(equals + 1)).second)
+      return fail(Errc::invalid, fmt::format("sink '{}': the option '{}' is given twice", text, name));
     rest = rest.substr(0, comma);
   }
   out.target = rest;

@@ -3,13 +3,13 @@
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/intern.hpp>
 
+#include <fmt/format.h>
+#include <xxhash.h>
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <fmt/format.h>
 #include <set>
 #include <unordered_map>
-#include <xxhash.h>
 
 namespace lm {
 namespace {
@@ -32,21 +32,47 @@ bool all_null(const ArrowArray& a) { return a.length != 0 && a.null_count == a.l
 // What the host makes for a node of the table.
 enum class Derived : std::uint8_t {
   none,
-  class_uid, class_name, category_uid, category_name, type_uid, type_name,
+  class_uid,
+  class_name,
+  category_uid,
+  category_name,
+  type_uid,
+  type_name,
   caption,
-  metadata_version, metadata_profiles, metadata_uid, log_source,
-  lineage_uri, lineage_etag, lineage_parser, lineage_offset, lineage_length, lineage_record, lineage_item,
+  metadata_version,
+  metadata_profiles,
+  metadata_uid,
+  log_source,
+  lineage_uri,
+  lineage_etag,
+  lineage_parser,
+  lineage_offset,
+  lineage_length,
+  lineage_record,
+  lineage_item,
   raw_data,
   observables,
 };
 
 constexpr std::pair<std::string_view, Derived> kDerived[] = {
-    {"category_name", Derived::category_name}, {"category_uid", Derived::category_uid}, {"class_name", Derived::class_name},
-    {"class_uid", Derived::class_uid}, {"type_name", Derived::type_name}, {"type_uid", Derived::type_uid},
-    {"metadata.version", Derived::metadata_version}, {"metadata.profiles[]", Derived::metadata_profiles}, {"metadata.uid", Derived::metadata_uid},
-    {"metadata.log_source", Derived::log_source}, {"lineage.uri", Derived::lineage_uri}, {"lineage.etag", Derived::lineage_etag},
-    {"lineage.parser", Derived::lineage_parser}, {"lineage.offset", Derived::lineage_offset}, {"lineage.length", Derived::lineage_length},
-    {"lineage.record", Derived::lineage_record}, {"lineage.item", Derived::lineage_item}, {"raw_data", Derived::raw_data},
+    {"category_name", Derived::category_name},
+    {"category_uid", Derived::category_uid},
+    {"class_name", Derived::class_name},
+    {"class_uid", Derived::class_uid},
+    {"type_name", Derived::type_name},
+    {"type_uid", Derived::type_uid},
+    {"metadata.version", Derived::metadata_version},
+    {"metadata.profiles[]", Derived::metadata_profiles},
+    {"metadata.uid", Derived::metadata_uid},
+    {"metadata.log_source", Derived::log_source},
+    {"lineage.uri", Derived::lineage_uri},
+    {"lineage.etag", Derived::lineage_etag},
+    {"lineage.parser", Derived::lineage_parser},
+    {"lineage.offset", Derived::lineage_offset},
+    {"lineage.length", Derived::lineage_length},
+    {"lineage.record", Derived::lineage_record},
+    {"lineage.item", Derived::lineage_item},
+    {"raw_data", Derived::raw_data},
     {"observables[]", Derived::observables},
 };
 
@@ -129,7 +155,8 @@ class ConformImpl final : public Conform {
     std::size_t leaves = 0;
     if (auto ok = plan_structure(root_, &schema, "", leaves); !ok) return ok;
     if (leaves != declared.n_columns) {
-      return fail(Errc::plugin, fmt::format("the schema of table {} has {} columns, the descriptor declares {}", table_.name, leaves, declared.n_columns));
+      return fail(Errc::plugin, fmt::format("the schema of table {} has {} columns, the descriptor declares {}", table_.name, leaves,
+                                            declared.n_columns));
     }
     for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
       const std::string_view path = view(declared.columns[i].path);
@@ -228,19 +255,23 @@ class ConformImpl final : public Conform {
                                             schema.dictionary ? " with a dictionary" : "", wanted));
     }
     if (!coded && node.type == LeafType::dictionary) {
-      return fail(Errc::plugin, fmt::format("column '{}' of table {} was declared LM_TEXT_DICTIONARY and has none", node.path, table_.name));
+      return fail(Errc::plugin,
+                  fmt::format("column '{}' of table {} was declared LM_TEXT_DICTIONARY and has none", node.path, table_.name));
     }
     return {};
   }
 
   Result<void> plan_structure(PlanNode& plan, const ArrowSchema* schema, const std::string& name_in_error, std::size_t& leaves) {
     if (schema) {
-      if (to_string(*schema) != "+s") return fail(Errc::plugin, fmt::format("'{}' of table {} is not a struct", plan.node->path, table_.name));
+      if (to_string(*schema) != "+s")
+        return fail(Errc::plugin, fmt::format("'{}' of table {} is not a struct", plan.node->path, table_.name));
       for (std::int64_t i = 0; i < schema->n_children; ++i) {
         const std::string_view name = schema->children[i]->name ? schema->children[i]->name : "";
-        const auto known = std::any_of(plan.node->children.begin(), plan.node->children.end(), [&](const auto& c) { return c->name == name; });
+        const auto known =
+            std::any_of(plan.node->children.begin(), plan.node->children.end(), [&](const auto& c) { return c->name == name; });
         if (!known || child_index(schema, name) != i) {
-          return fail(Errc::plugin, fmt::format("the schema of table {} has '{}{}', which the descriptor does not declare", table_.name, name_in_error, name));
+          return fail(Errc::plugin, fmt::format("the schema of table {} has '{}{}', which the descriptor does not declare", table_.name,
+                                                name_in_error, name));
         }
       }
     }
@@ -256,7 +287,8 @@ class ConformImpl final : public Conform {
     return {};
   }
 
-  Result<void> plan_node(PlanNode& plan, const ArrowSchema* schema, const PlanNode& parent, const ArrowSchema* parent_schema, std::size_t& leaves) {
+  Result<void> plan_node(PlanNode& plan, const ArrowSchema* schema, const PlanNode& parent, const ArrowSchema* parent_schema,
+                         std::size_t& leaves) {
     const TableNode& node = *plan.node;
     switch (node.kind) {
       case TableNode::Kind::structure: {
@@ -384,7 +416,8 @@ class ConformImpl final : public Conform {
   const void* zeroes(ArrayArena& arena, std::size_t bytes) {
     if (bytes > zeroes_size_) {
       zeroes_size_ = std::max<std::size_t>(bytes * 2, 65536);
-      zeroes_ = std::shared_ptr<const void>(allocate_zeroed(zeroes_size_).release(), [](const void* p) { std::free(const_cast<void*>(p)); });
+      zeroes_ =
+          std::shared_ptr<const void>(allocate_zeroed(zeroes_size_).release(), [](const void* p) { std::free(const_cast<void*>(p)); });
       zeroes_held_ = nullptr;
     }
     if (zeroes_held_ != &arena) {
@@ -563,7 +596,9 @@ class ConformImpl final : public Conform {
     return a;
   }
 
-  std::uint64_t record_offset(const lm_origin& o) const { return blocks_[o.block].block->offset + blocks_[o.block].block->records[o.record].offset; }
+  std::uint64_t record_offset(const lm_origin& o) const {
+    return blocks_[o.block].block->offset + blocks_[o.block].block->records[o.record].offset;
+  }
 
   ArrowArray& derive(ArrayArena& arena, PlanNode& plan, const ArrowArray* parent, const ArrowArray* in, std::size_t rows) {
     const auto ids = [&] { return parent && plan.id_in >= 0 ? parent->children[plan.id_in] : nullptr; };
@@ -587,7 +622,8 @@ class ConformImpl final : public Conform {
       case Derived::lineage_etag: return coded(arena, rows, etags_, [&](std::size_t i) { return block_etags_[origins_[i].block]; });
       case Derived::lineage_offset: return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return record_offset(origins_[i]); });
       case Derived::lineage_length:
-        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return blocks_[origins_[i].block].block->records[origins_[i].record].length; });
+        return numbers<std::int64_t>(arena, rows,
+                                     [&](std::size_t i) { return blocks_[origins_[i].block].block->records[origins_[i].record].length; });
       case Derived::lineage_record:
         return numbers<std::int64_t>(arena, rows, [&](std::size_t i) {
           const BlockOrigin& b = blocks_[origins_[i].block];
@@ -802,8 +838,8 @@ class ConformImpl final : public Conform {
 
 }  // namespace
 
-Result<std::unique_ptr<Conform>> Conform::create(const Table& table, const lm_class& declared, const ArrowSchema& schema, std::string_view parser_label,
-                                                 const ConformOptions& options) {
+Result<std::unique_ptr<Conform>> Conform::create(const Table& table, const lm_class& declared, const ArrowSchema& schema,
+                                                 std::string_view parser_label, const ConformOptions& options) {
   auto out = std::make_unique<ConformImpl>(table, parser_label, options);
   if (auto ok = out->plan(declared, schema); !ok) return tl::unexpected(ok.error());
   return out;

@@ -37,8 +37,8 @@ struct ConformedBatch {
 class Conform {
  public:
   // `schema` is what the parser says of the arrays; checked against the declared columns (Errc::plugin).
-  static Result<std::unique_ptr<Conform>> create(const Table&, const lm_class& declared, const ArrowSchema& schema, std::string_view parser_label,
-                                                 const ConformOptions&);
+  static Result<std::unique_ptr<Conform>> create(const Table&, const lm_class& declared, const ArrowSchema& schema,
+                                                 std::string_view parser_label, const ConformOptions&);
   virtual ~Conform() = default;
   virtual const Table& table() const = 0;
   // Takes the batch's array over. The array was checked (plugin_host/validate.hpp).
@@ -50,6 +50,7 @@ std::string object_hash(std::string_view uri, std::string_view etag);
 
 // The rows at `indices` (ascending) of a struct array with this schema, as new arrays. Dictionaries are shared by reference: `source` is taken over and lives
 // as long as the result.
-void take_rows(const ArrowSchema& schema, ArrowArray* source, std::span<const std::uint32_t> indices, ArrowArray* out, std::uint64_t* bytes);
+void take_rows(const ArrowSchema& schema, ArrowArray* source, std::span<const std::uint32_t> indices, ArrowArray* out,
+               std::uint64_t* bytes);
 
 }  // namespace lm

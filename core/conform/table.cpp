@@ -2,8 +2,8 @@
 
 #include <logmill/sdk/columns.hpp>
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace lm {
 namespace {
@@ -81,7 +81,8 @@ Result<void> TableSet::add(const lm_class& declared) {
     const std::string_view path = view(declared.columns[i].path);
     const auto resolved = catalogue().resolve(declared.class_uid, path);
     if (!resolved.ok()) {
-      return fail(Errc::plugin, fmt::format("column '{}' is not OCSF {} {}: {}", path, catalogue().version, ocsf_class->name, resolved.message()));
+      return fail(Errc::plugin,
+                  fmt::format("column '{}' is not OCSF {} {}: {}", path, catalogue().version, ocsf_class->name, resolved.message()));
     }
   }
   auto& slot = tables_[declared.class_uid];
@@ -90,9 +91,26 @@ Result<void> TableSet::add(const lm_class& declared) {
     slot->name = ocsf_class->name;
     slot->class_uid = declared.class_uid;
     slot->ocsf_class = ocsf_class;
-    for (const char* path : {"category_name", "category_uid", "class_name", "class_uid", "type_name", "type_uid", "metadata.version", "metadata.profiles[]",
-                             "metadata.log_source", "lineage.etag", "lineage.uri", "lineage.parser", "lineage.item", "lineage.length", "lineage.offset",
-                             "lineage.record", "observables[].name", "observables[].type", "observables[].type_id", "observables[].value"}) {
+    for (const char* path : {"category_name",
+                             "category_uid",
+                             "class_name",
+                             "class_uid",
+                             "type_name",
+                             "type_uid",
+                             "metadata.version",
+                             "metadata.profiles[]",
+                             "metadata.log_source",
+                             "lineage.etag",
+                             "lineage.uri",
+                             "lineage.parser",
+                             "lineage.item",
+                             "lineage.length",
+                             "lineage.offset",
+                             "lineage.record",
+                             "observables[].name",
+                             "observables[].type",
+                             "observables[].type_id",
+                             "observables[].value"}) {
       add_column(*slot, path, true);
     }
     for (const char* path : {"metadata.uid", "raw_data", "unmapped", "time"}) add_column(*slot, path, false);
@@ -123,7 +141,8 @@ void export_node(const TableNode& node, ArrowSchema* out) {
   if (node.kind == TableNode::Kind::leaf) {
     static constexpr const char* kFormats[] = {"i", "u", "u", "i", "l", "g", "b"};
     std::vector<std::pair<std::string_view, std::string_view>> metadata{{"ocsf.type", node.ocsf_type}};
-    if (node.type == LeafType::json) metadata.insert(metadata.begin(), {{"ARROW:extension:name", "arrow.json"}, {"ARROW:extension:metadata", ""}});
+    if (node.type == LeafType::json)
+      metadata.insert(metadata.begin(), {{"ARROW:extension:name", "arrow.json"}, {"ARROW:extension:metadata", ""}});
     return SchemaOwner::make(out, kFormats[static_cast<std::size_t>(node.type)], node.name, {}, node.type == LeafType::dictionary,
                              SchemaOwner::encode_metadata(metadata));
   }

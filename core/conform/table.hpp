@@ -4,8 +4,8 @@
 
 #include "base/result.hpp"
 
-#include <logmill/ocsf/v1_8_0.hpp>
 #include <logmill/plugin.h>
+#include <logmill/ocsf/v1_8_0.hpp>
 
 #include <cstdint>
 #include <map>

@@ -100,7 +100,8 @@ ArrowArray& take(ArrayArena& arena, const ArrowSchema& schema, const ArrowArray&
 
 }  // namespace
 
-void take_rows(const ArrowSchema& schema, ArrowArray* source, std::span<const std::uint32_t> indices, ArrowArray* out, std::uint64_t* bytes) {
+void take_rows(const ArrowSchema& schema, ArrowArray* source, std::span<const std::uint32_t> indices, ArrowArray* out,
+               std::uint64_t* bytes) {
   auto arena = ArrayArena::make();
   const ArrowArray& held = arena->hold(source);
   ArrowArray& root = take(*arena, schema, held, indices);

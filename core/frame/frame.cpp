@@ -2,10 +2,10 @@
 
 #include "frame/json_scan.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cstring>
 #include <deque>
-#include <fmt/format.h>
 #include <string>
 
 namespace lm {
@@ -51,7 +51,9 @@ class FramerBase : public Framer {
   }
 
   char at(std::size_t i) const { return static_cast<char>(buffer_.data()[i]); }
-  std::string_view text(std::size_t from, std::size_t to) const { return {reinterpret_cast<const char*>(buffer_.data()) + from, to - from}; }
+  std::string_view text(std::size_t from, std::size_t to) const {
+    return {reinterpret_cast<const char*>(buffer_.data()) + from, to - from};
+  }
 
   void add_record(std::size_t from, std::size_t to) {
     records_.push_back({static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to - from)});
@@ -123,7 +125,12 @@ class FramerBase : public Framer {
   // A record that is too long is counted to its end without being kept; its first bytes are.
   void begin_oversize(std::size_t from, std::size_t counted_to) {
     cut_records();
-    oversize_ = FrameReject{base_ + from, counted_to - from, 0, LM_REJECT_OVERSIZE, {}, std::string(text(from, std::min(buffer_.size(), from + limits_.max_record)))};
+    oversize_ = FrameReject{base_ + from,
+                            counted_to - from,
+                            0,
+                            LM_REJECT_OVERSIZE,
+                            {},
+                            std::string(text(from, std::min(buffer_.size(), from + limits_.max_record)))};
     skipping_ = true;
   }
   void end_oversize() {
@@ -223,9 +230,7 @@ class LineFramer final : public FramerBase {
 
   void shift(std::size_t count) override { line_ -= count, scanned_ -= count; }
 
-  bool blank(std::size_t from, std::size_t to) const {
-    return text(from, to).find_first_not_of(" \t\r") == std::string_view::npos;
-  }
+  bool blank(std::size_t from, std::size_t to) const { return text(from, to).find_first_not_of(" \t\r") == std::string_view::npos; }
 
   void take_line(std::size_t from, std::size_t to) {
     if (to > from && at(to - 1) == '\r') --to;
@@ -435,8 +440,7 @@ class JsonFramer final : public FramerBase {
     const std::size_t end = std::min(pos_, from + 256);
     while (i < end && is_space(at(i))) ++i;
     if (i == end || at(i) != '"') return;
-    while (++i < end && at(i) != '"' && at(i) != '\\') {
-    }
+    while (++i < end && at(i) != '"' && at(i) != '\\') {}
     if (i < end && at(i) == '"') beginning_ = text(from, i + 1);
   }
 

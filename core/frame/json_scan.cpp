@@ -43,8 +43,8 @@ std::size_t scan_json_scalar(JsonScan& scan, const std::uint8_t* data, std::size
 #if defined(__x86_64__)
 namespace {
 
-__attribute__((target("avx2,pclmul,bmi,bmi2,popcnt,lzcnt"))) std::size_t scan_json_avx2(JsonScan& scan, const std::uint8_t* data, std::size_t size,
-                                                                                         bool* line_in_string) {
+__attribute__((target("avx2,pclmul,bmi,bmi2,popcnt,lzcnt"))) std::size_t scan_json_avx2(JsonScan& scan, const std::uint8_t* data,
+                                                                                        std::size_t size, bool* line_in_string) {
   *line_in_string = false;
   std::uint64_t depth = scan.depth;
   std::int64_t braces = scan.braces;
@@ -77,7 +77,8 @@ __attribute__((target("avx2,pclmul,bmi,bmi2,popcnt,lzcnt"))) std::size_t scan_js
     const std::uint64_t quotes = equal(low, high, '"') & ~escapes & inside;
     const __m128i ones = _mm_set1_epi8(static_cast<char>(0xff));
     const std::uint64_t strings =
-        static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<long long>(quotes)), ones, 0))) ^ in_string;
+        static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<long long>(quotes)), ones, 0))) ^
+        in_string;
     // '[' and ']' differ from '{' and '}' in one bit.
     const __m256i bit = _mm256_set1_epi8(0x20);
     const __m256i low_folded = _mm256_or_si256(low, bit), high_folded = _mm256_or_si256(high, bit);

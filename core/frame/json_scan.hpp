@@ -7,8 +7,8 @@
 namespace lm {
 
 struct JsonScan {
-  std::uint64_t depth = 0;   // of brackets of either kind
-  std::int64_t braces = 0;   // '{' less '}': not 0 at the end if a ']' closed a '{' or a '}' a '['
+  std::uint64_t depth = 0;  // of brackets of either kind
+  std::int64_t braces = 0;  // '{' less '}': not 0 at the end if a ']' closed a '{' or a '}' a '['
   bool in_string = false;
   bool escaped = false;  // the next byte is
 };

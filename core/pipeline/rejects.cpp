@@ -3,11 +3,11 @@
 #include <logmill/plugin.h>
 #include <logmill/sdk/json.hpp>
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 namespace lm {
 namespace {

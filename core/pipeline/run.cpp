@@ -24,16 +24,16 @@
 #include "plugin_host/validate.hpp"
 #include "source/source.hpp"
 
+#include <fmt/format.h>
+#include <oneapi/tbb/flow_graph.h>
+#include <oneapi/tbb/task_arena.h>
+#include <simdjson.h>
+#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <fmt/format.h>
-#include <oneapi/tbb/flow_graph.h>
-#include <oneapi/tbb/task_arena.h>
 #include <random>
-#include <simdjson.h>
-#include <spdlog/spdlog.h>
 #include <thread>
 #include <unordered_set>
 
@@ -47,7 +47,7 @@ constexpr std::size_t kChunks = 4;              // read ahead of the decoder, an
 constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
 constexpr std::size_t kGroupBlocks = 4096;
-constexpr std::size_t kListAhead = 10'000;      // objects listed but not yet opened
+constexpr std::size_t kListAhead = 10'000;  // objects listed but not yet opened
 
 // Names come from file systems and stores: what is not UTF-8 is percent-encoded, so that every output stays valid.
 std::string readable(std::string_view name) {
@@ -182,7 +182,8 @@ struct Engine::State {
 
   std::mutex summary_mutex;
   Summary summary;
-  std::atomic<std::uint64_t> objects_done{0}, objects_listed{0}, stored_done{0}, stored_listed{0}, decoded{0}, records{0}, rows{0}, rejects{0};
+  std::atomic<std::uint64_t> objects_done{0}, objects_listed{0}, stored_done{0}, stored_listed{0}, decoded{0}, records{0}, rows{0},
+      rejects{0};
 
   std::mutex error_mutex;
   std::optional<Error> fatal;
@@ -255,8 +256,7 @@ struct Engine::State {
         // A cancel comes from a signal handler, which cannot notify: look again now and then.
         while (!queue_changed.wait_for(lock, std::chrono::milliseconds(100), [&] {
           return stopping() || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight);
-        })) {
-        }
+        })) {}
         if (stopping() || queue.empty()) break;
         source = queue.front().first;
         object->ref = std::move(queue.front().second);
@@ -293,8 +293,8 @@ struct Engine::State {
       if (end) return end_reading(object, std::nullopt, std::move(chunk));
       {
         std::unique_lock lock(object->mutex);
-        while (!object->room.wait_for(lock, std::chrono::milliseconds(100), [&] { return object->chunks.size() < kChunks || object->stop || stopping(); })) {
-        }
+        while (!object->room.wait_for(lock, std::chrono::milliseconds(100),
+                                      [&] { return object->chunks.size() < kChunks || object->stop || stopping(); })) {}
         object->chunks.push_back(std::move(chunk));
       }
       schedule(object);
@@ -404,7 +404,8 @@ struct Engine::State {
       return true;
     }
     if (o.parser->descriptor->kind == LM_KIND_SET_ASIDE) {
-      finish_strand(object, ObjectOutcome::set_aside, fmt::format("{}: {}", view(o.parser->descriptor->title), view(o.parser->descriptor->reads)));
+      finish_strand(object, ObjectOutcome::set_aside,
+                    fmt::format("{}: {}", view(o.parser->descriptor->title), view(o.parser->descriptor->reads)));
       return true;
     }
     o.tally = tally_of(o.parser->id);
@@ -416,7 +417,8 @@ struct Engine::State {
       value = readable(value);
       o.capture_views.push_back({str(name), str(value)});
     }
-    o.object = lm_object{sizeof(lm_object), 0, str(o.uri), str(o.ref.etag), o.ref.size, o.ref.mtime_ms, o.capture_views.data(), o.capture_views.size()};
+    o.object = lm_object{sizeof(lm_object),     0, str(o.uri), str(o.ref.etag), o.ref.size, o.ref.mtime_ms, o.capture_views.data(),
+                         o.capture_views.size()};
 
     FrameSpec spec;
     spec.framing = o.parser->descriptor->framing;
@@ -495,9 +497,7 @@ struct Engine::State {
     }
   }
 
-  void count_reject(ObjectRun& o) {
-    ++o.rejects, ++o.tally->rejects, ++rejects;
-  }
+  void count_reject(ObjectRun& o) { ++o.rejects, ++o.tally->rejects, ++rejects; }
 
   void add_to_group(WorkBlock work) {
     GroupPtr ready;
@@ -584,7 +584,8 @@ struct Engine::State {
     }
     if (o.outcome == ObjectOutcome::unrecognised || o.outcome == ObjectOutcome::failed || o.outcome == ObjectOutcome::partly_read) {
       static constexpr std::string_view kCodes[] = {"read", "partly_read", "set_aside", "unrecognised", "empty", "failed"};
-      rejects_writer.add({o.uri, o.ref.etag, o.parser ? std::string_view(o.parser->id) : std::string_view(), kCodes[static_cast<std::size_t>(o.outcome)], o.reason, false});
+      rejects_writer.add({o.uri, o.ref.etag, o.parser ? std::string_view(o.parser->id) : std::string_view(),
+                          kCodes[static_cast<std::size_t>(o.outcome)], o.reason, false});
     }
   }
 
@@ -601,10 +602,10 @@ struct Engine::State {
     State* state;
     Group* group;
     Instance* instance;
-    std::vector<std::size_t> first;        // of each block's records among `seen`
-    std::vector<std::uint8_t> seen;        // 0 not yet, 1 rows, 2 rejected
+    std::vector<std::size_t> first;  // of each block's records among `seen`
+    std::vector<std::uint8_t> seen;  // 0 not yet, 1 rows, 2 rejected
     std::vector<BlockOrigin> origins;
-    std::string contract;                  // how the parser broke it, if it did
+    std::string contract;  // how the parser broke it, if it did
   };
 
   Result<std::unique_ptr<Instance>> take_instance(const ParserPlugin& plugin) {
@@ -646,7 +647,15 @@ struct Engine::State {
     const lm_record& r = work.block.records[record];
     const std::uint64_t ordinal = work.ordinals.empty() ? work.block.first_record + record : work.ordinals[record];
     count_reject(*work.object);
-    rejects_writer.add({work.object->uri, work.object->ref.etag, call.group->parser->id, code, why, true, work.block.offset + r.offset, r.length, ordinal,
+    rejects_writer.add({work.object->uri,
+                        work.object->ref.etag,
+                        call.group->parser->id,
+                        code,
+                        why,
+                        true,
+                        work.block.offset + r.offset,
+                        r.length,
+                        ordinal,
                         {reinterpret_cast<const char*>(work.block.data.bytes()) + r.offset, r.length}});
   }
 
@@ -707,7 +716,9 @@ struct Engine::State {
     };
     if (!batch.array.release) return refuse("it emitted a released array");
     if (batch.table >= call.instance->tables.size()) return refuse("it emitted a table that it did not declare");
-    if (auto ok = validate(call.instance->schemas[batch.table], batch.array, options.validate_full ? Validation::full : Validation::standard); !ok) {
+    if (auto ok =
+            validate(call.instance->schemas[batch.table], batch.array, options.validate_full ? Validation::full : Validation::standard);
+        !ok) {
       return refuse(ok.error().what);
     }
     if (batch.array.length == 0) return refuse("");
@@ -715,8 +726,10 @@ struct Engine::State {
     const lm_origin* last = nullptr;
     for (std::int64_t i = 0; i < batch.array.length; ++i) {
       const lm_origin& o = batch.origins[i];
-      if (o.block >= call.group->blocks.size() || o.record >= call.group->blocks[o.block].block.records.size()) return refuse("it emitted a row of a record that does not exist");
-      if (last && (o.block < last->block || (o.block == last->block && o.record < last->record))) return refuse("its rows are out of order");
+      if (o.block >= call.group->blocks.size() || o.record >= call.group->blocks[o.block].block.records.size())
+        return refuse("it emitted a row of a record that does not exist");
+      if (last && (o.block < last->block || (o.block == last->block && o.record < last->record)))
+        return refuse("its rows are out of order");
       if (call.seen[call.first[o.block] + o.record] == 2) return refuse("it emitted a row of a record that it had rejected");
       last = &o;
     }
@@ -758,7 +771,8 @@ struct Engine::State {
     const ArrowSchema& schema = call.instance->schemas[batch.table];
     for (std::int64_t i = 0; i < schema.n_children; ++i) {
       const std::string_view name = schema.children[i]->name;
-      if ((name == "activity_id" || name == "time") && batch.array.children[i]->null_count != 0) return fmt::format("it emitted rows without {}", name);
+      if ((name == "activity_id" || name == "time") && batch.array.children[i]->null_count != 0)
+        return fmt::format("it emitted rows without {}", name);
     }
     return {};
   }
@@ -813,8 +827,16 @@ struct Engine::State {
       call.first.push_back(total);
       total += work.block.records.size();
       const std::string_view prologue = work.block.prologue ? std::string_view(*work.block.prologue) : std::string_view();
-      work.view = lm_block{sizeof(lm_block), 0, work.block.data.bytes(), work.block.data.size(), work.block.records.data(), work.block.records.size(),
-                           work.block.offset, work.block.first_record, reinterpret_cast<const std::uint8_t*>(prologue.data()), prologue.size(),
+      work.view = lm_block{sizeof(lm_block),
+                           0,
+                           work.block.data.bytes(),
+                           work.block.data.size(),
+                           work.block.records.data(),
+                           work.block.records.size(),
+                           work.block.offset,
+                           work.block.first_record,
+                           reinterpret_cast<const std::uint8_t*>(prologue.data()),
+                           prologue.size(),
                            &work.object->object};
       views.push_back(&work.view);
       call.origins.push_back({&work.view, work.ordinals.empty() ? nullptr : &work.ordinals, work.object->hash});
@@ -848,7 +870,9 @@ struct Engine::State {
         if (seen != 0) continue;
         lost = true;
         reject_record(call, b, r, "plugin",
-                      why.empty() ? fmt::format("parser '{}' broke its contract: it gave the record neither a row nor a reject", group.parser->id) : why);
+                      why.empty()
+                          ? fmt::format("parser '{}' broke its contract: it gave the record neither a row nor a reject", group.parser->id)
+                          : why);
       }
       if (lost) {
         set_outcome(*group.blocks[b].object, ObjectOutcome::partly_read,
@@ -863,7 +887,8 @@ struct Engine::State {
   Result<void> prepare() {
     if (!options.plugin.empty()) {
       forced = registry.parser(options.plugin);
-      if (!forced || forced->descriptor->kind == LM_KIND_SET_ASIDE) return fail(Errc::invalid, fmt::format("no parser has the id '{}'; `logmill plugins` lists them", options.plugin));
+      if (!forced || forced->descriptor->kind == LM_KIND_SET_ASIDE)
+        return fail(Errc::invalid, fmt::format("no parser has the id '{}'; `logmill plugins` lists them", options.plugin));
     }
     for (const auto& [id, config] : options.plugin_config) {
       const ParserPlugin* plugin = registry.parser(id);
@@ -892,7 +917,8 @@ struct Engine::State {
     arena.execute([&] {
       namespace flow = oneapi::tbb::flow;
       graph = std::make_unique<flow::graph>();
-      decode_node = std::make_unique<flow::function_node<ObjectPtr>>(*graph, flow::unlimited, [this](const ObjectPtr& o) { run_strand(o); });
+      decode_node =
+          std::make_unique<flow::function_node<ObjectPtr>>(*graph, flow::unlimited, [this](const ObjectPtr& o) { run_strand(o); });
       parse_node = std::make_unique<flow::function_node<GroupPtr>>(*graph, flow::unlimited, [this](const GroupPtr& g) { run_parse(g); });
       graph->reserve_wait();
     });
@@ -929,11 +955,15 @@ struct Engine::State {
       p.tables = tally->tables, p.drift = tally->drift;
       for (const auto& [name, count] : p.tables) rows_counted += count.rows_out;
       if (p.records_in != p.records_out + p.rejects) {
-        return fail(Errc::internal, fmt::format("the accounts do not balance: {} read {} records, {} gave rows and {} were rejected. The output is not to be trusted",
-                                                id, p.records_in, p.records_out, p.rejects));
+        return fail(
+            Errc::internal,
+            fmt::format(
+                "the accounts do not balance: {} read {} records, {} gave rows and {} were rejected. The output is not to be trusted", id,
+                p.records_in, p.records_out, p.rejects));
       }
     }
-    if (rows_counted != rows) return fail(Errc::internal, "the accounts do not balance: rows made and rows counted differ. The output is not to be trusted");
+    if (rows_counted != rows)
+      return fail(Errc::internal, "the accounts do not balance: rows made and rows counted differ. The output is not to be trusted");
     summary.decoded_bytes = decoded;
     summary.cancelled = cancelled;
     return std::move(summary);

@@ -15,10 +15,10 @@ class Engine {
   // All references must outlive the engine. `cancelled` may be set by anyone at any time.
   Engine(const Registry&, RunOptions, std::vector<std::unique_ptr<BatchSink>>& sinks, std::atomic<bool>& cancelled, RejectsWriter&);
   ~Engine();
-  Result<void> prepare();     // inputs, configuration, tables of the sinks
-  void execute();             // blocks until every object is through; what failed the run is told by conclude()
-  Result<Summary> conclude(); // once, after execute(); the sinks' outputs are not in it
-  Progress progress() const;  // [any]
+  Result<void> prepare();      // inputs, configuration, tables of the sinks
+  void execute();              // blocks until every object is through; what failed the run is told by conclude()
+  Result<Summary> conclude();  // once, after execute(); the sinks' outputs are not in it
+  Progress progress() const;   // [any]
 
  private:
   struct State;

@@ -3,8 +3,8 @@
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/json.hpp>
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <map>
 
 namespace lm {
@@ -20,7 +20,9 @@ std::string message_of(const lm_error& error) { return {error.message, strnlen(e
 
 // The JSON value of one option, checked.
 Result<std::string> option_json(const lm_option& option, std::string_view text) {
-  const auto bad = [&](std::string_view wanted) { return fail(Errc::invalid, fmt::format("option {}={}: wanted {}", view(option.name), text, wanted)); };
+  const auto bad = [&](std::string_view wanted) {
+    return fail(Errc::invalid, fmt::format("option {}={}: wanted {}", view(option.name), text, wanted));
+  };
   std::string quoted;
   switch (option.type) {
     case LM_OPTION_INTEGER: {
@@ -145,7 +147,10 @@ class PluginSink final : public BatchSink {
 
  private:
   tl::unexpected<Error> failed(lm_status status, const lm_error& error) const {
-    const Errc code = status == LM_INVALID ? Errc::invalid : status == LM_CANCELLED ? Errc::cancelled : status == LM_INTERNAL ? Errc::internal : Errc::io;
+    const Errc code = status == LM_INVALID     ? Errc::invalid
+                      : status == LM_CANCELLED ? Errc::cancelled
+                      : status == LM_INTERNAL  ? Errc::internal
+                                               : Errc::io;
     return fail(code, fmt::format("sink {}: {}", label_, message_of(error)));
   }
   lm_sink sink_;
@@ -181,7 +186,8 @@ Result<std::unique_ptr<BatchSink>> make_plugin_sink(const SinkPlugin& plugin, co
   lm_sink sink{};
   lm_error error = empty_error();
   const lm_status status = plugin.factory->create(plugin.index, &config, &sink, &error);
-  if (status != LM_OK) return fail(status == LM_INVALID ? Errc::invalid : Errc::io, fmt::format("sink {}:{}: {}", spec.id, spec.target, message_of(error)));
+  if (status != LM_OK)
+    return fail(status == LM_INVALID ? Errc::invalid : Errc::io, fmt::format("sink {}:{}: {}", spec.id, spec.target, message_of(error)));
   return std::make_unique<PluginSink>(sink, spec);
 }
 

@@ -24,7 +24,8 @@ class BatchSink {
 };
 
 // Options are checked against the descriptor; Errc::invalid names the option and what it takes.
-Result<std::unique_ptr<BatchSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory, std::string_view run_id);
+Result<std::unique_ptr<BatchSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory,
+                                                    std::string_view run_id);
 
 // A second holder of the same arrays: `out` shares every buffer of `batch`, and either may be released first.
 void share_batch(ConformedBatch& batch, ConformedBatch* out);

@@ -2,12 +2,12 @@
 
 #include "plugin_host/validate.hpp"
 
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/dll/shared_library.hpp>
 #include <cstring>
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace lm {
 namespace {
@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view kVersion = LOGMILL_VERSION;
 
 void write_log(std::uint32_t level, lm_str message) {
-  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
-                                                          spdlog::level::err};
+  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
+                                                          spdlog::level::warn, spdlog::level::err};
   spdlog::log(kLevels[std::min<std::uint32_t>(level, 4)], "{}", view(message));
 }
 
@@ -42,8 +42,9 @@ std::string message_of(const lm_error& error) {
 }
 
 bool good_id(std::string_view id) {
-  return !id.empty() && id.size() <= 64 &&
-         std::all_of(id.begin(), id.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'; });
+  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+  });
 }
 
 }  // namespace
@@ -72,22 +73,29 @@ Result<void> Registry::Impl::add_parsers(const lm_parser_factory* factory, const
     auto plugin = std::make_unique<ParserPlugin>();
     plugin->id = view(d->id);
     plugin->factory = factory, plugin->index = i, plugin->descriptor = d, plugin->file = file;
-    if (!good_id(plugin->id)) return fail(Errc::plugin, fmt::format("parser {} has the id '{}': lower-case letters, digits, '.', '-' and '_' make one", i, plugin->id));
+    if (!good_id(plugin->id))
+      return fail(Errc::plugin,
+                  fmt::format("parser {} has the id '{}': lower-case letters, digits, '.', '-' and '_' make one", i, plugin->id));
     if (const ParserPlugin* other = parser(plugin->id)) {
       return fail(Errc::plugin, fmt::format("the parser '{}' is already there, from {}", plugin->id, other->file.string()));
     }
-    if (d->framing != LM_FRAMING_LINES && d->framing != LM_FRAMING_JSON) return fail(Errc::plugin, fmt::format("parser '{}' wants a framing that is unknown here", plugin->id));
+    if (d->framing != LM_FRAMING_LINES && d->framing != LM_FRAMING_JSON)
+      return fail(Errc::plugin, fmt::format("parser '{}' wants a framing that is unknown here", plugin->id));
     for (std::uint64_t k = 0; k < d->n_keys; ++k) {
       auto pattern = KeyPattern::compile(view(d->keys[k]));
-      if (!pattern) return fail(Errc::plugin, fmt::format("parser '{}' has the key pattern '{}', which cannot be read", plugin->id, view(d->keys[k])));
+      if (!pattern)
+        return fail(Errc::plugin, fmt::format("parser '{}' has the key pattern '{}', which cannot be read", plugin->id, view(d->keys[k])));
       plugin->keys.push_back(std::move(*pattern));
     }
     if (d->kind == LM_KIND_EVENTS && d->n_classes == 0) return fail(Errc::plugin, fmt::format("parser '{}' fills no class", plugin->id));
     for (std::uint64_t c = 0; c < d->n_classes; ++c) {
-      if (d->classes[c].struct_size < sizeof(lm_class)) return fail(Errc::plugin, fmt::format("parser '{}' has a class that is too short", plugin->id));
-      if (auto ok = tables.add(d->classes[c]); !ok) return fail(ok.error().code, fmt::format("parser '{}': {}", plugin->id, ok.error().what));
+      if (d->classes[c].struct_size < sizeof(lm_class))
+        return fail(Errc::plugin, fmt::format("parser '{}' has a class that is too short", plugin->id));
+      if (auto ok = tables.add(d->classes[c]); !ok)
+        return fail(ok.error().code, fmt::format("parser '{}': {}", plugin->id, ok.error().what));
     }
-    const auto at = std::lower_bound(parsers.begin(), parsers.end(), plugin->id, [](const auto& p, const std::string& id) { return p->id < id; });
+    const auto at =
+        std::lower_bound(parsers.begin(), parsers.end(), plugin->id, [](const auto& p, const std::string& id) { return p->id < id; });
     parsers.insert(at, std::move(plugin));
   }
   return {};
@@ -105,7 +113,8 @@ Result<void> Registry::Impl::add_sinks(const lm_sink_factory* factory, const std
     if (const SinkPlugin* other = sink(plugin->id)) {
       return fail(Errc::plugin, fmt::format("the sink '{}' is already there, from {}", plugin->id, other->file.string()));
     }
-    const auto at = std::lower_bound(sinks.begin(), sinks.end(), plugin->id, [](const auto& s, const std::string& id) { return s->id < id; });
+    const auto at =
+        std::lower_bound(sinks.begin(), sinks.end(), plugin->id, [](const auto& s, const std::string& id) { return s->id < id; });
     sinks.insert(at, std::move(plugin));
   }
   return {};
@@ -123,7 +132,8 @@ Result<void> Registry::Impl::load(const std::filesystem::path& file) {
       return fail(Errc::plugin, fmt::format("it was built for ABI {}, this is ABI {}", entry.abi_version >> 16, LM_ABI_MAJOR));
     }
     lm_error error = empty_error();
-    if (entry.init && entry.init(&host(), &error) != LM_OK) return fail(Errc::plugin, fmt::format("it refuses to start: {}", message_of(error)));
+    if (entry.init && entry.init(&host(), &error) != LM_OK)
+      return fail(Errc::plugin, fmt::format("it refuses to start: {}", message_of(error)));
     const auto* parser_factory = static_cast<const lm_parser_factory*>(entry.get_factory(LM_PARSER_FACTORY));
     const auto* sink_factory = static_cast<const lm_sink_factory*>(entry.get_factory(LM_SINK_FACTORY));
     if (!parser_factory && !sink_factory) return fail(Errc::plugin, "it offers neither parsers nor sinks");
@@ -182,8 +192,16 @@ std::vector<ParserInfo> Registry::parsers() const {
   std::vector<ParserInfo> out;
   for (const auto& p : impl_->parsers) {
     const lm_parser_descriptor& d = *p->descriptor;
-    ParserInfo info{p->id, std::string(view(d.title)), std::string(view(d.vendor)), std::string(view(d.version)), std::string(view(d.reads)),
-                    d.kind == LM_KIND_SET_ASIDE, d.framing == LM_FRAMING_LINES ? "lines" : "json", {}, {}, p->file};
+    ParserInfo info{p->id,
+                    std::string(view(d.title)),
+                    std::string(view(d.vendor)),
+                    std::string(view(d.version)),
+                    std::string(view(d.reads)),
+                    d.kind == LM_KIND_SET_ASIDE,
+                    d.framing == LM_FRAMING_LINES ? "lines" : "json",
+                    {},
+                    {},
+                    p->file};
     for (std::uint64_t i = 0; i < d.n_keys; ++i) info.keys.emplace_back(view(d.keys[i]));
     for (std::uint64_t c = 0; c < d.n_classes; ++c) {
       const auto& catalogue = ocsf::v1_8::catalogue;
@@ -191,7 +209,8 @@ std::vector<ParserInfo> Registry::parsers() const {
       for (std::uint64_t i = 0; i < d.classes[c].n_columns; ++i) {
         const lm_column& column = d.classes[c].columns[i];
         const auto resolved = catalogue.resolve(cls.uid, view(column.path));
-        cls.columns.push_back({std::string(view(column.path)), resolved.datetime ? "datetime_t" : std::string(resolved.leaf->type), std::string(view(column.constant))});
+        cls.columns.push_back({std::string(view(column.path)), resolved.datetime ? "datetime_t" : std::string(resolved.leaf->type),
+                               std::string(view(column.constant))});
       }
       std::sort(cls.columns.begin(), cls.columns.end(), [](const ColumnInfo& a, const ColumnInfo& b) { return a.path < b.path; });
       info.classes.push_back(std::move(cls));
@@ -206,11 +225,13 @@ std::vector<SinkInfo> Registry::sinks() const {
   std::vector<SinkInfo> out;
   for (const auto& s : impl_->sinks) {
     const lm_sink_descriptor& d = *s->descriptor;
-    SinkInfo info{s->id, std::string(view(d.title)), std::string(view(d.vendor)), std::string(view(d.version)), std::string(view(d.target)), {}, s->file};
+    SinkInfo info{
+        s->id,  std::string(view(d.title)), std::string(view(d.vendor)), std::string(view(d.version)), std::string(view(d.target)), {},
+        s->file};
     for (std::uint64_t i = 0; i < d.n_options; ++i) {
       const lm_option& o = d.options[i];
-      info.options.push_back({std::string(view(o.name)), kTypes[std::min<std::uint32_t>(o.type, 5)], std::string(view(o.fallback)), std::string(view(o.choices)),
-                              std::string(view(o.help))});
+      info.options.push_back({std::string(view(o.name)), kTypes[std::min<std::uint32_t>(o.type, 5)], std::string(view(o.fallback)),
+                              std::string(view(o.choices)), std::string(view(o.help))});
     }
     out.push_back(std::move(info));
   }

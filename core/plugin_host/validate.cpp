@@ -1,8 +1,8 @@
 #include "plugin_host/validate.hpp"
 
-#include <cstring>
 #include <fmt/format.h>
 #include <simdjson.h>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -14,7 +14,9 @@ class Validator {
   explicit Validator(Validation level) : level_(level) {}
 
   Result<void> check(const ArrowSchema& schema, ArrowArray& a, const std::string& path) {
-    const auto bad = [&](std::string_view what) { return fail(Errc::plugin, fmt::format("array '{}': {}", path.empty() ? "(row)" : path, what)); };
+    const auto bad = [&](std::string_view what) {
+      return fail(Errc::plugin, fmt::format("array '{}': {}", path.empty() ? "(row)" : path, what));
+    };
     if (!schema.format) return bad("has a schema without a format");
     const std::string_view format = schema.format;
     const bool text = format == "u", list = format == "+l", structure = format == "+s";
@@ -45,7 +47,8 @@ class Validator {
         }
         if (text && offsets[a.length] > 0 && !a.buffers[2]) return bad("lacks its text");
         if (text && level_ == Validation::full &&
-            !simdjson::validate_utf8(static_cast<const char*>(a.buffers[2]) + offsets[0], static_cast<std::size_t>(offsets[a.length] - offsets[0]))) {
+            !simdjson::validate_utf8(static_cast<const char*>(a.buffers[2]) + offsets[0],
+                                     static_cast<std::size_t>(offsets[a.length] - offsets[0]))) {
           return bad("holds text that is not UTF-8");
         }
       }
@@ -61,7 +64,8 @@ class Validator {
       const auto size = static_cast<std::uint32_t>(a.dictionary->length);
       std::uint32_t out_of_range = 0;
       if (a.null_count == 0) {
-        for (std::int64_t i = 0; i < a.length; ++i) out_of_range |= static_cast<std::uint32_t>(static_cast<std::uint32_t>(codes[i]) >= size);
+        for (std::int64_t i = 0; i < a.length; ++i)
+          out_of_range |= static_cast<std::uint32_t>(static_cast<std::uint32_t>(codes[i]) >= size);
       } else {
         for (std::int64_t i = 0; i < a.length; ++i) {
           out_of_range |= static_cast<std::uint32_t>((valid[i >> 3] >> (i & 7) & 1) && static_cast<std::uint32_t>(codes[i]) >= size);

@@ -1,15 +1,15 @@
 #include "source/source.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
-#include <fmt/format.h>
-#include <fnmatch.h>
 #include <set>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace lm {
 namespace {
@@ -48,7 +48,8 @@ Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef& object, std::uint
   struct stat s {};
   if (::fstat(fd, &s) == 0 && S_ISDIR(s.st_mode)) return fail(Errc::io, "is a directory");
   if (S_ISREG(s.st_mode)) ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  if (from != 0 && ::lseek(fd, static_cast<off_t>(from), SEEK_SET) < 0) return fail(Errc::io, fmt::format("cannot be read from {}: {}", from, std::strerror(errno)));
+  if (from != 0 && ::lseek(fd, static_cast<off_t>(from), SEEK_SET) < 0)
+    return fail(Errc::io, fmt::format("cannot be read from {}: {}", from, std::strerror(errno)));
   return stream;
 }
 
@@ -124,14 +125,16 @@ class TreeSource final : public Source {
 
   Result<void> enter(const fs::path& directory) {
     struct stat s {};
-    if (::stat(directory.c_str(), &s) != 0) return fail(Errc::io, fmt::format("directory {}: {}", directory.string(), std::strerror(errno)));
+    if (::stat(directory.c_str(), &s) != 0)
+      return fail(Errc::io, fmt::format("directory {}: {}", directory.string(), std::strerror(errno)));
     // A link that leads back up would never end.
     if (!inside_.insert({s.st_dev, s.st_ino}).second) return {};
     Level level;
     level.path = directory;
     level.id = {s.st_dev, s.st_ino};
     std::error_code error;
-    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) level.names.push_back(it->path().filename().string());
+    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+      level.names.push_back(it->path().filename().string());
     if (error) return fail(Errc::io, fmt::format("directory {}: {}", directory.string(), error.message()));
     std::sort(level.names.begin(), level.names.end());
     stack_.push_back(std::move(level));

@@ -14,11 +14,11 @@
 namespace lm {
 
 struct ObjectRef {
-  std::string uri;             // as the user would name it: "evidence/a.json.gz", "s3://bucket/key", "-"
-  std::string key;             // what key patterns are matched against: the path or the key
-  std::string etag;            // or version; for local files made from size and modification time
-  std::uint64_t size = 0;      // bytes as stored; 0 if unknown (stdin)
-  std::int64_t mtime_ms = 0;   // milliseconds since 1970-01-01 UTC; 0 if unknown
+  std::string uri;            // as the user would name it: "evidence/a.json.gz", "s3://bucket/key", "-"
+  std::string key;            // what key patterns are matched against: the path or the key
+  std::string etag;           // or version; for local files made from size and modification time
+  std::uint64_t size = 0;     // bytes as stored; 0 if unknown (stdin)
+  std::int64_t mtime_ms = 0;  // milliseconds since 1970-01-01 UTC; 0 if unknown
 };
 
 struct ObjectPage {

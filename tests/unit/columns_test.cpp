@@ -10,9 +10,10 @@ namespace {
 using namespace lm::detail;
 
 const ColumnSpec kColumns[] = {
-    {"time", Store::int64, 0, {}},         {"status", Store::code, 0, {}},          {"message", Store::text, 0, {}},          {"is_alert", Store::boolean, 0, {}},
-    {"vendor", Store::code, 0, "AWS"},     {"severity_id", Store::int32, 0, "1"},   {"user.name", Store::code, 0, {}},        {"user.uid", Store::text, 0, {}},
-    {"list[].id", Store::int32, 1, {}},    {"list[].tags[]", Store::text, 2, {}},   {"labels[]", Store::code, 3, {}},
+    {"time", Store::int64, 0, {}},         {"status", Store::code, 0, {}},    {"message", Store::text, 0, {}},
+    {"is_alert", Store::boolean, 0, {}},   {"vendor", Store::code, 0, "AWS"}, {"severity_id", Store::int32, 0, "1"},
+    {"user.name", Store::code, 0, {}},     {"user.uid", Store::text, 0, {}},  {"list[].id", Store::int32, 1, {}},
+    {"list[].tags[]", Store::text, 2, {}}, {"labels[]", Store::code, 3, {}},
 };
 const LevelSpec kLevels[] = {{"", 0}, {"list[]", 0}, {"list[].tags[]", 1}, {"labels[]", 0}};
 
@@ -25,7 +26,9 @@ struct Owned {
   }
 };
 
-bool valid(const ArrowArray& a, std::size_t i) { return a.null_count == 0 || (static_cast<const std::uint8_t*>(a.buffers[0])[i >> 3] >> (i & 7) & 1); }
+bool valid(const ArrowArray& a, std::size_t i) {
+  return a.null_count == 0 || (static_cast<const std::uint8_t*>(a.buffers[0])[i >> 3] >> (i & 7) & 1);
+}
 std::string text(const ArrowArray& a, std::size_t i) {
   if (!valid(a, i)) return "(null)";
   const ArrowArray& values = a.dictionary ? *a.dictionary : a;
@@ -148,7 +151,8 @@ TEST(Columns, LeaveNothingOfARowThatWasTakenBack) {
       ASSERT_EQ(valid(la, row), valid(lb, row));
       ASSERT_EQ(number<std::int32_t>(la, row + 1), number<std::int32_t>(lb, row + 1));
     }
-    const ArrowArray &ta = *a.array.children[7]->children[0]->children[1]->children[0], &tb = *b.array.children[7]->children[0]->children[1]->children[0];
+    const ArrowArray &ta = *a.array.children[7]->children[0]->children[1]->children[0],
+                     &tb = *b.array.children[7]->children[0]->children[1]->children[0];
     ASSERT_EQ(ta.length, tb.length);
     for (std::size_t i = 0; i < static_cast<std::size_t>(ta.length); ++i) ASSERT_EQ(text(ta, i), text(tb, i));
   }

@@ -17,7 +17,8 @@ struct Piece {
 };
 
 // Frames `input`, given in chunks; checks that ordinals are consecutive and that every record stands where it says.
-std::vector<Piece> frame(const FrameSpec& spec, std::string_view input, std::size_t chunk, FrameLimits limits = {}, std::string_view torn = "") {
+std::vector<Piece> frame(const FrameSpec& spec, std::string_view input, std::size_t chunk, FrameLimits limits = {},
+                         std::string_view torn = "") {
   auto framer = make_framer(spec, limits);
   std::vector<Piece> out;
   const auto drain = [&] {
@@ -70,27 +71,34 @@ class JsonForms : public testing::TestWithParam<Case> {};
 
 TEST_P(JsonForms, GiveTheSameRecordsHoweverTheStreamIsCut) {
   for (const std::size_t chunk : {1ul, 2ul, 3ul, 7ul, 64ul, 1ul << 20}) {
-    for (const std::size_t block : {1ul, 100ul, 1ul << 20}) EXPECT_EQ(texts(frame(json(), GetParam().input, chunk, {block, 16 << 20})), GetParam().wanted) << chunk;
+    for (const std::size_t block : {1ul, 100ul, 1ul << 20})
+      EXPECT_EQ(texts(frame(json(), GetParam().input, chunk, {block, 16 << 20})), GetParam().wanted) << chunk;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Frame, JsonForms,
-    testing::Values(
-        Case{"envelope", R"({"Records":[{"a":1},{"a":"}{\"x"},{"a":[1,{"b":2}]}]})", {R"({"a":1})", R"({"a":"}{\"x"})", R"({"a":[1,{"b":2}]})"}},
-        Case{"envelope_not_first", R"({"NextToken":"x]}","n":{"a":[1]},"Records":[{"a":1}],"z":{"a":1}})", {R"({"a":1})"}},
-        Case{"envelope_empty", R"({"Records":[]} {"Records":null})", {}},
-        Case{"array", "[\n {\"a\":1},\n {\"a\":2}\n]\n", {R"({"a":1})", R"({"a":2})"}},
-        Case{"json_lines", "{\"a\":1}\r\n\r\n{\"a\":2}\n", {R"({"a":1})", R"({"a":2})"}},
-        Case{"concatenated", R"({"a":1}{"a":2}{"b":{"Records":[]}})", {R"({"a":1})", R"({"a":2})", R"({"b":{"Records":[]}})"}},
-        Case{"pretty", "{\n  \"a\": {\n    \"b\": \"c\"\n  }\n}\n", {"{\n  \"a\": {\n    \"b\": \"c\"\n  }\n}"}},
-        Case{"bom", "\xef\xbb\xbf{\"a\":1}", {R"({"a":1})"}},
-        Case{"scalars_are_not_lost", R"([{"a":1}, 5, "x,y" , {"a":2}])", {R"({"a":1})", "5", R"("x,y")", R"({"a":2})"}},
-        Case{"text_is_not_lost", "hello\n{\"a\":1}\nmore {\"a\":2}", {"hello", R"({"a":1})", "more", R"({"a":2})"}},
-        Case{"unbalanced_quote_in_a_line", "{\"a\":1}\n{\"a\":\"bro\n{\"a\":3}\n", {R"({"a":1})", R"({"a":"bro)", R"({"a":3})"}},
-        Case{"unbalanced_quote_in_an_array", R"({"Records":[{"a":1},{"a":"broken},{"a":2},{"a":3}]})", {R"({"a":1})", R"({"a":"broken})", R"({"a":2})", R"({"a":3})"}},
-        Case{"missing_brace", R"({"Records":[{"a":1},{"a":{"b":1},{"a":2},{"a":3}]})", {R"({"a":1})", R"({"a":{"b":1})", R"({"a":2})", R"({"a":3})"}},
-        Case{"empty", "", {}}, Case{"blank", " \n\t ", {}}),
+    testing::Values(Case{"envelope",
+                         R"({"Records":[{"a":1},{"a":"}{\"x"},{"a":[1,{"b":2}]}]})",
+                         {R"({"a":1})", R"({"a":"}{\"x"})", R"({"a":[1,{"b":2}]})"}},
+                    Case{"envelope_not_first", R"({"NextToken":"x]}","n":{"a":[1]},"Records":[{"a":1}],"z":{"a":1}})", {R"({"a":1})"}},
+                    Case{"envelope_empty", R"({"Records":[]} {"Records":null})", {}},
+                    Case{"array", "[\n {\"a\":1},\n {\"a\":2}\n]\n", {R"({"a":1})", R"({"a":2})"}},
+                    Case{"json_lines", "{\"a\":1}\r\n\r\n{\"a\":2}\n", {R"({"a":1})", R"({"a":2})"}},
+                    Case{"concatenated", R"({"a":1}{"a":2}{"b":{"Records":[]}})", {R"({"a":1})", R"({"a":2})", R"({"b":{"Records":[]}})"}},
+                    Case{"pretty", "{\n  \"a\": {\n    \"b\": \"c\"\n  }\n}\n", {"{\n  \"a\": {\n    \"b\": \"c\"\n  }\n}"}},
+                    Case{"bom", "\xef\xbb\xbf{\"a\":1}", {R"({"a":1})"}},
+                    Case{"scalars_are_not_lost", R"([{"a":1}, 5, "x,y" , {"a":2}])", {R"({"a":1})", "5", R"("x,y")", R"({"a":2})"}},
+                    Case{"text_is_not_lost", "hello\n{\"a\":1}\nmore {\"a\":2}", {"hello", R"({"a":1})", "more", R"({"a":2})"}},
+                    Case{
+                        "unbalanced_quote_in_a_line", "{\"a\":1}\n{\"a\":\"bro\n{\"a\":3}\n", {R"({"a":1})", R"({"a":"bro)", R"({"a":3})"}},
+                    Case{"unbalanced_quote_in_an_array",
+                         R"({"Records":[{"a":1},{"a":"broken},{"a":2},{"a":3}]})",
+                         {R"({"a":1})", R"({"a":"broken})", R"({"a":2})", R"({"a":3})"}},
+                    Case{"missing_brace",
+                         R"({"Records":[{"a":1},{"a":{"b":1},{"a":2},{"a":3}]})",
+                         {R"({"a":1})", R"({"a":{"b":1})", R"({"a":2})", R"({"a":3})"}},
+                    Case{"empty", "", {}}, Case{"blank", " \n\t ", {}}),
     [](const auto& param) { return param.param.name; });
 
 TEST(Framer, ATornRecordIsARejectAndTheGoodOnesStay) {
@@ -103,7 +111,12 @@ TEST(Framer, ATornRecordIsARejectAndTheGoodOnesStay) {
 }
 
 TEST(Framer, LinesComeWithoutTheirEndsAndBlankOnesAreNoRecords) {
-  for (const std::size_t chunk : {1ul, 2ul, 1000ul}) EXPECT_EQ(texts(frame(lines(), "\xef\xbb\xbf" "a\r\nb\n\n \t\r\nc", chunk)), (Strings{"a", "b", "c"}));
+  for (const std::size_t chunk : {1ul, 2ul, 1000ul})
+    EXPECT_EQ(texts(frame(lines(),
+                          "\xef\xbb\xbf"
+                          "a\r\nb\n\n \t\r\nc",
+                          chunk)),
+              (Strings{"a", "b", "c"}));
 }
 
 TEST(Framer, AHeaderHoldsForTheLinesBelowIt) {

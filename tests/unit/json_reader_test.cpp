@@ -2,9 +2,9 @@
 #include <logmill/sdk/json.hpp>
 
 #include <gtest/gtest.h>
+#include <simdjson.h>
 #include <random>
 #include <set>
-#include <simdjson.h>
 
 namespace {
 
@@ -15,8 +15,9 @@ bool oracle_accepts(const std::string& text) {
 
 // Every document of a small grammar, with defects sprinkled in.
 std::string random_json(std::mt19937& random, int depth) {
-  static const char* const kScalars[] = {"0", "-1", "12.5e+3", "true", "false", "null", "\"\"", "\"a\\u00e9\\n\"", "\"\\ud83d\\ude00\"", "01", "1.", "+1", "tru", "\"\\x\"",
-                                         "\"\\ud800\"", "-", "1e", "\"a\nb\"", "9999999999999999999999"};
+  static const char* const kScalars[] = {
+      "0",  "-1", "12.5e+3", "true",    "false",       "null", "\"\"", "\"a\\u00e9\\n\"", "\"\\ud83d\\ude00\"",    "01",
+      "1.", "+1", "tru",     "\"\\x\"", "\"\\ud800\"", "-",    "1e",   "\"a\nb\"",        "9999999999999999999999"};
   const auto pick = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
   if (depth == 0 || pick(3) == 0) return kScalars[pick(20) == 0 ? pick(19) : pick(9)];
   std::string out = pick(2) ? "{" : "[";
@@ -81,29 +82,30 @@ TEST(JsonReader, LoneSurrogatesBecomeReplacementCharactersInTextAndStayInRaw) {
 TEST(JsonReader, ValuesOfAnotherTypeAreAbsentAndKeepTheirRawText) {
   lm::json::Reader reader;
   unsigned checked = 0;
-  ASSERT_TRUE(reader.read(R"({"n":12,"big":123456789012345678901234567890,"f":1.5,"t":"x","o":{"a":[1]},"z":null})", [&](std::string_view key, lm::json::Value& v) {
-    ++checked;
-    if (key == "n") {
-      EXPECT_EQ(v.integer(), 12);
-    }
-    if (key == "big") {
-      EXPECT_EQ(v.integer(), std::nullopt);
-      EXPECT_EQ(v.raw(), "123456789012345678901234567890");
-    }
-    if (key == "f") {
-      EXPECT_EQ(v.integer(), std::nullopt);
-    }
-    if (key == "t") {
-      EXPECT_EQ(v.boolean(), std::nullopt);
-    }
-    if (key == "o") {
-      EXPECT_EQ(v.text(), std::nullopt);
-      EXPECT_EQ(v.raw(), R"({"a":[1]})");
-    }
-    if (key == "z") {
-      EXPECT_TRUE(v.is_null());
-    }
-  }));
+  ASSERT_TRUE(reader.read(R"({"n":12,"big":123456789012345678901234567890,"f":1.5,"t":"x","o":{"a":[1]},"z":null})",
+                          [&](std::string_view key, lm::json::Value& v) {
+                            ++checked;
+                            if (key == "n") {
+                              EXPECT_EQ(v.integer(), 12);
+                            }
+                            if (key == "big") {
+                              EXPECT_EQ(v.integer(), std::nullopt);
+                              EXPECT_EQ(v.raw(), "123456789012345678901234567890");
+                            }
+                            if (key == "f") {
+                              EXPECT_EQ(v.integer(), std::nullopt);
+                            }
+                            if (key == "t") {
+                              EXPECT_EQ(v.boolean(), std::nullopt);
+                            }
+                            if (key == "o") {
+                              EXPECT_EQ(v.text(), std::nullopt);
+                              EXPECT_EQ(v.raw(), R"({"a":[1]})");
+                            }
+                            if (key == "z") {
+                              EXPECT_TRUE(v.is_null());
+                            }
+                          }));
   EXPECT_EQ(checked, 6u);
 }
 

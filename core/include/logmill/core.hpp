@@ -137,16 +137,16 @@ Result<std::int64_t> parse_time(std::string_view text);
 struct RunOptions {
   std::vector<std::string> inputs;  // a file, a directory, a glob, "-"
   std::vector<SinkSpec> sinks;
-  std::string plugin;                              // not empty: this parser reads every object, without detection
-  std::map<std::string, std::string> plugin_config;  // parser id -> JSON object
-  unsigned threads = 0;                            // 0: as many as the machine has
-  std::uint64_t memory = std::uint64_t{384} << 20; // bytes that the run may hold
-  std::optional<std::int64_t> since_ms, until_ms;  // event time: since <= time < until; rows outside are counted, not written
-  std::filesystem::path rejects;                   // empty: rejects are counted only
-  bool raw_data = false;                           // fill raw_data with the record's text
-  bool validate_full = false;                      // check every array of every plugin in full
+  std::string plugin;                                  // not empty: this parser reads every object, without detection
+  std::map<std::string, std::string> plugin_config;    // parser id -> JSON object
+  unsigned threads = 0;                                // 0: as many as the machine has
+  std::uint64_t memory = std::uint64_t{384} << 20;     // bytes that the run may hold
+  std::optional<std::int64_t> since_ms, until_ms;      // event time: since <= time < until; rows outside are counted, not written
+  std::filesystem::path rejects;                       // empty: rejects are counted only
+  bool raw_data = false;                               // fill raw_data with the record's text
+  bool validate_full = false;                          // check every array of every plugin in full
   std::uint64_t max_decoded = std::uint64_t{1} << 40;  // bytes an object may decode to
-  std::uint64_t max_ratio = 250;                   // decoded : stored, once 64 MiB were decoded
+  std::uint64_t max_ratio = 250;                       // decoded : stored, once 64 MiB were decoded
   std::uint64_t max_record = std::uint64_t{16} << 20;  // bytes of one record
 };
 
@@ -161,7 +161,7 @@ struct ParserCount {
   std::uint64_t records_in = 0;   // as framed, rejects included
   std::uint64_t records_out = 0;  // gave at least one row
   std::uint64_t rejects = 0;
-  double seconds = 0;             // spent in parse and conform, summed over threads
+  double seconds = 0;  // spent in parse and conform, summed over threads
   std::map<std::string, TableCount> tables;
   std::map<std::string, std::uint64_t> drift;  // field that the parser does not know -> records
 };
@@ -181,8 +181,8 @@ struct Summary {
   double seconds = 0;  // wall clock
   std::map<std::string, ParserCount> parsers;
   std::uint64_t set_aside = 0, unrecognised = 0, empty = 0, failed = 0, partly_read = 0;
-  std::vector<ObjectReport> reports;   // the first kMaxReports of them; the counts above are complete
-  std::vector<std::string> outputs;    // final names, sink id and target in front: "parquet:lake/api_activity/..."; at most kMaxReports
+  std::vector<ObjectReport> reports;  // the first kMaxReports of them; the counts above are complete
+  std::vector<std::string> outputs;   // final names, sink id and target in front: "parquet:lake/api_activity/..."; at most kMaxReports
   std::uint64_t outputs_total = 0;
   bool cancelled = false;
 

@@ -35,8 +35,8 @@
 // fails the objects of the blocks at hand, with the parser's id in the message; it never leaves the library.
 #pragma once
 
-#include <logmill/ocsf/v1_8_0.hpp>
 #include <logmill/plugin.h>
+#include <logmill/ocsf/v1_8_0.hpp>
 #include <logmill/sdk/columns.hpp>
 #include <logmill/sdk/json.hpp>
 #include <logmill/sdk/net.hpp>
@@ -207,8 +207,8 @@ consteval TableLayout<N> layout_of(const TableSpec<N, P>& spec) {
       from = at + 2;
     }
     const auto resolved = ocsf::v1_8::catalogue.resolve(spec.class_id.uid, path);
-    out.columns[i] = {path, store_of(spec.columns[i], resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind), static_cast<std::uint16_t>(current),
-                      spec.columns[i].constant};
+    out.columns[i] = {path, store_of(spec.columns[i], resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind),
+                      static_cast<std::uint16_t>(current), spec.columns[i].constant};
   }
   return out;
 }
@@ -253,7 +253,8 @@ consteval bool has_column(std::size_t level, std::string_view name) {
 template <const auto& Table>
 consteval bool has_list(std::size_t level, std::string_view name) {
   for (std::size_t i = 1; i < kLayout<Table>.n_levels; ++i) {
-    if (kLayout<Table>.levels[i].parent == level && is_path(kLayout<Table>.levels[i].path, kLayout<Table>.levels[level].path, name, "[]")) return true;
+    if (kLayout<Table>.levels[i].parent == level && is_path(kLayout<Table>.levels[i].path, kLayout<Table>.levels[level].path, name, "[]"))
+      return true;
   }
   return false;
 }
@@ -261,7 +262,8 @@ consteval bool has_list(std::size_t level, std::string_view name) {
 template <const auto& Table>
 consteval std::size_t list_index(std::size_t level, std::string_view name) {
   for (std::size_t i = 1; i < kLayout<Table>.n_levels; ++i) {
-    if (kLayout<Table>.levels[i].parent == level && is_path(kLayout<Table>.levels[i].path, kLayout<Table>.levels[level].path, name, "[]")) return i;
+    if (kLayout<Table>.levels[i].parent == level && is_path(kLayout<Table>.levels[i].path, kLayout<Table>.levels[level].path, name, "[]"))
+      return i;
   }
   throw "this path is not a list of the table";
 }
@@ -382,7 +384,9 @@ class Record {
     return {reinterpret_cast<const char*>(block_->data) + r.offset, r.length};
   }
   // The header lines that hold for it; "" if there are none.
-  std::string_view prologue() const { return {reinterpret_cast<const char*>(block_->prologue), static_cast<std::size_t>(block_->prologue_size)}; }
+  std::string_view prologue() const {
+    return {reinterpret_cast<const char*>(block_->prologue), static_cast<std::size_t>(block_->prologue_size)};
+  }
   std::string_view uri() const { return detail::view(block_->object->uri); }
   // What the object's key says of the record: capture("account"). "" if the pattern has no such name or none matched.
   std::string_view capture(std::string_view name) const {
@@ -504,14 +508,17 @@ struct ParseTables<void (P::*)(Record, Rows<Table>&...)> {
 };
 
 template <class P>
-concept HasParse = requires { &P::parse; };
+concept HasParse = requires {
+  &P::parse;
+};
 template <class P>
 concept SetsAside = P::descriptor.kind == Kind::set_aside;
 template <class P>
 concept Parser = requires(Sample s) {
   { P::descriptor } -> std::convertible_to<Descriptor>;
   { P::score(s) } -> std::convertible_to<int>;
-} && (HasParse<P> || SetsAside<P>);
+}
+&&(HasParse<P> || SetsAside<P>);
 
 template <class P>
 struct RowsOf {
@@ -536,7 +543,8 @@ struct Instance {
     } else {
       json::Reader reader;
       std::string unknown;
-      if (!reader.read(config, [&](std::string_view key, json::Value&) { unknown = key; })) throw std::invalid_argument("the configuration is not a JSON object");
+      if (!reader.read(config, [&](std::string_view key, json::Value&) { unknown = key; }))
+        throw std::invalid_argument("the configuration is not a JSON object");
       if (!unknown.empty()) throw std::invalid_argument("unknown setting: " + unknown);
       return P();
     }
@@ -563,7 +571,8 @@ struct Instance {
             for (state.record = 0; state.record < blocks[b]->n_records; ++state.record) {
               state.item = 0, state.rejected = false;
               if constexpr (HasParse<P>) parser.parse(record, r...);
-              if (state.rejected) [[unlikely]] (take_back(r, state), ...);
+              if (state.rejected) [[unlikely]]
+                (take_back(r, state), ...);
             }
           }
           for (const auto& [field, count] : state.drift) emit->drift(emit->ctx, str(field), count);
@@ -602,7 +611,9 @@ struct Instance {
 
 template <class P>
 struct ParserTable {
-  static_assert(Parser<P>, "a parser has: static constexpr lm::Descriptor descriptor, static int score(lm::Sample), void parse(lm::Record, lm::Rows<table>&...)");
+  static_assert(Parser<P>,
+                "a parser has: static constexpr lm::Descriptor descriptor, static int score(lm::Sample), void parse(lm::Record, "
+                "lm::Rows<table>&...)");
 
   template <const auto& Table>
   struct ClassData {
@@ -610,7 +621,8 @@ struct ParserTable {
       std::array<lm_column, Table.columns.size()> out{};
       for (std::size_t i = 0; i < out.size(); ++i) {
         const bool code = kLayout<Table>.columns[i].store == Store::code;
-        out[i] = {sizeof(lm_column), code ? std::uint32_t{LM_TEXT_DICTIONARY} : 0u, str(Table.columns[i].path), str(Table.columns[i].constant)};
+        out[i] = {sizeof(lm_column), code ? std::uint32_t{LM_TEXT_DICTIONARY} : 0u, str(Table.columns[i].path),
+                  str(Table.columns[i].constant)};
       }
       return out;
     }();
@@ -619,7 +631,8 @@ struct ParserTable {
       for (std::size_t i = 0; i < Table.profiles.size(); ++i) out[i] = str(Table.profiles[i]);
       return out;
     }();
-    static constexpr lm_class value{sizeof(lm_class), Table.class_id.uid, columns.data(), columns.size(), profiles.data(), Table.profiles.size()};
+    static constexpr lm_class value{sizeof(lm_class), Table.class_id.uid, columns.data(),
+                                    columns.size(),   profiles.data(),    Table.profiles.size()};
   };
 
   template <class Tuple>
@@ -668,8 +681,7 @@ struct ParserTable {
   static std::int32_t prologue([[maybe_unused]] lm_str line) noexcept {
     try {
       if constexpr (requires { P::prologue(std::string_view()); }) return P::prologue(view(line)) ? 1 : 0;
-    } catch (...) {
-    }
+    } catch (...) {}
     return 0;
   }
 
@@ -730,6 +742,6 @@ struct Library {
 }  // namespace lm
 
 // The parsers of a library: exports logmill_entry. Once a library, in one source file, outside of namespaces.
-#define LOGMILL_PARSERS(...) \
+#define LOGMILL_PARSERS(...)                         \
   extern "C" LM_EXPORT const lm_entry logmill_entry; \
   extern "C" LM_EXPORT const lm_entry logmill_entry = ::lm::detail::Library<__VA_ARGS__>::entry;

@@ -44,10 +44,10 @@ struct LevelSpec {
 };
 
 struct ColumnData {
-  Memory values;          // int32, int64 or double slots; int32 codes; int32 text lengths; a bitmap of booleans
-  Memory valid;           // bitmap
+  Memory values;  // int32, int64 or double slots; int32 codes; int32 text lengths; a bitmap of booleans
+  Memory valid;   // bitmap
   std::uint32_t present = 0;
-  Memory text;            // plain text, in the order of the rows
+  Memory text;  // plain text, in the order of the rows
   std::size_t text_size = 0, text_capacity = 0;
   std::uint32_t text_row = 0;  // the last row whose text was written: text lies in the order of the rows
   std::unique_ptr<Interner> interner;
@@ -92,7 +92,8 @@ class Columns {
   // The list is there, if only empty.
   void mark_list(std::size_t level, std::uint32_t parent_row) {
     LevelData& l = levels_[level];
-    if (parent_row + 1 != levels_[level_specs_[level].parent].rows) throw std::logic_error("an element was pushed to a row that is not the last one");
+    if (parent_row + 1 != levels_[level_specs_[level].parent].rows)
+      throw std::logic_error("an element was pushed to a row that is not the last one");
     if (!l.lengths) {
       const std::uint32_t capacity = levels_[level_specs_[level].parent].capacity;
       l.lengths = allocate_zeroed((std::size_t{capacity} + 1) * sizeof(std::int32_t));
@@ -104,14 +105,16 @@ class Columns {
   template <class T>
   void put(std::size_t column, std::uint32_t row, T value) {
     ColumnData& c = columns_[column];
-    if (!c.values) [[unlikely]] allocate(column);
+    if (!c.values) [[unlikely]]
+      allocate(column);
     slots<T>(c.values)[row] = value;
     c.present += set_bit(c.valid, row);
   }
 
   void put_boolean(std::size_t column, std::uint32_t row, bool value) {
     ColumnData& c = columns_[column];
-    if (!c.values) [[unlikely]] allocate(column);
+    if (!c.values) [[unlikely]]
+      allocate(column);
     if (value) {
       set_bit(c.values, row);
     } else {
@@ -124,13 +127,15 @@ class Columns {
 
   void put_text(std::size_t column, std::uint32_t row, std::string_view text) {
     ColumnData& c = columns_[column];
-    if (!c.values) [[unlikely]] allocate(column);
+    if (!c.values) [[unlikely]]
+      allocate(column);
     if (row < c.text_row) throw std::logic_error("text was set in a row before the last one");
     c.text_row = row;
     auto* lengths = slots<std::int32_t>(c.values);
     // A value that is set again was the last one in the buffer: it gives its bytes back first.
     c.text_size -= static_cast<std::size_t>(lengths[row]);
-    if (c.text_size + text.size() > c.text_capacity) [[unlikely]] grow_text(c, text.size());
+    if (c.text_size + text.size() > c.text_capacity) [[unlikely]]
+      grow_text(c, text.size());
     if (!text.empty()) std::memcpy(c.text.get() + c.text_size, text.data(), text.size());
     c.text_size += text.size();
     lengths[row] = static_cast<std::int32_t>(text.size());
@@ -218,7 +223,8 @@ class Columns {
 
   static void grow_text(ColumnData& c, std::size_t more) {
     const std::size_t capacity = std::max<std::size_t>((c.text_size + more) * 2, 4096);
-    if (c.text_size + more > static_cast<std::size_t>(INT32_MAX)) throw std::length_error("the text of a column outgrew 2 GiB in one batch");
+    if (c.text_size + more > static_cast<std::size_t>(INT32_MAX))
+      throw std::length_error("the text of a column outgrew 2 GiB in one batch");
     auto* p = static_cast<std::byte*>(std::realloc(c.text.get(), capacity));
     if (!p) throw std::bad_alloc();
     (void)c.text.release();

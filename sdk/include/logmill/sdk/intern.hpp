@@ -79,7 +79,10 @@ class Interner {
   // utf8 with int32 offsets, as Arrow's "u" wants it. Shared with exported dictionaries.
   struct Storage {
     explicit Storage(std::size_t entries_capacity, std::size_t bytes_capacity)
-        : offsets(new std::int32_t[entries_capacity + 1]), bytes(new char[bytes_capacity]), entries(entries_capacity), capacity(bytes_capacity) {
+        : offsets(new std::int32_t[entries_capacity + 1]),
+          bytes(new char[bytes_capacity]),
+          entries(entries_capacity),
+          capacity(bytes_capacity) {
       offsets[0] = 0;
     }
     std::unique_ptr<std::int32_t[]> offsets;
@@ -169,7 +172,8 @@ class Interner {
   }
 
   std::int32_t add(std::string_view text, Slot entry, std::size_t slot) {
-    if (used_ + text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) throw std::length_error("a dictionary outgrew 2 GiB");
+    if (used_ + text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
+      throw std::length_error("a dictionary outgrew 2 GiB");
     if (size_ == storage_->entries || used_ + text.size() > storage_->capacity) grow(text.size());
     if (!text.empty()) std::memcpy(storage_->bytes.get() + used_, text.data(), text.size());
     used_ += text.size();

@@ -194,7 +194,14 @@ class Reader {
       escaped = true;
       if (++at_ == end_) return fail("a string has no end");
       switch (*at_) {
-        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': ++at_; break;
+        case '"':
+        case '\\':
+        case '/':
+        case 'b':
+        case 'f':
+        case 'n':
+        case 'r':
+        case 't': ++at_; break;
         case 'u':
           if (end_ - at_ < 5) return fail("an escape is cut off");
           for (int i = 1; i <= 4; ++i) {
@@ -234,7 +241,8 @@ class Reader {
   }
 
   bool literal(std::string_view word) {
-    if (static_cast<std::size_t>(end_ - at_) < word.size() || std::memcmp(at_, word.data(), word.size()) != 0) return fail("not a JSON value");
+    if (static_cast<std::size_t>(end_ - at_) < word.size() || std::memcmp(at_, word.data(), word.size()) != 0)
+      return fail("not a JSON value");
     at_ += word.size();
     return true;
   }
@@ -413,7 +421,8 @@ class Value {
       case '{': return Type::object;
       case '[': return Type::array;
       case '"': return Type::string;
-      case 't': case 'f': return Type::boolean;
+      case 't':
+      case 'f': return Type::boolean;
       case 'n': return Type::null;
       default: return Type::number;
     }

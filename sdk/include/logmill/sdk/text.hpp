@@ -65,7 +65,8 @@ inline std::size_t split(std::string_view text, char separator, std::span<std::s
 #if defined(__SSE2__)
   const __m128i wanted = _mm_set1_epi8(separator);
   for (; at + 16 <= size; at += 16) {
-    auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data + at)), wanted)));
+    auto mask =
+        static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data + at)), wanted)));
     for (; mask != 0; mask &= mask - 1) end_field(at + static_cast<std::size_t>(__builtin_ctz(mask)));
   }
 #endif

@@ -46,9 +46,10 @@ constexpr unsigned days_in_month(std::int64_t year, unsigned month) {
 }
 
 // Milliseconds of a checked date and time of day; absent if there is no such moment.
-constexpr std::optional<std::int64_t> moment(std::int64_t year, unsigned month, unsigned day, unsigned hour, unsigned minute, unsigned second,
-                                             unsigned millisecond = 0) {
-  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+constexpr std::optional<std::int64_t> moment(std::int64_t year, unsigned month, unsigned day, unsigned hour, unsigned minute,
+                                             unsigned second, unsigned millisecond = 0) {
+  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
+    return std::nullopt;
   if (second == 60) second = 59, millisecond = 999;
   return ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60'000 + second * 1000 + millisecond;
 }
@@ -67,18 +68,20 @@ constexpr std::optional<unsigned> digits(std::string_view text, std::size_t at, 
 // RFC 3339 as logs write it: 'T' or a space between date and time, any number of fraction digits, 'Z' or an offset with or without a colon.
 // Without a zone it is read as UTC only if `zone_optional`.
 constexpr std::optional<std::int64_t> rfc3339(std::string_view text, bool zone_optional = false) {
-  if (text.size() < 19 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' || text[16] != ':') {
+  if (text.size() < 19 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' ||
+      text[16] != ':') {
     return std::nullopt;
   }
-  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2), hour = digits(text, 11, 2), minute = digits(text, 14, 2),
-             second = digits(text, 17, 2);
+  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2), hour = digits(text, 11, 2),
+             minute = digits(text, 14, 2), second = digits(text, 17, 2);
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   std::size_t at = 19;
   unsigned millisecond = 0;
   if (at < text.size() && text[at] == '.') {
     unsigned scale = 100;
     const std::size_t first = ++at;
-    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) millisecond += static_cast<unsigned>(text[at] - '0') * scale;
+    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10)
+      millisecond += static_cast<unsigned>(text[at] - '0') * scale;
     if (at == first) return std::nullopt;
   }
   std::int64_t offset_minutes = 0;
@@ -105,8 +108,8 @@ constexpr std::optional<std::int64_t> rfc3339(std::string_view text, bool zone_o
 // ISO 8601 basic form, "20131102T010628Z".
 constexpr std::optional<std::int64_t> iso_basic(std::string_view text) {
   if (text.size() != 16 || text[8] != 'T' || text[15] != 'Z') return std::nullopt;
-  const auto year = digits(text, 0, 4), month = digits(text, 4, 2), day = digits(text, 6, 2), hour = digits(text, 9, 2), minute = digits(text, 11, 2),
-             second = digits(text, 13, 2);
+  const auto year = digits(text, 0, 4), month = digits(text, 4, 2), day = digits(text, 6, 2), hour = digits(text, 9, 2),
+             minute = digits(text, 11, 2), second = digits(text, 13, 2);
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   return moment(*year, *month, *day, *hour, *minute, *second);
 }
