@@ -21,7 +21,8 @@ class Bzip2 final : public Codec {
     stream_.next_out = reinterpret_cast<char*>(out.data());
     stream_.avail_out = out_size;
     const int code = BZ2_bzDecompress(&stream_);
-    if (code != BZ_OK && code != BZ_STREAM_END) return fail(Errc::corrupt, fmt::format("bzip2: the compressed data is broken (code {})", code));
+    if (code != BZ_OK && code != BZ_STREAM_END)
+      return fail(Errc::corrupt, fmt::format("bzip2: the compressed data is broken (code {})", code));
     return Step{in_size - stream_.avail_in, out_size - stream_.avail_out, code == BZ_STREAM_END};
   }
 

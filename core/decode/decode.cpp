@@ -4,9 +4,9 @@
 
 #include "decode/codec.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cstring>
-#include <fmt/format.h>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -16,25 +16,47 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
+// How a stream of the format begins. In `magic`, '.' is any byte, so that no magic number may hold one.
 struct Format {
   std::string_view name;
   std::string_view magic;
   std::unique_ptr<Codec> (*make)();
 };
 
+// A format may have several rows. "BZh" alone could begin a line of text; the first block's mark, or that of an empty stream, could not. Parallel zstd
+// programs begin with a frame that is to be skipped, one of sixteen magic numbers of which they use the first.
 constexpr Format kFormats[] = {
     {"gzip", "\x1f\x8b\x08", make_gzip},
     {"zstd", "\x28\xb5\x2f\xfd", make_zstd},
-    {"bzip2", "BZh", make_bzip2},
+    {"zstd", "\x50\x2a\x4d\x18", make_zstd},
+    {"bzip2", "BZh.1AY&SY", make_bzip2},
+    {"bzip2", "BZh.\x17\x72\x45\x38\x50\x90", make_bzip2},
     {"xz", {"\xfd\x37zXZ\0", 6}, make_xz},
     {"lz4", "\x04\x22\x4d\x18", make_lz4},
 };
-constexpr std::size_t kLongestMagic = 6;
+constexpr std::size_t kLongestMagic = 10;
+
+bool matches(std::string_view magic, std::string_view text) {
+  return std::equal(magic.begin(), magic.end(), text.begin(), text.end(), [](char want, char have) { return want == '.' || want == have; });
+}
+
+std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 const Format* sniff(Bytes head) {
-  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+  const std::string_view text = as_text(head);
   for (const Format& f : kFormats) {
-    if (text.starts_with(f.magic)) return &f;
+    if (matches(f.magic, text.substr(0, f.magic.size()))) return &f;
+  }
+  return nullptr;
+}
+
+// The whole of a stream is the beginning of a magic number, and no text could be: it was cut off there.
+const Format* sniff_cut_off(Bytes whole) {
+  const std::string_view text = as_text(whole);
+  const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (text.empty() || printable) return nullptr;
+  for (const Format& f : kFormats) {
+    if (text.size() < f.magic.size() && matches(f.magic.substr(0, text.size()), text)) return &f;
   }
   return nullptr;
 }
@@ -73,7 +95,8 @@ class Input {
 class Layer {
  public:
   Input input;
-  bool ended = false;  // nothing more will be fed
+  bool ended = false;         // nothing more will be fed
+  std::optional<Error> torn;  // with `ended`: because the layer below failed
 
   bool decided() const { return decided_; }
   const Format* format() const { return format_; }
@@ -83,7 +106,9 @@ class Layer {
     if (decided_) return true;
     if (input.hold(kLongestMagic) < kLongestMagic && !ended) return false;
     decided_ = true;
-    format_ = may_decode ? sniff(input.held()) : nullptr;
+    if (!may_decode) return true;
+    format_ = sniff(input.held());
+    if (!format_) format_ = sniff_cut_off(input.held());
     if (format_) codec_ = format_->make();
     return true;
   }
@@ -94,14 +119,20 @@ class Layer {
     // What was produced before an error is good and goes out first; the error is the next answer.
     const auto failed = [&](Error error) -> Result<Pulled> {
       error_ = std::move(error);
+      given_ += produced;
       if (produced) return Pulled{produced, Pull::more};
       return tl::unexpected(*error_);
     };
+    const auto done = [&](Pull state) -> Result<Pulled> {
+      if (state == Pull::end && torn) return failed(*torn);
+      given_ += produced;
+      return Pulled{produced, state};
+    };
     while (produced < out.size()) {
       const Bytes in = input.front();
-      if (in.empty() && !ended) return Pulled{produced, Pull::need_input};
+      if (in.empty() && !ended) return done(Pull::need_input);
       if (!codec_) {
-        if (in.empty()) return Pulled{produced, Pull::end};
+        if (in.empty()) return done(Pull::end);
         const std::size_t n = std::min(in.size(), out.size() - produced);
         std::memcpy(out.data() + produced, in.data(), n);
         input.consume(n);
@@ -109,15 +140,16 @@ class Layer {
         continue;
       }
       if (!in_member_) {
-        if (in.empty()) return Pulled{produced, Pull::end};
+        if (in.empty()) return done(Pull::end);
         if (members_ != 0) {
           if (in[0] == std::byte{0}) {  // padding, as tapes and some exporters leave it
             input.consume(1);
             continue;
           }
-          if (in[0] != static_cast<std::byte>(format_->magic[0]) && !skippable(in[0])) {
-            return failed({Errc::corrupt, fmt::format("something else than {} from stored byte {} on, behind {} good member{}", format_->name, input.taken(),
-                                                      members_, members_ == 1 ? "" : "s")});
+          if (!begins_member(in[0])) {
+            return failed(
+                {Errc::corrupt, fmt::format("something else than {} from stored byte {} on, behind {} good member{} with {} decoded bytes",
+                                            format_->name, input.taken(), members_, members_ == 1 ? "" : "s", given_ + produced)});
           }
           codec_->reset();
         }
@@ -131,22 +163,30 @@ class Layer {
         in_member_ = false;
         ++members_;
       } else if (step->consumed == 0 && step->produced == 0) {
-        if (in.empty()) return failed({Errc::truncated, fmt::format("the {} stream ends in the middle, after {} stored bytes", format_->name, input.taken())});
+        if (in.empty() && torn) return failed(*torn);
+        if (in.empty()) {
+          return failed({Errc::truncated, fmt::format("the {} stream ends in the middle, after {} bytes stored, {} decoded", format_->name,
+                                                      input.taken(), given_ + produced)});
+        }
         return failed({Errc::corrupt, fmt::format("{}: the decoder makes no progress", format_->name)});
       }
     }
-    return Pulled{produced, Pull::more};
+    return done(Pull::more);
   }
 
+  std::uint64_t given() const { return given_; }
+
  private:
-  // zstd and lz4 share the magic of frames that are to be skipped, 0x184d2a50 to 0x184d2a5f.
-  bool skippable(std::byte first) const {
-    return (format_->name == "zstd" || format_->name == "lz4") && (first & std::byte{0xf0}) == std::byte{0x50};
+  // zstd and lz4 share the magic numbers of frames that are to be skipped, 0x184d2a50 to 0x184d2a5f.
+  bool begins_member(std::byte first) const {
+    if ((format_->name == "zstd" || format_->name == "lz4") && (first & std::byte{0xf0}) == std::byte{0x50}) return true;
+    return std::any_of(std::begin(kFormats), std::end(kFormats),
+                       [&](const Format& f) { return f.name == format_->name && static_cast<std::byte>(f.magic[0]) == first; });
   }
   const Format* format_ = nullptr;
   std::unique_ptr<Codec> codec_;
   bool decided_ = false, in_member_ = false;
-  std::size_t members_ = 0;
+  std::uint64_t members_ = 0, given_ = 0;
   std::optional<Error> error_;
 };
 
@@ -170,15 +210,22 @@ class Chain final : public ObjectDecoder {
   }
 
   Result<Pulled> pull(std::span<std::byte> out) override {
+    if (error_) return tl::unexpected(*error_);
     auto pulled = pull_from(layers_.size() - 1, out);
     // A layer that turned out to be compressed has another one on top.
     while (pulled && pulled->produced == 0 && pulled->state == Pull::more) pulled = pull_from(layers_.size() - 1, out);
-    if (!pulled) return pulled;
-    decoded_ += pulled->produced;
-    if (decoded_ > limits_.max_decoded) return fail(Errc::limit, fmt::format("it decodes to more than {} bytes (--max-decoded)", limits_.max_decoded));
-    if (decoded_ > limits_.ratio_from && decoded_ / std::max<std::uint64_t>(stored_, 1) > limits_.max_ratio) {
-      return fail(Errc::limit, fmt::format("it decodes to more than {} times its size (--max-ratio)", limits_.max_ratio));
+    if (!pulled) {
+      error_ = pulled.error();
+      return pulled;
     }
+    if (pulled->produced > limits_.max_decoded - decoded_) {
+      // What the limit allows is given; the error is the next answer.
+      error_ = Error{Errc::limit, fmt::format("it decodes to more than {} bytes (--max-decoded)", limits_.max_decoded)};
+      pulled->produced = static_cast<std::size_t>(limits_.max_decoded - decoded_);
+      pulled->state = Pull::more;
+      if (pulled->produced == 0) return tl::unexpected(*error_);
+    }
+    decoded_ += pulled->produced;
     return pulled;
   }
 
@@ -196,6 +243,7 @@ class Chain final : public ObjectDecoder {
           layers_.emplace_back();
           return Pulled{0, Pull::more};
         }
+        if (auto ok = check(layer); !ok) return tl::unexpected(ok.error());
         auto pulled = layer.pull(out);
         if (!pulled || pulled->state != Pull::need_input || pulled->produced != 0) return pulled;
       }
@@ -203,8 +251,10 @@ class Chain final : public ObjectDecoder {
       // Input of this layer is what the one below gives.
       auto below = pull_from(index - 1, between_[index - 1]);
       if (!below) {
-        // What the layers above still hold was good.
-        return tl::unexpected(below.error());
+        // What this layer still holds was good: it goes out before the error does.
+        layers_[index].ended = true;
+        layers_[index].torn = below.error();
+        continue;
       }
       if (below->produced != 0) layers_[index].input.feed(Bytes(between_[index - 1]).first(below->produced));
       if (below->state == Pull::end) layers_[index].ended = true;
@@ -212,8 +262,21 @@ class Chain final : public ObjectDecoder {
     }
   }
 
+  // Looked at in every layer: one that decodes to nothing but what the next one swallows must not run for days.
+  Result<void> check(const Layer& layer) const {
+    if (!layer.format()) return {};
+    if (layer.given() > limits_.ratio_from && layer.given() / std::max<std::uint64_t>(stored_, 1) > limits_.max_ratio) {
+      return fail(Errc::limit, fmt::format("it decodes to more than {} times its size (--max-ratio)", limits_.max_ratio));
+    }
+    if (&layer != &layers_.back() && layer.given() > limits_.max_decoded && layer.given() - limits_.max_decoded > kBetween) {
+      return fail(Errc::limit, fmt::format("a layer of it decodes to more than {} bytes (--max-decoded)", limits_.max_decoded));
+    }
+    return {};
+  }
+
   static constexpr std::size_t kBetween = 128 << 10;
   DecodeLimits limits_;
+  std::optional<Error> error_;
   std::vector<Layer> layers_;
   std::vector<std::vector<std::byte>> between_;
   std::uint64_t stored_ = 0, decoded_ = 0;

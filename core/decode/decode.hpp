@@ -21,9 +21,9 @@ struct DecodeLimits {
 };
 
 enum class Pull {
-  more,         // bytes were produced, and there may be more without further input
-  need_input,   // give more input (feed), or say that there is none (end_of_input)
-  end,          // the object is decoded whole
+  more,        // bytes were produced, and there may be more without further input
+  need_input,  // give more input (feed), or say that there is none (end_of_input)
+  end,         // the object is decoded whole
 };
 
 struct Pulled {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 namespace lm {
 namespace {
@@ -20,6 +21,9 @@ class Zstd final : public Codec {
     ZSTD_inBuffer from{in.data(), in.size(), 0};
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     const std::size_t code = ZSTD_decompressStream(context_, &to, &from);
+    if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge) {
+      return fail(Errc::limit, fmt::format("zstd: the frame needs a window of more than {} bytes", std::uint64_t{1} << kMostWindowLog));
+    }
     if (ZSTD_isError(code)) return fail(Errc::corrupt, fmt::format("zstd: {}", ZSTD_getErrorName(code)));
     return Step{from.pos, to.pos, code == 0};
   }

@@ -1,0 +1,1 @@
+logmill_fuzz(decode_fuzz SOURCES fuzz/decode_fuzz.cpp LIBRARIES logmill_decode)
