@@ -12,6 +12,18 @@ const ocsf::Catalogue& catalogue() { return ocsf::v1_8::catalogue; }
 
 std::string_view view(lm_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
 
+// What the host fills in every event: a parser that declares one of them would be overruled in silence.
+constexpr std::string_view kHostColumns[] = {
+    "category_name",         "category_uid",        "class_name",          "class_uid",      "type_name",          "type_uid",
+    "metadata.version",      "metadata.profiles[]", "metadata.log_source", "lineage.etag",   "lineage.uri",        "lineage.parser",
+    "lineage.item",          "lineage.length",      "lineage.offset",      "lineage.record", "observables[].name", "observables[].type",
+    "observables[].type_id", "observables[].value"};
+
+bool host_fills(std::string_view path) {
+  return path == "metadata.uid" || path == "raw_data" || path.starts_with("observables[]") || path.starts_with("lineage.") ||
+         std::find(std::begin(kHostColumns), std::end(kHostColumns), path) != std::end(kHostColumns);
+}
+
 LeafType leaf_type(const ocsf::Resolution& resolved, bool dictionary) {
   if (resolved.datetime) return LeafType::text;
   switch (resolved.leaf->kind) {
@@ -84,6 +96,7 @@ Result<void> TableSet::add(const lm_class& declared) {
       return fail(Errc::plugin,
                   fmt::format("column '{}' is not OCSF {} {}: {}", path, catalogue().version, ocsf_class->name, resolved.message()));
     }
+    if (host_fills(path)) return fail(Errc::plugin, fmt::format("column '{}' of {} is the host's to fill", path, ocsf_class->name));
   }
   auto& slot = tables_[declared.class_uid];
   if (!slot) {
@@ -91,28 +104,7 @@ Result<void> TableSet::add(const lm_class& declared) {
     slot->name = ocsf_class->name;
     slot->class_uid = declared.class_uid;
     slot->ocsf_class = ocsf_class;
-    for (const char* path : {"category_name",
-                             "category_uid",
-                             "class_name",
-                             "class_uid",
-                             "type_name",
-                             "type_uid",
-                             "metadata.version",
-                             "metadata.profiles[]",
-                             "metadata.log_source",
-                             "lineage.etag",
-                             "lineage.uri",
-                             "lineage.parser",
-                             "lineage.item",
-                             "lineage.length",
-                             "lineage.offset",
-                             "lineage.record",
-                             "observables[].name",
-                             "observables[].type",
-                             "observables[].type_id",
-                             "observables[].value"}) {
-      add_column(*slot, path, true);
-    }
+    for (const std::string_view path : kHostColumns) add_column(*slot, path, true);
     for (const char* path : {"metadata.uid", "raw_data", "unmapped", "time"}) add_column(*slot, path, false);
   }
   for (std::uint64_t i = 0; i < declared.n_columns; ++i) {

@@ -1,0 +1,238 @@
+// The whole engine, through its public interface: what goes in comes out or is rejected, whatever the input is and whatever a plugin does.
+#include <logmill/core.hpp>
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class Pipeline : public testing::Test {
+ protected:
+  Pipeline() : folder_(fs::temp_directory_path() / ("logmill-pipeline-" + std::to_string(::getpid()) + "-" + std::to_string(counter_++))) {
+    fs::create_directories(folder_);
+  }
+  ~Pipeline() override { fs::remove_all(folder_); }
+
+  std::string write(const std::string& name, const std::string& content) {
+    fs::create_directories((folder_ / name).parent_path());
+    std::ofstream(folder_ / name, std::ios::binary) << content;
+    return (folder_ / name).string();
+  }
+
+  struct Outcome {
+    lm::Summary summary;
+    std::map<std::string, std::uint64_t> rows;
+    std::string error;
+  };
+
+  Outcome run(const std::string& fault, lm::RunOptions options, bool parallel_readers = true) {
+    Outcome out;
+    lm::Registry registry;
+    const auto loaded = registry.load_directory(fs::path(FAULTS) / fault);
+    if (!loaded) {
+      out.error = loaded.error().what;
+      return out;
+    }
+    if (options.inputs.empty()) options.inputs = {folder_.string()};
+    auto streams = lm::open_streams(registry, options, &out.summary);
+    if (!streams) {
+      out.error = streams.error().what;
+      return out;
+    }
+    std::vector<std::thread> readers;
+    std::mutex mutex;
+    const auto read = [&](lm::TableStream& t) {
+      for (;;) {
+        ArrowArray batch{};
+        if (t.stream.get_next(&t.stream, &batch) != 0) {
+          const std::lock_guard lock(mutex);
+          out.error = t.stream.get_last_error(&t.stream);
+          break;
+        }
+        if (!batch.release) break;
+        {
+          const std::lock_guard lock(mutex);
+          out.rows[t.name] += static_cast<std::uint64_t>(batch.length);
+        }
+        batch.release(&batch);
+      }
+    };
+    for (lm::TableStream& t : *streams) {
+      if (parallel_readers) {
+        readers.emplace_back([&] { read(t); });
+      } else {
+        read(t);
+      }
+    }
+    for (std::thread& t : readers) t.join();
+    for (lm::TableStream& t : *streams) t.stream.release(&t.stream);
+    return out;
+  }
+
+  static const lm::ParserCount& count(const Outcome& o) { return o.summary.parsers.at("test.fault"); }
+
+  fs::path folder_;
+  static inline int counter_ = 0;
+};
+
+std::string gzip(const std::string& text) {
+  z_stream s{};
+  deflateInit2(&s, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
+  std::string out(deflateBound(&s, text.size()) + 64, '\0');
+  s.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data())), s.avail_in = static_cast<uInt>(text.size());
+  s.next_out = reinterpret_cast<Bytef*>(out.data()), s.avail_out = static_cast<uInt>(out.size());
+  deflate(&s, Z_FINISH);
+  out.resize(s.total_out);
+  deflateEnd(&s);
+  return out;
+}
+
+std::string lines(int n) {
+  std::string out = "1772352000 fault begins\n";
+  for (int i = 1; i < n; ++i) out += std::to_string(1772352000 + i) + " event number " + std::to_string(i) + "\n";
+  return out;
+}
+
+TEST_F(Pipeline, EveryRecordOfManyObjectsGivesItsRow) {
+  for (int i = 0; i < 300; ++i) write("small/" + std::to_string(i), i % 2 ? lines(7) : gzip(lines(7)));
+  write("large.gz", gzip(lines(200'000)));
+  const Outcome o = run("none", {});
+  EXPECT_EQ(o.error, "");
+  EXPECT_EQ(o.rows.at("base_event"), 300u * 7 + 200'000);
+  EXPECT_EQ(count(o).records_in, count(o).records_out);
+  EXPECT_EQ(o.summary.objects, 301u);
+  EXPECT_TRUE(o.summary.complete());
+}
+
+TEST_F(Pipeline, TheRowsDoNotDependOnThreadsOrMemory) {
+  write("a.gz", gzip(lines(100'000)));
+  for (const unsigned threads : {1u, 2u, 8u}) {
+    lm::RunOptions options;
+    options.threads = threads;
+    options.memory = 8 << 20;
+    const Outcome o = run("none", options);
+    EXPECT_EQ(o.error, "");
+    EXPECT_EQ(o.rows.at("base_event"), 100'000u) << threads;
+  }
+}
+
+TEST_F(Pipeline, AReaderThatTakesOneTableAfterTheOtherIsNotStuck) {
+  write("a", lines(100'000));
+  lm::RunOptions options;
+  options.memory = 1 << 20;
+  EXPECT_EQ(run("none", options, false).rows.at("base_event"), 100'000u);
+}
+
+TEST_F(Pipeline, BadRecordsCostThemselves) {
+  write("a",
+        lines(3) + "broken\n" + "1772352001 \xff\xfe not text\n" + std::string("1772352002 nul \0 inside\n", 24) + "1772352003 good\r\n");
+  lm::RunOptions options;
+  options.rejects = folder_ / "rejects";
+  options.inputs = {(folder_ / "a").string()};
+  const Outcome o = run("none", options);
+  EXPECT_EQ(count(o).records_in, 7u);
+  EXPECT_EQ(count(o).rejects, 2u);
+  EXPECT_EQ(o.rows.at("base_event"), 5u);
+  EXPECT_FALSE(o.summary.complete());
+  std::stringstream kept;
+  for (const auto& entry : fs::directory_iterator(options.rejects)) kept << std::ifstream(entry.path()).rdbuf();
+  EXPECT_NE(kept.str().find("\"code\":\"malformed\",\"message\":\"no time\",\"bytes\":\"YnJva2Vu\""), std::string::npos) << kept.str();
+  EXPECT_NE(kept.str().find("\"record\":4,\"code\":\"encoding\""), std::string::npos) << kept.str();
+}
+
+TEST_F(Pipeline, AnObjectThatBreaksOffGivesItsGoodRecords) {
+  const std::string whole = gzip(lines(50'000));
+  write("torn.gz", whole.substr(0, whole.size() / 2));
+  write("flipped.gz", [&] {
+    std::string s = whole;
+    s[s.size() - 6] = static_cast<char>(s[s.size() - 6] ^ 1);
+    return s;
+  }());
+  const Outcome o = run("none", {});
+  EXPECT_EQ(o.summary.partly_read, 2u);
+  EXPECT_EQ(count(o).records_in, count(o).records_out + count(o).rejects);
+  EXPECT_GT(o.rows.at("base_event"), 60'000u);
+  for (const auto& report : o.summary.reports) EXPECT_NE(report.reason, "");
+}
+
+TEST_F(Pipeline, ObjectsWithoutEventsAreNamedAndNothingElseSuffers) {
+  write("empty", "");
+  write("other", "nobody knows this\n");
+  write("good", lines(5));
+  const Outcome o = run("none", {});
+  EXPECT_EQ(o.summary.empty, 1u);
+  EXPECT_EQ(o.summary.unrecognised, 1u);
+  EXPECT_EQ(o.rows.at("base_event"), 5u);
+}
+
+TEST_F(Pipeline, RowsOutsideTheWindowAreCountedNotWritten) {
+  write("a", lines(100));
+  lm::RunOptions options;
+  options.since_ms = 1772352010000, options.until_ms = 1772352020000;
+  const Outcome o = run("none", options);
+  EXPECT_EQ(o.rows.at("base_event"), 10u);
+  EXPECT_EQ(count(o).tables.at("base_event").rows_filtered, 90u);
+  EXPECT_EQ(count(o).records_in, count(o).records_out);
+}
+
+TEST_F(Pipeline, ARecordThatAParserForgetsIsRejectedInItsName) {
+  write("a", lines(10) + "1772352100 odd\n" + "1772352101 good\n");
+  for (const char* fault : {"silent"}) {
+    const Outcome o = run(fault, {});
+    EXPECT_EQ(o.error, "");
+    EXPECT_EQ(count(o).rejects, 1u);
+    EXPECT_EQ(o.rows.at("base_event"), 11u);
+    ASSERT_EQ(o.summary.reports.size(), 1u);
+    EXPECT_NE(o.summary.reports[0].reason.find("test.fault"), std::string::npos);
+  }
+}
+
+TEST_F(Pipeline, APluginThatLiesFailsItsRecordsWithItsNameAndLosesNone) {
+  write("a", lines(10) + "1772352100 odd\n");
+  for (const char* fault : {"twice", "short_array", "bad_code", "no_time", "throws"}) {
+    const Outcome o = run(fault, {});
+    EXPECT_EQ(o.error, "") << fault;
+    EXPECT_EQ(count(o).records_in, 11u) << fault;
+    EXPECT_EQ(count(o).records_in, count(o).records_out + count(o).rejects) << fault;
+    EXPECT_GT(count(o).rejects, 0u) << fault;
+    ASSERT_FALSE(o.summary.reports.empty()) << fault;
+    EXPECT_NE(o.summary.reports[0].reason.find("test.fault"), std::string::npos) << o.summary.reports[0].reason;
+  }
+}
+
+TEST_F(Pipeline, ALibraryThatLiesOfItselfIsRefusedWithTheReason) {
+  EXPECT_NE(run("unknown_column", {}).error.find("'mesage' is not OCSF"), std::string::npos);
+  EXPECT_NE(run("derived_column", {}).error.find("'class_name'"), std::string::npos);
+  EXPECT_NE(run("foreign_abi", {}).error.find("built for ABI 2"), std::string::npos);
+}
+
+TEST_F(Pipeline, ReleasingTheStreamsEndsTheRun) {
+  write("a.gz", gzip(lines(300'000)));
+  lm::Registry registry;
+  ASSERT_TRUE(registry.load_directory(fs::path(FAULTS) / "none"));
+  lm::RunOptions options;
+  options.inputs = {folder_.string()};
+  options.memory = 1 << 20;
+  auto streams = lm::open_streams(registry, options);
+  ASSERT_TRUE(streams);
+  for (lm::TableStream& t : *streams) t.stream.release(&t.stream);
+}
+
+TEST_F(Pipeline, WrongOptionsAreRefusedBeforeAnythingIsRead) {
+  lm::RunOptions options;
+  options.inputs = {(folder_ / "missing").string()};
+  EXPECT_NE(run("none", options).error.find("missing"), std::string::npos);
+  options.inputs = {folder_.string()};
+  options.plugin = "nobody";
+  EXPECT_NE(run("none", options).error.find("nobody"), std::string::npos);
+  options.plugin = "";
+  options.plugin_config["test.fault"] = "{\"colour\":\"red\"}";
+  EXPECT_NE(run("none", options).error.find("colour"), std::string::npos);
+}
+
+}  // namespace
