@@ -128,7 +128,7 @@ const std::array kRunSettings = {
             }},
     Setting{"threads", "N", false, "Worker threads; 0: as many as the machine has (0)",
             [](Target& t, const std::string& text) { return store(t.run->options.threads, number<unsigned>(text, 0, 1024)); }},
-    Setting{"memory", "SIZE", false, "What the run may hold at once: 512M, 2G (384M)",
+    Setting{"memory", "SIZE", false, "What the run may hold at once: 512M, 2G (448M)",
             [](Target& t, const std::string& text) { return store(t.run->options.memory, parse_size(text)); }},
     Setting{"raw-data", nullptr, false, "Fill raw_data with the text of each record",
             [](Target& t, const std::string& text) { return store(t.run->options.raw_data, boolean(text)); }},

@@ -280,7 +280,7 @@ class ConformImpl final : public Conform {
       PlanNode& child = plan.children[i];
       child.node = plan.node->children[i].get();
       child.in = child_index(schema, child.node->name);
-      child.derived = derived_by_path(child.node->kind == TableNode::Kind::list ? child.node->path : child.node->path);
+      child.derived = derived_by_path(child.node->path);
       const ArrowSchema* below = child.in >= 0 ? schema->children[child.in] : nullptr;
       if (auto ok = plan_node(child, below, plan, schema, leaves); !ok) return ok;
     }

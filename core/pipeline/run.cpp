@@ -190,7 +190,7 @@ struct Engine::State {
   std::atomic<bool> failed{false};
 
   State(const Registry::Impl& r, RunOptions o, std::vector<std::unique_ptr<BatchSink>>& s, std::atomic<bool>& c, RejectsWriter& w)
-      : registry(r), options(std::move(o)), sinks(s), cancelled(c), rejects_writer(w), budget(options.memory / 4) {
+      : registry(r), options(std::move(o)), sinks(s), cancelled(c), rejects_writer(w), budget(share_memory(options.memory).in_flight) {
     frame_limits.max_record = options.max_record;
     decode_limits.max_decoded = options.max_decoded;
     decode_limits.max_ratio = options.max_ratio;
@@ -1027,7 +1027,7 @@ Result<Summary> Run::execute() {
       for (const SinkInfo& s : impl_->registry.sinks()) known += fmt::format("{}{}", known.empty() ? "" : ", ", s.id);
       return fail(Errc::invalid, fmt::format("no sink is called '{}'; there are: {}", spec.id, known));
     }
-    auto sink = make_plugin_sink(*plugin, spec, threads, options.memory / 2 / options.sinks.size(), run_id);
+    auto sink = make_plugin_sink(*plugin, spec, threads, share_memory(options.memory).sinks / options.sinks.size(), run_id);
     if (!sink) return tl::unexpected(sink.error());
     sinks.push_back(std::move(*sink));
   }

@@ -70,7 +70,7 @@ Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& sp
     }
   }
   for (const auto& [name, text] : spec.options) {
-    const lm_option* found = std::find_if(d.options, d.options + d.n_options, [&](const lm_option& o) { return view(o.name) == name; });
+    const lm_option* found = std::find_if(d.options, d.options + d.n_options, [&wanted = name](const lm_option& o) { return view(o.name) == wanted; });
     if (found == d.options + d.n_options) {
       std::string known;
       for (std::uint64_t i = 0; i < d.n_options; ++i) known += fmt::format("{}{}", i ? ", " : "", view(d.options[i].name));

@@ -141,7 +141,7 @@ void release(ArrowArrayStream* stream) {
 
 Result<std::vector<TableStream>> open_streams(const Registry& registry, RunOptions options, Summary* summary) {
   auto shared = std::make_shared<Shared>();
-  shared->limit = options.memory / 2;
+  shared->limit = share_memory(options.memory).sinks;
   const auto tables = registry.impl().tables.all();
   if (tables.empty()) return fail(Errc::not_found, "no parser is loaded");
   for (const Table* table : tables) shared->queues[table];

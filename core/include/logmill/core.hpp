@@ -140,7 +140,7 @@ struct RunOptions {
   std::string plugin;                                  // not empty: this parser reads every object, without detection
   std::map<std::string, std::string> plugin_config;    // parser id -> JSON object
   unsigned threads = 0;                                // 0: as many as the machine has
-  std::uint64_t memory = std::uint64_t{384} << 20;     // bytes that the run may hold
+  std::uint64_t memory = std::uint64_t{448} << 20;     // bytes that the process may hold, about
   std::optional<std::int64_t> since_ms, until_ms;      // event time: since <= time < until; rows outside are counted, not written
   std::filesystem::path rejects;                       // empty: rejects are counted only
   bool raw_data = false;                               // fill raw_data with the record's text
