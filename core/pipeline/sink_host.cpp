@@ -69,8 +69,10 @@ Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& sp
       values[std::string(view(d.options[i].name))] = *value;
     }
   }
-  for (const auto& [name, text] : spec.options) {
-    const lm_option* found = std::find_if(d.options, d.options + d.n_options, [&wanted = name](const lm_option& o) { return view(o.name) == wanted; });
+  for (const auto& option : spec.options) {
+    const std::string &name = option.first, &text = option.second;
+    const lm_option* found =
+        std::find_if(d.options, d.options + d.n_options, [&wanted = name](const lm_option& o) { return view(o.name) == wanted; });
     if (found == d.options + d.n_options) {
       std::string known;
       for (std::uint64_t i = 0; i < d.n_options; ++i) known += fmt::format("{}{}", i ? ", " : "", view(d.options[i].name));
