@@ -1,5 +1,6 @@
-/* The log of "ExampleWall", an invented packet filter, read by a plugin in bare C99: no SDK, nothing but logmill/plugin.h. A C++ author would
- * rather use logmill/sdk.hpp (examples/plugin-cpp); this file is for those who bind another language to the ABI, and shows all that crosses it.
+/* The log of "ExampleWall", an invented packet filter, read by a plugin in bare C99: no SDK, nothing but logmill/plugin.h. A C++
+ * author would rather use logmill/sdk.hpp (examples/plugin-cpp); this file is for those who bind another language to the ABI, and shows all
+ * that crosses it.
  *
  *   1772352000250 ALLOW tcp 192.0.2.10 51000 203.0.113.5 443 1420
  *   ms since 1970, ALLOW or DENY, tcp udp or icmp, source and its port, destination and its port, bytes or '-'; one space between them
@@ -9,10 +10,10 @@
  * Who owns what
  *   - Descriptors, names and formats are static data. The host never unloads a library, so that they may be pointed at for ever.
  *   - Blocks, records and the emit table are the host's and valid until parse() returns: text is copied into our arrays, never pointed at.
- *   - Arrays and schemas are ours until we hand them over, and the host's afterwards. It calls `release` when it pleases: from any thread, and
- *     after destroy() too. So an array here owns every byte that it points at and refers to nothing of the instance.
- *   - The host may move a child out of its parent (copy the struct, set the original's release to NULL) and release it later than the parent.
- *     So each child has its own release and its own memory; a parent only releases the children that are still in it.
+ *   - Arrays and schemas are ours until we hand them over, and the host's afterwards. It calls `release` when it pleases: from any thread,
+ *     and after destroy() too. So an array here owns every byte that it points at and refers to nothing of the instance.
+ *   - The host may move a child out of its parent (copy the struct, set the original's release to NULL) and release it later than the
+ *     parent. So each child has its own release and its own memory; a parent only releases the children that are still in it.
  */
 #include <logmill/plugin.h>
 
@@ -287,7 +288,7 @@ static void add_row(table* t, const packet* p) {
   }
 }
 
-/* The buffers were made for as many rows as there are records; the lengths say how many there are. Dictionaries have lengths of their own. */
+/* The buffers were made for as many rows as there are records; the lengths say how many there are. Dictionaries have their own. */
 static void set_length(struct ArrowArray* array, int64_t rows) {
   int64_t i;
   array->length = rows;
@@ -424,8 +425,8 @@ static lm_status parse(void* self, const lm_block* const* blocks, uint64_t n_blo
     memset(&batch, 0, sizeof batch);
     batch.struct_size = sizeof batch;
     batch.array = t.row; /* moved: from here on the host releases it, whatever batch() answers */
-    /* What the array holds, for the host's memory budget: six columns of 32 bits, two of 64, two of text, and two bitmaps (a byte is enough). */
-    batch.bytes = records * (6 * 4 + 2 * 8 + 2 * (4 + MOST_IP) + 1);
+    /* What the array holds, for the host's memory budget: seven columns of 32 bits, two of 64, two of text, and two bitmaps. */
+    batch.bytes = records * (7 * 4 + 2 * 8 + 2 * (4 + MOST_IP) + 1);
     batch.dictionary_epoch = 0; /* codes never change their meaning here; who lets a dictionary forget values counts this up when it does */
     batch.origins = origins;    /* borrowed for the call */
     status = emit->batch(emit->ctx, &batch);
