@@ -2,6 +2,7 @@
 import ctypes
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -124,6 +125,13 @@ class Installed(unittest.TestCase):
         done = self.run_program(self.prefix / "bin/logmill", "run", ROOT / "examples/plugin-c/sample", "--plugin-dir", self.built["plugin-c"],
                                 "--to", "ndjson:-", "--config", "settings.yaml", code=2)
         self.assertIn("this parser has no settings", done.stderr)
+
+    def test_the_manual_quotes_code_that_is_compiled(self):
+        compiled = (ROOT / "examples/plugin-cpp/gate.cpp").read_text()
+        quotes = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs/plugins.md").read_text(), re.DOTALL)
+        self.assertGreater(len(quotes), 4)
+        for quote in quotes:
+            self.assertIn(quote, compiled)
 
     def test_an_embedding_program_counts_rows_by_table(self):
         flows = self.dir / "flows.log"
