@@ -8,6 +8,8 @@
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/dll/shared_library.hpp>
 #include <cstring>
+#include <deque>
+#include <mutex>
 
 namespace lm {
 namespace {
@@ -121,8 +123,11 @@ Result<void> Registry::Impl::add_sinks(const lm_sink_factory* factory, const std
 }
 
 Result<void> Registry::Impl::load(const std::filesystem::path& file) {
-  // Never unloaded: release callbacks of arrays may run until the process ends.
-  auto* library = new boost::dll::shared_library;
+  // Never unloaded: release callbacks of arrays may run until the process ends, so this list is never destroyed.
+  static auto* const loaded = new std::deque<boost::dll::shared_library>;
+  static std::mutex loading;
+  const std::lock_guard lock(loading);
+  boost::dll::shared_library* const library = &loaded->emplace_back();
   try {
     library->load(file.string(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     if (!library->has("logmill_entry")) return fail(Errc::plugin, "it is not a logmill plugin: it does not export logmill_entry");

@@ -76,7 +76,7 @@ class Validator {
     for (std::int64_t i = 0; i < a.n_children; ++i) {
       if (!a.children || !a.children[i] || !a.children[i]->release) return bad("lacks a child");
       const std::string name = schema.children[i]->name ? schema.children[i]->name : "";
-      const std::string below = list ? path + "[]" : path.empty() ? name : path + "." + name;
+      const std::string below = list ? path + "[]" : path.empty() ? name : fmt::format("{}.{}", path, name);
       if (structure && a.children[i]->length < a.length) return bad(fmt::format("has a child '{}' that is too short", name));
       if (auto ok = check(*schema.children[i], *a.children[i], below); !ok) return ok;
     }

@@ -89,7 +89,7 @@ Result<std::uint64_t> Options::size(std::string_view name, std::uint64_t smalles
     const std::size_t at = kUnits.find(letter);
     shift = at == std::string_view::npos ? -1 : static_cast<int>(at) * 10;
     unit.remove_prefix(1);
-    if (shift > 0 && unit != "" && unit != "B" && unit != "iB") shift = -1;
+    if (shift > 0 && !unit.empty() && unit != "B" && unit != "iB") shift = -1;
     if (shift == 0 && !unit.empty()) shift = -1;
   }
   if (error != std::errc() || shift < 0 || number > (std::numeric_limits<std::uint64_t>::max() >> shift)) {

@@ -134,7 +134,7 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd)
   meta.__set_statistics(statistics);
   format::ColumnChunk out;
   out.__set_file_offset(0);  // the metadata stands in the footer alone
-  out.__set_meta_data(std::move(meta));
+  out.__set_meta_data(meta);
   return out;
 }
 
