@@ -19,56 +19,142 @@ using Text = std::optional<std::string_view>;
 
 // ---- Tables ----
 
-constexpr auto kEvery = lm::columns(
-    {{"activity_id"}, {"activity_name"}, {"time"}, {"severity_id"}, {"status_id"}, {"unmapped"},
-     {"cloud.account.uid"}, {"cloud.account.type_id"}, {"cloud.region"}, {"cloud.org.uid"}, {"cloud.cloud_partition"}, lm::constant("cloud.provider", "AWS"),
-     {"metadata.event_code"}, {"metadata.log_version"}, lm::plain("metadata.original_event_uid"), lm::plain("metadata.correlation_uid"), lm::plain("metadata.original_time"), {"metadata.type"},
-     {"metadata.product.feature.name"}, lm::constant("metadata.product.name", "CloudTrail"), lm::constant("metadata.product.vendor_name", "AWS"),
-     lm::constant("metadata.log_provider", "CloudTrail")});
+constexpr auto kEvery = lm::columns({{"activity_id"},
+                                     {"activity_name"},
+                                     {"time"},
+                                     {"severity_id"},
+                                     {"status_id"},
+                                     {"unmapped"},
+                                     {"cloud.account.uid"},
+                                     {"cloud.account.type_id"},
+                                     {"cloud.region"},
+                                     {"cloud.org.uid"},
+                                     {"cloud.cloud_partition"},
+                                     lm::constant("cloud.provider", "AWS"),
+                                     {"metadata.event_code"},
+                                     {"metadata.log_version"},
+                                     lm::plain("metadata.original_event_uid"),
+                                     lm::plain("metadata.correlation_uid"),
+                                     lm::plain("metadata.original_time"),
+                                     {"metadata.type"},
+                                     {"metadata.product.feature.name"},
+                                     lm::constant("metadata.product.name", "CloudTrail"),
+                                     lm::constant("metadata.product.vendor_name", "AWS"),
+                                     lm::constant("metadata.log_provider", "CloudTrail")});
 
-constexpr auto kActor = lm::columns(
-    {{"actor.app_name"}, {"actor.idp.name"}, {"actor.idp.uid"}, {"actor.session.created_time"}, {"actor.session.credential_uid"}, {"actor.session.is_mfa"},
-     {"actor.session.issuer"}, {"actor.session.uid"}, {"actor.user.account.type_id"}, {"actor.user.account.uid"}, {"actor.user.name"}, {"actor.user.type"},
-     {"actor.user.type_id"}, {"actor.user.uid"}, {"actor.user.uid_alt"}, {"actor.user.programmatic_credentials[].type"}, {"actor.user.programmatic_credentials[].uid"}});
+constexpr auto kActor = lm::columns({{"actor.app_name"},
+                                     {"actor.idp.name"},
+                                     {"actor.idp.uid"},
+                                     {"actor.session.created_time"},
+                                     {"actor.session.credential_uid"},
+                                     {"actor.session.is_mfa"},
+                                     {"actor.session.issuer"},
+                                     {"actor.session.uid"},
+                                     {"actor.user.account.type_id"},
+                                     {"actor.user.account.uid"},
+                                     {"actor.user.name"},
+                                     {"actor.user.type"},
+                                     {"actor.user.type_id"},
+                                     {"actor.user.uid"},
+                                     {"actor.user.uid_alt"},
+                                     {"actor.user.programmatic_credentials[].type"},
+                                     {"actor.user.programmatic_credentials[].uid"}});
 
-constexpr auto kCall = lm::columns(
-    {{"api.operation"}, {"api.service.name"}, {"api.version"}, lm::plain("api.request.uid"), {"api.request.data"}, {"api.response.data"}, {"api.response.error"},
-     {"api.response.error_message"}, {"status_code"}, {"status_detail"}, {"http_request.user_agent"}, {"src_endpoint.ip"}, {"src_endpoint.svc_name"},
-     {"src_endpoint.hostname"}, {"src_endpoint.name"}, {"src_endpoint.uid"}});
+constexpr auto kCall = lm::columns({{"api.operation"},
+                                    {"api.service.name"},
+                                    {"api.version"},
+                                    lm::plain("api.request.uid"),
+                                    {"api.request.data"},
+                                    {"api.response.data"},
+                                    {"api.response.error"},
+                                    {"api.response.error_message"},
+                                    {"status_code"},
+                                    {"status_detail"},
+                                    {"http_request.user_agent"},
+                                    {"src_endpoint.ip"},
+                                    {"src_endpoint.svc_name"},
+                                    {"src_endpoint.hostname"},
+                                    {"src_endpoint.name"},
+                                    {"src_endpoint.uid"}});
 
 constexpr auto kApi = lm::table(ocsf::api_activity, lm::profiles("cloud"),
                                 kEvery + kActor + kCall +
-                                    lm::columns({{"dst_endpoint.svc_name"}, {"dst_endpoint.hostname"}, {"resources[].uid"}, {"resources[].name"}, {"resources[].type"},
-                                                 {"resources[].region"}, {"resources[].owner.account.uid"}}));
+                                    lm::columns({{"dst_endpoint.svc_name"},
+                                                 {"dst_endpoint.hostname"},
+                                                 {"resources[].uid"},
+                                                 {"resources[].name"},
+                                                 {"resources[].type"},
+                                                 {"resources[].region"},
+                                                 {"resources[].owner.account.uid"}}));
 
-constexpr auto kAuthentication = lm::table(
-    ocsf::authentication, lm::profiles("cloud"),
-    kEvery + kActor + kCall +
-        lm::columns({{"dst_endpoint.svc_name"}, {"dst_endpoint.hostname"}, {"service.name"}, lm::constant("is_remote", "true"), {"is_mfa"}, {"logon_type_id"},
-                     {"auth_protocol_id"}, {"account_switch_type_id"}, {"auth_factors[].factor_type_id"}, {"auth_factors[].factor_type"}, {"user.uid"}, {"user.name"},
-                     {"user.uid_alt"}, {"user.type"}, {"user.type_id"}, {"user.account.uid"}, {"user.account.type_id"}, {"session.credential_uid"}, {"session.uid"},
-                     {"session.uid_alt"}, {"session.issuer"}, {"session.expiration_time"}}));
+constexpr auto kAuthentication = lm::table(ocsf::authentication, lm::profiles("cloud"),
+                                           kEvery + kActor + kCall +
+                                               lm::columns({{"dst_endpoint.svc_name"},
+                                                            {"dst_endpoint.hostname"},
+                                                            {"service.name"},
+                                                            lm::constant("is_remote", "true"),
+                                                            {"is_mfa"},
+                                                            {"logon_type_id"},
+                                                            {"auth_protocol_id"},
+                                                            {"account_switch_type_id"},
+                                                            {"auth_factors[].factor_type_id"},
+                                                            {"auth_factors[].factor_type"},
+                                                            {"user.uid"},
+                                                            {"user.name"},
+                                                            {"user.uid_alt"},
+                                                            {"user.type"},
+                                                            {"user.type_id"},
+                                                            {"user.account.uid"},
+                                                            {"user.account.type_id"},
+                                                            {"session.credential_uid"},
+                                                            {"session.uid"},
+                                                            {"session.uid_alt"},
+                                                            {"session.issuer"},
+                                                            {"session.expiration_time"}}));
 
-constexpr auto kAccount = lm::table(
-    ocsf::account_change, lm::profiles("cloud"),
-    kEvery + kActor + kCall +
-        lm::columns({{"user.uid"}, {"user.name"}, {"user.uid_alt"}, {"user.type"}, {"user.type_id"}, {"user.account.uid"}, {"user.account.type_id"},
-                     {"user.programmatic_credentials[].type"}, {"user.programmatic_credentials[].uid"}, {"user_result.name"}, {"policies[].uid"}, {"policies[].name"},
-                     {"policies[].data"}, {"auth_factors[].factor_type_id"}, {"auth_factors[].device.uid"}, {"auth_factors[].device.type_id"}}));
+constexpr auto kAccount = lm::table(ocsf::account_change, lm::profiles("cloud"),
+                                    kEvery + kActor + kCall +
+                                        lm::columns({{"user.uid"},
+                                                     {"user.name"},
+                                                     {"user.uid_alt"},
+                                                     {"user.type"},
+                                                     {"user.type_id"},
+                                                     {"user.account.uid"},
+                                                     {"user.account.type_id"},
+                                                     {"user.programmatic_credentials[].type"},
+                                                     {"user.programmatic_credentials[].uid"},
+                                                     {"user_result.name"},
+                                                     {"policies[].uid"},
+                                                     {"policies[].name"},
+                                                     {"policies[].data"},
+                                                     {"auth_factors[].factor_type_id"},
+                                                     {"auth_factors[].device.uid"},
+                                                     {"auth_factors[].device.type_id"}}));
 
 constexpr auto kGroup = lm::table(ocsf::group_management, lm::profiles("cloud"),
                                   kEvery + kActor + kCall + lm::columns({{"group.name"}, {"group.uid"}, {"user.name"}, {"privileges[]"}}));
 
-constexpr auto kFinding = lm::table(
-    ocsf::detection_finding, lm::profiles("cloud"),
-    kEvery + lm::columns({{"is_alert"}, lm::plain("finding_info.uid"), {"finding_info.title"}, {"finding_info.types[]"}, {"finding_info.analytic.name"},
-                          {"finding_info.analytic.type_id"}, {"finding_info.first_seen_time"}, {"anomaly_analyses[].analysis_targets[].name"},
-                          {"anomaly_analyses[].analysis_targets[].type"}, {"anomaly_analyses[].anomalies[].observation_parameter"},
-                          {"anomaly_analyses[].anomalies[].observations[].value"}, {"anomaly_analyses[].baselines[].observation_parameter"},
-                          {"anomaly_analyses[].baselines[].observations[].value"}, {"evidences[].api.operation"}, {"evidences[].api.service.name"},
-                          {"evidences[].actor.user.uid"}, {"resources[].uid"}}));
+constexpr auto kFinding = lm::table(ocsf::detection_finding, lm::profiles("cloud"),
+                                    kEvery + lm::columns({{"is_alert"},
+                                                          lm::plain("finding_info.uid"),
+                                                          {"finding_info.title"},
+                                                          {"finding_info.types[]"},
+                                                          {"finding_info.analytic.name"},
+                                                          {"finding_info.analytic.type_id"},
+                                                          {"finding_info.first_seen_time"},
+                                                          {"anomaly_analyses[].analysis_targets[].name"},
+                                                          {"anomaly_analyses[].analysis_targets[].type"},
+                                                          {"anomaly_analyses[].anomalies[].observation_parameter"},
+                                                          {"anomaly_analyses[].anomalies[].observations[].value"},
+                                                          {"anomaly_analyses[].baselines[].observation_parameter"},
+                                                          {"anomaly_analyses[].baselines[].observations[].value"},
+                                                          {"evidences[].api.operation"},
+                                                          {"evidences[].api.service.name"},
+                                                          {"evidences[].actor.user.uid"},
+                                                          {"resources[].uid"}}));
 
-constexpr auto kBase = lm::table(ocsf::base_event, lm::profiles("cloud"), kEvery + lm::columns({{"start_time"}, {"end_time"}, {"count"}, {"message"}}));
+constexpr auto kBase =
+    lm::table(ocsf::base_event, lm::profiles("cloud"), kEvery + lm::columns({{"start_time"}, {"end_time"}, {"count"}, {"message"}}));
 
 // ---- A record as views ----
 
@@ -79,7 +165,8 @@ struct Identity {
 };
 
 struct Event {
-  Text version, time, source, name, region, address, agent, error, error_message, request_id, event_id, type, api_version, recipient, shared_id, endpoint, category;
+  Text version, time, source, name, region, address, agent, error, error_message, request_id, event_id, type, api_version, recipient,
+      shared_id, endpoint, category;
   std::optional<bool> read_only;
   Text host_header, addendum_original, request, response, additional, resources, insight;
   Text account, window_start, window_end, summary;  // of aggregated events
@@ -136,15 +223,21 @@ bool is_hostname(std::string_view text) {
 }
 
 int user_type_id(const Identity& user) {
-  static constexpr auto kTypes = lm::keys("Root", "IAMUser", "AssumedRole", "Role", "FederatedUser", "SAMLUser", "WebIdentityUser", "IdentityCenterUser", "Directory",
-                                          "AWSAccount", "AWSService");
+  static constexpr auto kTypes = lm::keys("Root", "IAMUser", "AssumedRole", "Role", "FederatedUser", "SAMLUser", "WebIdentityUser",
+                                          "IdentityCenterUser", "Directory", "AWSAccount", "AWSService");
   if (!user.type) return user.invoked_by ? 4 : 0;
   switch (kTypes.find(*user.type)) {
-    case kTypes.at("Root"): return 2;                                                                                     // Admin
-    case kTypes.at("IAMUser"): case kTypes.at("FederatedUser"): case kTypes.at("SAMLUser"): case kTypes.at("WebIdentityUser"):
-    case kTypes.at("IdentityCenterUser"): case kTypes.at("Directory"): return 1;                                          // User
-    case kTypes.at("AWSService"): return 4;                                                                               // Service
-    case kTypes.at("AssumedRole"): case kTypes.at("Role"): case kTypes.at("AWSAccount"): return 99;                       // Other
+    case kTypes.at("Root"): return 2;  // Admin
+    case kTypes.at("IAMUser"):
+    case kTypes.at("FederatedUser"):
+    case kTypes.at("SAMLUser"):
+    case kTypes.at("WebIdentityUser"):
+    case kTypes.at("IdentityCenterUser"):
+    case kTypes.at("Directory"): return 1;   // User
+    case kTypes.at("AWSService"): return 4;  // Service
+    case kTypes.at("AssumedRole"):
+    case kTypes.at("Role"):
+    case kTypes.at("AWSAccount"): return 99;  // Other
     default: return *user.type == "Unknown" ? 0 : 99;
   }
 }
@@ -156,7 +249,8 @@ Text user_name(const Identity& user) {
   if (*user.type == "AWSService") return user.invoked_by;
   if (*user.type == "AssumedRole" || *user.type == "FederatedUser") {
     if (user.principal) {
-      if (const std::size_t colon = user.principal->find(':'); colon != std::string_view::npos && colon + 1 < user.principal->size()) return user.principal->substr(colon + 1);
+      if (const std::size_t colon = user.principal->find(':'); colon != std::string_view::npos && colon + 1 < user.principal->size())
+        return user.principal->substr(colon + 1);
     }
     if (user.arn) return arn_name(*user.arn);
   }
@@ -201,18 +295,19 @@ std::optional<std::int64_t> us_time(std::string_view text) {
 using namespace cloudtrail;
 
 struct CloudTrail {
-  static constexpr lm::Descriptor descriptor{.id = "aws.cloudtrail",
-                                             .title = "AWS CloudTrail",
-                                             .vendor = "AWS",
-                                             .version = "1.0.0",
-                                             .reads = "Management, data, network activity, Insights and aggregated events: {\"Records\":[...]}, arrays, one a line, single",
-                                             .framing = lm::Framing::json,
-                                             .envelope = "Records"};
+  static constexpr lm::Descriptor descriptor{
+      .id = "aws.cloudtrail",
+      .title = "AWS CloudTrail",
+      .vendor = "AWS",
+      .version = "1.0.0",
+      .reads = "Management, data, network activity, Insights and aggregated events: {\"Records\":[...]}, arrays, one a line, single",
+      .framing = lm::Framing::json,
+      .envelope = "Records"};
   static constexpr auto keys = lm::strings(
-      "AWSLogs/{account}/CloudTrail/{region}/**", "AWSLogs/{org}/{account}/CloudTrail/{region}/**", "AWSLogs/{account}/CloudTrail-Insight/{region}/**",
-      "AWSLogs/{org}/{account}/CloudTrail-Insight/{region}/**", "AWSLogs/{account}/CloudTrail-NetworkActivity/{region}/**",
-      "AWSLogs/{org}/{account}/CloudTrail-NetworkActivity/{region}/**", "AWSLogs/{account}/CloudTrail-Aggregated/{region}/**",
-      "AWSLogs/{org}/{account}/CloudTrail-Aggregated/{region}/**");
+      "AWSLogs/{account}/CloudTrail/{region}/**", "AWSLogs/{org}/{account}/CloudTrail/{region}/**",
+      "AWSLogs/{account}/CloudTrail-Insight/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Insight/{region}/**",
+      "AWSLogs/{account}/CloudTrail-NetworkActivity/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-NetworkActivity/{region}/**",
+      "AWSLogs/{account}/CloudTrail-Aggregated/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Aggregated/{region}/**");
 
   static int score(lm::Sample s) {
     std::string_view head = s.head;
@@ -220,15 +315,17 @@ struct CloudTrail {
     if (head.empty() || (head[0] != '{' && head[0] != '[')) return 0;
     const auto has = [&](std::string_view text) { return head.find(text) != head.npos; };
     // What wraps records, and what only looks alike, is not ours.
-    if (has("\"detail-type\"") || has("\"logEvents\"") || has("\"CloudTrailEvent\"") || has("\"class_uid\"") || has("\"digestStartTime\"") || has("\"aws:s3\"")) return 0;
+    if (has("\"detail-type\"") || has("\"logEvents\"") || has("\"CloudTrailEvent\"") || has("\"class_uid\"") ||
+        has("\"digestStartTime\"") || has("\"aws:s3\""))
+      return 0;
     if (has("\"insightDetails\"") || has("\"AwsAggregatedEvent\"")) return 95;
     if (!has("\"eventSource\"") || !has("\"eventName\"")) return 0;
     if (has("\"eventVersion\"")) return 95;
     return has("\"userIdentity\"") && has("\"awsRegion\"") ? 85 : 0;
   }
 
-  void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account, lm::Rows<kGroup>& group,
-             lm::Rows<kFinding>& finding, lm::Rows<kBase>& base) {
+  void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account,
+             lm::Rows<kGroup>& group, lm::Rows<kFinding>& finding, lm::Rows<kBase>& base) {
     if (record.starts_block()) {
       key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
     }
@@ -236,7 +333,8 @@ struct CloudTrail {
     rest_.clear(), identity_rest_.clear(), session_rest_.clear(), tls_rest_.clear();
     if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
     const bool insight = e.insight || e.category == "Insight", aggregated = e.type == "AwsAggregatedEvent";
-    if (!insight && !aggregated && (!e.name || !e.source)) return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
+    if (!insight && !aggregated && (!e.name || !e.source))
+      return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
 
     auto time = e.time ? any_time(*e.time) : std::nullopt;
     if (aggregated && e.window_start) time = any_time(*e.window_start);
@@ -259,10 +357,11 @@ struct CloudTrail {
 
   bool read(lm::Record record, Event& e) {
     static constexpr auto kKeys = lm::keys(
-        "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "errorMessage",
-        "requestParameters", "responseElements", "additionalEventData", "requestID", "eventID", "eventType", "apiVersion", "managementEvent", "readOnly", "resources",
-        "recipientAccountId", "serviceEventDetails", "sharedEventID", "vpcEndpointId", "vpcEndpointAccountId", "eventCategory", "addendum", "sessionCredentialFromConsole",
-        "edgeDeviceDetails", "tlsDetails", "eventContext", "annotation", "insightDetails", "@timestamp", "accountId", "eventId", "timeWindow", "summary");
+        "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress", "userAgent", "errorCode",
+        "errorMessage", "requestParameters", "responseElements", "additionalEventData", "requestID", "eventID", "eventType", "apiVersion",
+        "managementEvent", "readOnly", "resources", "recipientAccountId", "serviceEventDetails", "sharedEventID", "vpcEndpointId",
+        "vpcEndpointAccountId", "eventCategory", "addendum", "sessionCredentialFromConsole", "edgeDeviceDetails", "tlsDetails",
+        "eventContext", "annotation", "insightDetails", "@timestamp", "accountId", "eventId", "timeWindow", "summary");
     Text logged_time;
     const bool ok = json_.read(record.text(), [&](std::string_view key, Value& value) {
       const Reading r{rest_, key, value};
@@ -279,9 +378,13 @@ struct CloudTrail {
         case kKeys.at("errorMessage"): r.text(e.error_message); break;
         case kKeys.at("requestParameters"): r.json(e.request); break;
         case kKeys.at("responseElements"): r.json(e.response); break;
-        case kKeys.at("additionalEventData"): r.json(e.additional); r.keep(); break;
+        case kKeys.at("additionalEventData"):
+          r.json(e.additional);
+          r.keep();
+          break;
         case kKeys.at("requestID"): r.text(e.request_id); break;
-        case kKeys.at("eventID"): case kKeys.at("eventId"): r.text(e.event_id); break;
+        case kKeys.at("eventID"):
+        case kKeys.at("eventId"): r.text(e.event_id); break;
         case kKeys.at("eventType"): r.text(e.type); break;
         case kKeys.at("apiVersion"): r.text(e.api_version); break;
         case kKeys.at("readOnly"):
@@ -296,16 +399,25 @@ struct CloudTrail {
         case kKeys.at("eventCategory"): r.text(e.category); break;
         case kKeys.at("addendum"): addendum(e, r); break;
         case kKeys.at("tlsDetails"): tls(e, r); break;
-        case kKeys.at("insightDetails"): r.json(e.insight); r.keep(); break;
+        case kKeys.at("insightDetails"):
+          r.json(e.insight);
+          r.keep();
+          break;
         case kKeys.at("@timestamp"): r.text(logged_time); break;
         case kKeys.at("accountId"): r.text(e.account); break;
         case kKeys.at("timeWindow"): window(e, r); break;
-        case kKeys.at("summary"): r.json(e.summary); r.keep(); break;
-        case kKeys.at("managementEvent"): case kKeys.at("serviceEventDetails"): case kKeys.at("vpcEndpointAccountId"): case kKeys.at("sessionCredentialFromConsole"):
-        case kKeys.at("edgeDeviceDetails"): case kKeys.at("eventContext"): case kKeys.at("annotation"): r.keep(); break;
-        default:
-          record.drift(key);
+        case kKeys.at("summary"):
+          r.json(e.summary);
           r.keep();
+          break;
+        case kKeys.at("managementEvent"):
+        case kKeys.at("serviceEventDetails"):
+        case kKeys.at("vpcEndpointAccountId"):
+        case kKeys.at("sessionCredentialFromConsole"):
+        case kKeys.at("edgeDeviceDetails"):
+        case kKeys.at("eventContext"):
+        case kKeys.at("annotation"): r.keep(); break;
+        default: record.drift(key); r.keep();
       }
     });
     if (logged_time) {
@@ -320,8 +432,8 @@ struct CloudTrail {
 
   void identity(lm::Record record, Identity& user, const Reading& whole) {
     if (whole.value.type() != Type::object) return whole.keep();
-    static constexpr auto kKeys = lm::keys("type", "userName", "principalId", "arn", "accountId", "accessKeyId", "sessionContext", "invokedBy", "invokedByDelegate", "onBehalfOf",
-                                           "inScopeOf", "credentialId", "identityProvider");
+    static constexpr auto kKeys = lm::keys("type", "userName", "principalId", "arn", "accountId", "accessKeyId", "sessionContext",
+                                           "invokedBy", "invokedByDelegate", "onBehalfOf", "inScopeOf", "credentialId", "identityProvider");
     whole.value.object([&](std::string_view key, Value& value) {
       const Reading r{identity_rest_, key, value};
       user.known = true;
@@ -357,10 +469,9 @@ struct CloudTrail {
           break;
         case kKeys.at("credentialId"): r.text(user.credential); break;
         case kKeys.at("identityProvider"): r.text(user.provider); break;
-        case kKeys.at("invokedByDelegate"): case kKeys.at("inScopeOf"): r.keep(); break;
-        default:
-          record.drift("userIdentity");
-          r.keep();
+        case kKeys.at("invokedByDelegate"):
+        case kKeys.at("inScopeOf"): r.keep(); break;
+        default: record.drift("userIdentity"); r.keep();
       }
     });
     // The principal is not part of the row where something else names the user and OCSF has one place only.
@@ -409,7 +520,8 @@ struct CloudTrail {
         });
         if (const auto rest = inner_.finish(); !rest.empty()) session_rest_.add(key, rest);
       } else {
-        if (key != "sourceIdentity" && key != "ec2RoleDelivery" && key != "assumedRoot" && key != "webIdFederationData") record.drift("userIdentity.sessionContext");
+        if (key != "sourceIdentity" && key != "ec2RoleDelivery" && key != "assumedRoot" && key != "webIdFederationData")
+          record.drift("userIdentity.sessionContext");
         r.keep();
       }
     });
@@ -494,7 +606,10 @@ struct CloudTrail {
     row.template set<"metadata.original_event_uid">(e.event_id);
     row.template set<"metadata.product.feature.name">(e.category.value_or(e.insight ? "Insight" : "Management"));
     row.template set<"cloud.region">(e.region ? *e.region : key_region_);
-    const std::string_view account = e.recipient ? *e.recipient : e.account ? *e.account : !key_account_.empty() ? key_account_ : e.user.account.value_or("");
+    const std::string_view account = e.recipient             ? *e.recipient
+                                     : e.account             ? *e.account
+                                     : !key_account_.empty() ? key_account_
+                                                             : e.user.account.value_or("");
     if (!account.empty()) {
       row.template set<"cloud.account.uid">(account);
       row.template set<"cloud.account.type_id">(10);  // AWS Account
@@ -595,7 +710,8 @@ struct CloudTrail {
       row.template set<"src_endpoint.svc_name">(e.user.invoked_by ? e.user.invoked_by : e.source);
     } else if (lm::net::is_ip(text)) {
       row.template set<"src_endpoint.ip">(text);
-    } else if (text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") || text.ends_with(".aws.internal") || text.starts_with("AWS Internal")) {
+    } else if (text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") || text.ends_with(".aws.internal") ||
+               text.starts_with("AWS Internal")) {
       row.template set<"src_endpoint.svc_name">(text);
     } else if (is_hostname(text)) {
       row.template set<"src_endpoint.hostname">(text);
@@ -640,9 +756,11 @@ struct CloudTrail {
           const auto text = value.text();
           if (!text && !value.is_null()) unknown = true;
           switch (kKeys.find(key)) {
-            case kKeys.at("ARN"): case kKeys.at("arn"): arn = text; break;
+            case kKeys.at("ARN"):
+            case kKeys.at("arn"): arn = text; break;
             case kKeys.at("ARNPrefix"): prefix = text; break;
-            case kKeys.at("accountId"): case kKeys.at("accountID"): account = text; break;
+            case kKeys.at("accountId"):
+            case kKeys.at("accountID"): account = text; break;
             case kKeys.at("type"): type = text; break;
             default: unknown = true;
           }
@@ -703,7 +821,8 @@ struct CloudTrail {
     Text login_to, mfa_used, credential_type, mfa_type, mfa_identifier, additional_name, switch_from;
     if (e.additional && e.additional->front() == '{') {
       additional_json_.read(*e.additional, [&](std::string_view key, Value& value) {
-        static constexpr auto kKeys = lm::keys("LoginTo", "MFAUsed", "CredentialType", "MfaType", "MFAIdentifier", "UserName", "SwitchFrom");
+        static constexpr auto kKeys =
+            lm::keys("LoginTo", "MFAUsed", "CredentialType", "MfaType", "MFAIdentifier", "UserName", "SwitchFrom");
         switch (kKeys.find(key)) {
           case kKeys.at("LoginTo"): login_to = value.text(); break;
           case kKeys.at("MFAUsed"): mfa_used = value.text(); break;
@@ -847,10 +966,11 @@ struct CloudTrail {
     Text user, role, access_key, policy_arn, boundary, policy_name, document, new_name, serial, status;
     if (e.request && e.request->front() == '{') {
       request_json_.read(*e.request, [&](std::string_view key, Value& value) {
-        static constexpr auto kKeys = lm::keys("userName", "roleName", "accessKeyId", "policyArn", "permissionsBoundary", "policyName", "policyDocument", "newUserName",
-                                               "serialNumber", "status", "username");
+        static constexpr auto kKeys = lm::keys("userName", "roleName", "accessKeyId", "policyArn", "permissionsBoundary", "policyName",
+                                               "policyDocument", "newUserName", "serialNumber", "status", "username");
         switch (kKeys.find(key)) {
-          case kKeys.at("userName"): case kKeys.at("username"): user = value.text(); break;
+          case kKeys.at("userName"):
+          case kKeys.at("username"): user = value.text(); break;
           case kKeys.at("roleName"): role = value.text(); break;
           case kKeys.at("accessKeyId"): access_key = value.text(); break;
           case kKeys.at("policyArn"): policy_arn = value.text(); break;
@@ -930,7 +1050,8 @@ struct CloudTrail {
     if (text.starts_with('%')) {
       for (std::size_t i = 0; i < text.size(); ++i) {
         unsigned value = 0;
-        const bool escape = text[i] == '%' && i + 2 < text.size() + 0 && std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
+        const bool escape = text[i] == '%' && i + 2 < text.size() + 0 &&
+                            std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
         document_.push_back(escape ? static_cast<char>(value) : text[i]);
         i += escape ? 2 : 0;
       }
@@ -990,7 +1111,8 @@ struct CloudTrail {
             v.object([&](std::string_view which, Value& statistics) {
               if (which != "insight" && which != "baseline") return;
               statistics.object([&](std::string_view member, Value& number) {
-                if (member == "average" && number.type() == Type::number) (which == "insight" ? insight_average : baseline_average) = number.raw();
+                if (member == "average" && number.type() == Type::number)
+                  (which == "insight" ? insight_average : baseline_average) = number.raw();
               });
             });
           } else if (inner == "attributions") {
@@ -1071,8 +1193,10 @@ struct CloudTrail {
     const auto keep = [&](std::string_view key, const Text& value) {
       if (value) rest_.add_text(key, *value);
     };
-    keep("eventName", e.name), keep("eventSource", e.source), keep("sourceIPAddress", e.address), keep("userAgent", e.agent), keep("errorCode", e.error);
-    keep("errorMessage", e.error_message), keep("requestID", e.request_id), keep("apiVersion", e.api_version), keep("vpcEndpointId", e.endpoint);
+    keep("eventName", e.name), keep("eventSource", e.source), keep("sourceIPAddress", e.address), keep("userAgent", e.agent),
+        keep("errorCode", e.error);
+    keep("errorMessage", e.error_message), keep("requestID", e.request_id), keep("apiVersion", e.api_version),
+        keep("vpcEndpointId", e.endpoint);
     if (e.request) rest_.add("requestParameters", *e.request);
     if (e.response) rest_.add("responseElements", *e.response);
     if (e.resources) rest_.add("resources", *e.resources);
@@ -1129,7 +1253,8 @@ struct CloudTrailDigest {
                                              .reads = "a digest file: hashes of log files, no events",
                                              .framing = lm::Framing::json,
                                              .kind = lm::Kind::set_aside};
-  static constexpr auto keys = lm::strings("AWSLogs/{account}/CloudTrail-Digest/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Digest/{region}/**");
+  static constexpr auto keys =
+      lm::strings("AWSLogs/{account}/CloudTrail-Digest/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Digest/{region}/**");
   static int score(lm::Sample s) {
     return s.head.find("\"digestStartTime\"") != s.npos && s.head.find("\"digestS3Object\"") != s.npos ? 95 : 0;
   }

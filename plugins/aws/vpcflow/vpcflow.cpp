@@ -13,26 +13,30 @@ namespace {
 
 constexpr auto kFields = lm::keys(
     // version 2, in the default order
-    "version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end", "action", "log-status",
+    "version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end",
+    "action", "log-status",
     // 3 to 5
-    "vpc-id", "subnet-id", "instance-id", "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "region", "az-id", "sublocation-type", "sublocation-id",
-    "pkt-src-aws-service", "pkt-dst-aws-service", "flow-direction", "traffic-path",
+    "vpc-id", "subnet-id", "instance-id", "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "region", "az-id", "sublocation-type",
+    "sublocation-id", "pkt-src-aws-service", "pkt-dst-aws-service", "flow-direction", "traffic-path",
     // 7 to 11
-    "ecs-cluster-arn", "ecs-cluster-name", "ecs-container-instance-arn", "ecs-container-instance-id", "ecs-container-id", "ecs-second-container-id", "ecs-service-name",
-    "ecs-task-definition-arn", "ecs-task-arn", "ecs-task-id", "reject-reason", "resource-id", "encryption-status", "instance-tag", "instance-tag-2", "interface-tag",
-    "interface-tag-2", "asg-tag", "asg-tag-2", "interface-type", "next-hop-interface-id", "next-hop-subnet-id", "next-hop-az-id", "next-hop-vpc-id",
-    "next-hop-interface-type",
+    "ecs-cluster-arn", "ecs-cluster-name", "ecs-container-instance-arn", "ecs-container-instance-id", "ecs-container-id",
+    "ecs-second-container-id", "ecs-service-name", "ecs-task-definition-arn", "ecs-task-arn", "ecs-task-id", "reject-reason", "resource-id",
+    "encryption-status", "instance-tag", "instance-tag-2", "interface-tag", "interface-tag-2", "asg-tag", "asg-tag-2", "interface-type",
+    "next-hop-interface-id", "next-hop-subnet-id", "next-hop-az-id", "next-hop-vpc-id", "next-hop-interface-type",
     // transit gateways
-    "resource-type", "tgw-id", "tgw-attachment-id", "tgw-src-vpc-account-id", "tgw-dst-vpc-account-id", "tgw-src-vpc-id", "tgw-dst-vpc-id", "tgw-src-subnet-id",
-    "tgw-dst-subnet-id", "tgw-src-eni", "tgw-dst-eni", "tgw-src-az-id", "tgw-dst-az-id", "tgw-pair-attachment-id", "packets-lost-no-route", "packets-lost-blackhole",
-    "packets-lost-mtu-exceeded", "packets-lost-ttl-expired");
+    "resource-type", "tgw-id", "tgw-attachment-id", "tgw-src-vpc-account-id", "tgw-dst-vpc-account-id", "tgw-src-vpc-id", "tgw-dst-vpc-id",
+    "tgw-src-subnet-id", "tgw-dst-subnet-id", "tgw-src-eni", "tgw-dst-eni", "tgw-src-az-id", "tgw-dst-az-id", "tgw-pair-attachment-id",
+    "packets-lost-no-route", "packets-lost-blackhole", "packets-lost-mtu-exceeded", "packets-lost-ttl-expired");
 constexpr std::size_t kFieldCount = kFields.names.size();
 constexpr std::size_t kDefaultCount = 14;  // the first of kFields
 
 constexpr std::string_view kTransitGatewayDefault =
-    "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-account-id tgw-dst-vpc-account-id tgw-src-vpc-id tgw-dst-vpc-id tgw-src-subnet-id "
-    "tgw-dst-subnet-id tgw-src-eni tgw-dst-eni tgw-src-az-id tgw-dst-az-id tgw-pair-attachment-id srcaddr dstaddr srcport dstport protocol packets bytes start end "
-    "log-status type packets-lost-no-route packets-lost-blackhole packets-lost-mtu-exceeded packets-lost-ttl-expired tcp-flags region flow-direction "
+    "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-account-id tgw-dst-vpc-account-id tgw-src-vpc-id tgw-dst-vpc-id "
+    "tgw-src-subnet-id "
+    "tgw-dst-subnet-id tgw-src-eni tgw-dst-eni tgw-src-az-id tgw-dst-az-id tgw-pair-attachment-id srcaddr dstaddr srcport dstport protocol "
+    "packets bytes start end "
+    "log-status type packets-lost-no-route packets-lost-blackhole packets-lost-mtu-exceeded packets-lost-ttl-expired tcp-flags region "
+    "flow-direction "
     "pkt-src-aws-service pkt-dst-aws-service";
 
 // A field's number from a header word or a column name: "srcaddr", "pkt_srcaddr", "${pkt-srcaddr}"; -1 if there is no such field.
@@ -49,9 +53,9 @@ int field_of(std::string_view word) {
 struct Layout {
   static constexpr std::size_t kMost = 128;
   char separator = ' ';
-  std::vector<int> fields;             // numbers, -1 for words that are no field
-  std::vector<std::string> unknown;    // their names, in the order of the -1s
-  bool beyond_default = false;         // has more than the fields of version 2
+  std::vector<int> fields;           // numbers, -1 for words that are no field
+  std::vector<std::string> unknown;  // their names, in the order of the -1s
+  bool beyond_default = false;       // has more than the fields of version 2
 
   static Layout parse(std::string_view header) {
     Layout out;
@@ -73,7 +77,9 @@ using Values = std::array<std::string_view, kFieldCount>;
 consteval std::size_t at(std::string_view name) { return static_cast<std::size_t>(kFields.at(name)); }
 
 // Protocols whose packets have ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
-constexpr bool has_ports(std::int64_t protocol) { return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136; }
+constexpr bool has_ports(std::int64_t protocol) {
+  return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136;
+}
 
 constexpr std::string_view protocol_name(std::int64_t protocol) {
   switch (protocol) {
@@ -98,30 +104,92 @@ constexpr std::string_view protocol_name(std::int64_t protocol) {
   }
 }
 
-constexpr auto kFlow = lm::table(
-    ocsf::network_activity, lm::profiles("cloud", "security_control"),
-    {{"activity_id"}, {"time"}, {"start_time"}, {"end_time"}, {"duration"}, lm::constant("severity_id", "1"), lm::constant("is_src_dst_assignment_known", "false"),
-     {"action_id"}, {"disposition_id"}, {"status_id"}, {"status_code"}, {"status_detail"}, {"observation_point_id"},
-     {"src_endpoint.ip"}, {"src_endpoint.port"}, {"src_endpoint.svc_name"}, {"src_endpoint.intermediate_ips[]"}, {"src_endpoint.interface_uid"}, {"src_endpoint.vpc_uid"},
-     {"src_endpoint.subnet_uid"}, {"src_endpoint.instance_uid"}, {"src_endpoint.zone"}, {"src_endpoint.owner.account.uid"},
-     {"dst_endpoint.ip"}, {"dst_endpoint.port"}, {"dst_endpoint.svc_name"}, {"dst_endpoint.intermediate_ips[]"}, {"dst_endpoint.interface_uid"}, {"dst_endpoint.vpc_uid"},
-     {"dst_endpoint.subnet_uid"}, {"dst_endpoint.instance_uid"}, {"dst_endpoint.zone"}, {"dst_endpoint.owner.account.uid"},
-     {"network_observation_point.interface_uid"}, {"network_observation_point.uid"}, {"network_observation_point.vpc_uid"}, {"network_observation_point.subnet_uid"},
-     {"network_observation_point.instance_uid"}, {"network_observation_point.zone"},
-     {"connection_info.direction_id"}, {"connection_info.protocol_num"}, {"connection_info.protocol_name"}, {"connection_info.protocol_ver_id"},
-     {"connection_info.tcp_flags"}, {"connection_info.boundary_id"},
-     {"traffic.bytes"}, {"traffic.bytes_out"}, {"traffic.packets"}, {"traffic.packets_out"},
-     {"cloud.account.uid"}, {"cloud.account.type_id"}, lm::constant("cloud.provider", "AWS"), {"cloud.region"}, {"cloud.zone"}, {"cloud.org.uid"},
-     {"metadata.log_version"}, {"metadata.product.name"}, {"metadata.log_provider"}, lm::constant("metadata.product.feature.name", "Flowlogs"),
-     lm::constant("metadata.product.vendor_name", "AWS"), {"unmapped"}});
+constexpr auto kFlow = lm::table(ocsf::network_activity, lm::profiles("cloud", "security_control"),
+                                 {{"activity_id"},
+                                  {"time"},
+                                  {"start_time"},
+                                  {"end_time"},
+                                  {"duration"},
+                                  lm::constant("severity_id", "1"),
+                                  lm::constant("is_src_dst_assignment_known", "false"),
+                                  {"action_id"},
+                                  {"disposition_id"},
+                                  {"status_id"},
+                                  {"status_code"},
+                                  {"status_detail"},
+                                  {"observation_point_id"},
+                                  {"src_endpoint.ip"},
+                                  {"src_endpoint.port"},
+                                  {"src_endpoint.svc_name"},
+                                  {"src_endpoint.intermediate_ips[]"},
+                                  {"src_endpoint.interface_uid"},
+                                  {"src_endpoint.vpc_uid"},
+                                  {"src_endpoint.subnet_uid"},
+                                  {"src_endpoint.instance_uid"},
+                                  {"src_endpoint.zone"},
+                                  {"src_endpoint.owner.account.uid"},
+                                  {"dst_endpoint.ip"},
+                                  {"dst_endpoint.port"},
+                                  {"dst_endpoint.svc_name"},
+                                  {"dst_endpoint.intermediate_ips[]"},
+                                  {"dst_endpoint.interface_uid"},
+                                  {"dst_endpoint.vpc_uid"},
+                                  {"dst_endpoint.subnet_uid"},
+                                  {"dst_endpoint.instance_uid"},
+                                  {"dst_endpoint.zone"},
+                                  {"dst_endpoint.owner.account.uid"},
+                                  {"network_observation_point.interface_uid"},
+                                  {"network_observation_point.uid"},
+                                  {"network_observation_point.vpc_uid"},
+                                  {"network_observation_point.subnet_uid"},
+                                  {"network_observation_point.instance_uid"},
+                                  {"network_observation_point.zone"},
+                                  {"connection_info.direction_id"},
+                                  {"connection_info.protocol_num"},
+                                  {"connection_info.protocol_name"},
+                                  {"connection_info.protocol_ver_id"},
+                                  {"connection_info.tcp_flags"},
+                                  {"connection_info.boundary_id"},
+                                  {"traffic.bytes"},
+                                  {"traffic.bytes_out"},
+                                  {"traffic.packets"},
+                                  {"traffic.packets_out"},
+                                  {"cloud.account.uid"},
+                                  {"cloud.account.type_id"},
+                                  lm::constant("cloud.provider", "AWS"),
+                                  {"cloud.region"},
+                                  {"cloud.zone"},
+                                  {"cloud.org.uid"},
+                                  {"metadata.log_version"},
+                                  {"metadata.product.name"},
+                                  {"metadata.log_provider"},
+                                  lm::constant("metadata.product.feature.name", "Flowlogs"),
+                                  lm::constant("metadata.product.vendor_name", "AWS"),
+                                  {"unmapped"}});
 
 // NODATA and SKIPDATA: a window without flow records. They prove, or break, coverage.
-constexpr auto kWindow = lm::table(
-    ocsf::base_event, lm::profiles("cloud"),
-    {{"activity_id"}, {"activity_name"}, {"time"}, {"start_time"}, {"end_time"}, {"duration"}, lm::constant("severity_id", "1"), {"status_code"}, {"message"},
-     {"cloud.account.uid"}, {"cloud.account.type_id"}, lm::constant("cloud.provider", "AWS"), {"cloud.region"}, {"cloud.zone"}, {"cloud.org.uid"},
-     {"metadata.log_version"}, {"metadata.product.name"}, {"metadata.log_provider"}, lm::constant("metadata.product.feature.name", "Flowlogs"),
-     lm::constant("metadata.product.vendor_name", "AWS"), {"unmapped"}});
+constexpr auto kWindow = lm::table(ocsf::base_event, lm::profiles("cloud"),
+                                   {{"activity_id"},
+                                    {"activity_name"},
+                                    {"time"},
+                                    {"start_time"},
+                                    {"end_time"},
+                                    {"duration"},
+                                    lm::constant("severity_id", "1"),
+                                    {"status_code"},
+                                    {"message"},
+                                    {"cloud.account.uid"},
+                                    {"cloud.account.type_id"},
+                                    lm::constant("cloud.provider", "AWS"),
+                                    {"cloud.region"},
+                                    {"cloud.zone"},
+                                    {"cloud.org.uid"},
+                                    {"metadata.log_version"},
+                                    {"metadata.product.name"},
+                                    {"metadata.log_provider"},
+                                    lm::constant("metadata.product.feature.name", "Flowlogs"),
+                                    lm::constant("metadata.product.vendor_name", "AWS"),
+                                    {"unmapped"}});
 
 using Flows = lm::Rows<kFlow>;
 using Windows = lm::Rows<kWindow>;
@@ -207,7 +275,13 @@ class Mapper {
     common(row, start, end, text(at("tgw-id")).has_value());
     for (std::size_t field = 0; field < kFieldCount; ++field) {
       switch (field) {
-        case at("version"): case at("account-id"): case at("start"): case at("end"): case at("log-status"): case at("region"): case at("az-id"): break;
+        case at("version"):
+        case at("account-id"):
+        case at("start"):
+        case at("end"):
+        case at("log-status"):
+        case at("region"):
+        case at("az-id"): break;
         default: keep(field);
       }
     }
@@ -289,7 +363,8 @@ class Mapper {
   }
 
   bool lost() const {
-    for (const std::size_t field : {at("packets-lost-no-route"), at("packets-lost-blackhole"), at("packets-lost-mtu-exceeded"), at("packets-lost-ttl-expired")}) {
+    for (const std::size_t field :
+         {at("packets-lost-no-route"), at("packets-lost-blackhole"), at("packets-lost-mtu-exceeded"), at("packets-lost-ttl-expired")}) {
       if (lm::integer(values[field]).value_or(0) > 0) return true;
     }
     return false;
@@ -316,8 +391,10 @@ class Mapper {
       row.template set<"network_observation_point.interface_uid">(text(at("tgw-attachment-id")));
       if (interface) keep(at("interface-id"));
       endpoint_text<"src_endpoint.vpc_uid">(row, at("tgw-src-vpc-id")), endpoint_text<"dst_endpoint.vpc_uid">(row, at("tgw-dst-vpc-id"));
-      endpoint_text<"src_endpoint.subnet_uid">(row, at("tgw-src-subnet-id")), endpoint_text<"dst_endpoint.subnet_uid">(row, at("tgw-dst-subnet-id"));
-      endpoint_text<"src_endpoint.interface_uid">(row, at("tgw-src-eni")), endpoint_text<"dst_endpoint.interface_uid">(row, at("tgw-dst-eni"));
+      endpoint_text<"src_endpoint.subnet_uid">(row, at("tgw-src-subnet-id")),
+          endpoint_text<"dst_endpoint.subnet_uid">(row, at("tgw-dst-subnet-id"));
+      endpoint_text<"src_endpoint.interface_uid">(row, at("tgw-src-eni")),
+          endpoint_text<"dst_endpoint.interface_uid">(row, at("tgw-dst-eni"));
       endpoint_text<"src_endpoint.zone">(row, at("tgw-src-az-id")), endpoint_text<"dst_endpoint.zone">(row, at("tgw-dst-az-id"));
       endpoint_text<"src_endpoint.owner.account.uid">(row, at("tgw-src-vpc-account-id"));
       endpoint_text<"dst_endpoint.owner.account.uid">(row, at("tgw-dst-vpc-account-id"));
@@ -334,20 +411,23 @@ class Mapper {
         endpoint_text<"dst_endpoint.vpc_uid">(row, at("vpc-id")), endpoint_text<"dst_endpoint.subnet_uid">(row, at("subnet-id"));
         endpoint_text<"dst_endpoint.instance_uid">(row, at("instance-id"));
       }
-      for (const std::size_t field : {at("tgw-src-vpc-account-id"), at("tgw-dst-vpc-account-id"), at("tgw-src-vpc-id"), at("tgw-dst-vpc-id"), at("tgw-src-subnet-id"),
-                                      at("tgw-dst-subnet-id"), at("tgw-src-eni"), at("tgw-dst-eni"), at("tgw-src-az-id"), at("tgw-dst-az-id")}) {
+      for (const std::size_t field :
+           {at("tgw-src-vpc-account-id"), at("tgw-dst-vpc-account-id"), at("tgw-src-vpc-id"), at("tgw-dst-vpc-id"), at("tgw-src-subnet-id"),
+            at("tgw-dst-subnet-id"), at("tgw-src-eni"), at("tgw-dst-eni"), at("tgw-src-az-id"), at("tgw-dst-az-id")}) {
         keep(field);
       }
     }
     (void)has_source, (void)has_destination;
     endpoint_text<"src_endpoint.svc_name">(row, at("pkt-src-aws-service"));
     endpoint_text<"dst_endpoint.svc_name">(row, at("pkt-dst-aws-service"));
-    if (const auto path = number(at("traffic-path"), 8); path && *path >= 1) row.template set<"connection_info.boundary_id">(static_cast<int>(*path) + 3);
+    if (const auto path = number(at("traffic-path"), 8); path && *path >= 1)
+      row.template set<"connection_info.boundary_id">(static_cast<int>(*path) + 3);
     row.template set<"status_detail">(text(at("reject-reason")));
-    for (const std::size_t field : {at("sublocation-type"), at("sublocation-id"), at("encryption-status"), at("interface-type"), at("resource-type"),
-                                    at("tgw-pair-attachment-id"), at("next-hop-interface-id"), at("next-hop-subnet-id"), at("next-hop-az-id"), at("next-hop-vpc-id"),
-                                    at("next-hop-interface-type"), at("packets-lost-no-route"), at("packets-lost-blackhole"), at("packets-lost-mtu-exceeded"),
-                                    at("packets-lost-ttl-expired")}) {
+    for (const std::size_t field :
+         {at("sublocation-type"), at("sublocation-id"), at("encryption-status"), at("interface-type"), at("resource-type"),
+          at("tgw-pair-attachment-id"), at("next-hop-interface-id"), at("next-hop-subnet-id"), at("next-hop-az-id"), at("next-hop-vpc-id"),
+          at("next-hop-interface-type"), at("packets-lost-no-route"), at("packets-lost-blackhole"), at("packets-lost-mtu-exceeded"),
+          at("packets-lost-ttl-expired")}) {
       keep(field);
     }
     for (std::size_t field = at("ecs-cluster-arn"); field <= at("ecs-task-id"); ++field) keep(field);
@@ -378,7 +458,8 @@ bool is_header(std::string_view line) {
   for (std::size_t i = 0; i < n; ++i) {
     const int field = field_of(words[i]);
     known += field >= 0;
-    telling = telling || field == kFields.at("srcaddr") || field == kFields.at("tgw-id") || field == kFields.at("interface-id") || field == kFields.at("log-status");
+    telling = telling || field == kFields.at("srcaddr") || field == kFields.at("tgw-id") || field == kFields.at("interface-id") ||
+              field == kFields.at("log-status");
   }
   return telling && known * 2 > n;
 }
@@ -395,18 +476,20 @@ bool is_default_line(std::string_view line) {
   if (n != 14) return false;
   const std::string_view account = f[first + 1], interface = f[first + 2], status = f[first + 13];
   const bool account_ok = account == "unknown" || (account.size() == 12 && lm::integer(account));
-  return account_ok && (interface == "-" || interface.starts_with("eni-")) && (status == "OK" || status == "NODATA" || status == "SKIPDATA");
+  return account_ok && (interface == "-" || interface.starts_with("eni-")) &&
+         (status == "OK" || status == "NODATA" || status == "SKIPDATA");
 }
 
 }  // namespace
 
 struct VpcFlow {
-  static constexpr lm::Descriptor descriptor{.id = "aws.vpcflow",
-                                             .title = "Amazon VPC flow logs",
-                                             .vendor = "AWS",
-                                             .version = "1.0.0",
-                                             .reads = "Flow log lines, versions 2 to 11 in any field order, and Transit Gateway flow logs; with a header, without one, as CSV",
-                                             .framing = lm::Framing::lines};
+  static constexpr lm::Descriptor descriptor{
+      .id = "aws.vpcflow",
+      .title = "Amazon VPC flow logs",
+      .vendor = "AWS",
+      .version = "1.0.0",
+      .reads = "Flow log lines, versions 2 to 11 in any field order, and Transit Gateway flow logs; with a header, without one, as CSV",
+      .framing = lm::Framing::lines};
   static constexpr auto keys = kKeys;
 
   // {"format": "${version} ${account-id} ..."}: the fields of lines without a header.
@@ -415,7 +498,8 @@ struct VpcFlow {
     const bool ok = reader.read(config.json, [&](std::string_view key, lm::json::Value& value) {
       if (key != "format") throw std::invalid_argument("unknown setting: " + std::string(key));
       const auto format = value.text();
-      if (!format || !is_header(*format)) throw std::invalid_argument("format: wanted the field names of a flow log, as in '${version} ${account-id} ${srcaddr}'");
+      if (!format || !is_header(*format))
+        throw std::invalid_argument("format: wanted the field names of a flow log, as in '${version} ${account-id} ${srcaddr}'");
       configured_ = Layout::parse(*format);
     });
     if (!ok) throw std::invalid_argument("the configuration is not a JSON object");
@@ -436,7 +520,8 @@ struct VpcFlow {
     if (record.starts_block()) {
       mapper_.values = {};
       header_ = nullptr;
-      if (const std::string_view prologue = record.prologue(); !prologue.empty()) header_ = &layout(prologue.substr(prologue.rfind('\n') + 1));
+      if (const std::string_view prologue = record.prologue(); !prologue.empty())
+        header_ = &layout(prologue.substr(prologue.rfind('\n') + 1));
     }
     std::array<std::string_view, Layout::kMost> f;
     const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
@@ -486,12 +571,13 @@ struct VpcFlow {
 
 // The same fields as JSON objects, named as the columns of the Parquet form; or as Firehose wraps lines: {"message": "2 111122223333 ..."}.
 struct VpcFlowJson {
-  static constexpr lm::Descriptor descriptor{.id = "aws.vpcflow_json",
-                                             .title = "Amazon VPC flow logs as JSON",
-                                             .vendor = "AWS",
-                                             .version = "1.0.0",
-                                             .reads = "Flow log records as JSON objects named as in the Parquet form, as array or one a line",
-                                             .framing = lm::Framing::json};
+  static constexpr lm::Descriptor descriptor{
+      .id = "aws.vpcflow_json",
+      .title = "Amazon VPC flow logs as JSON",
+      .vendor = "AWS",
+      .version = "1.0.0",
+      .reads = "Flow log records as JSON objects named as in the Parquet form, as array or one a line",
+      .framing = lm::Framing::json};
 
   static int score(lm::Sample s) {
     const auto has = [&](std::string_view text) { return s.head.find(text) != s.npos; };

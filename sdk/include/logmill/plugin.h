@@ -42,18 +42,18 @@ enum {
   LM_CANCELLED = 3,   /* the run is being stopped: return this at once */
   LM_IO = 4,          /* the environment failed: disk, network */
   LM_NO_MEMORY = 5,
-  LM_INTERNAL = 6     /* a bug of the side that answers */
+  LM_INTERNAL = 6 /* a bug of the side that answers */
 };
 
 /* Why a record was rejected. They are stable: rejects files carry their names. */
 enum {
-  LM_REJECT_MALFORMED = 1,   /* not what the format says: broken JSON, too few fields */
-  LM_REJECT_ENCODING = 2,    /* not UTF-8 */
-  LM_REJECT_TRUNCATED = 3,   /* the object broke off inside this record */
-  LM_REJECT_OVERSIZE = 4,    /* longer than the largest record that is read */
-  LM_REJECT_FOREIGN = 5,     /* well-formed, but not a record of this source */
-  LM_REJECT_DEPTH = 6,       /* nested deeper than is read */
-  LM_REJECT_CORRUPT = 7      /* bytes that the decompressor could not vouch for */
+  LM_REJECT_MALFORMED = 1, /* not what the format says: broken JSON, too few fields */
+  LM_REJECT_ENCODING = 2,  /* not UTF-8 */
+  LM_REJECT_TRUNCATED = 3, /* the object broke off inside this record */
+  LM_REJECT_OVERSIZE = 4,  /* longer than the largest record that is read */
+  LM_REJECT_FOREIGN = 5,   /* well-formed, but not a record of this source */
+  LM_REJECT_DEPTH = 6,     /* nested deeper than is read */
+  LM_REJECT_CORRUPT = 7    /* bytes that the decompressor could not vouch for */
 };
 
 typedef struct lm_str {
@@ -70,7 +70,7 @@ typedef struct lm_error { /* the caller's; the callee fills it */
 typedef struct lm_host { /* [static] */
   uint32_t struct_size;
   uint32_t abi_version;
-  lm_str version;                           /* of the host, "0.1.0" */
+  lm_str version;                               /* of the host, "0.1.0" */
   const void* (*get_extension)(const char* id); /* [any] NULL: not offered. "logmill.log/1" -> const lm_log* */
 } lm_host;
 
@@ -82,9 +82,9 @@ typedef struct lm_log { /* extension "logmill.log/1" */
 typedef struct lm_entry { /* the only exported symbol: extern const lm_entry logmill_entry; */
   uint32_t struct_size;
   uint32_t abi_version;
-  lm_status (*init)(const lm_host*, lm_error*);  /* [load] cheap: listing plugins runs it. The host is [static]. */
-  void (*deinit)(void);                          /* [load] after the last destroy */
-  const void* (*get_factory)(const char* id);    /* [any]  NULL: not offered. LM_PARSER_FACTORY -> const lm_parser_factory* */
+  lm_status (*init)(const lm_host*, lm_error*); /* [load] cheap: listing plugins runs it. The host is [static]. */
+  void (*deinit)(void);                         /* [load] after the last destroy */
+  const void* (*get_factory)(const char* id);   /* [any]  NULL: not offered. LM_PARSER_FACTORY -> const lm_parser_factory* */
 } lm_entry;
 
 #define LM_PARSER_FACTORY "logmill.parser/1"
@@ -123,8 +123,8 @@ enum {
 typedef struct lm_parser_descriptor {
   uint32_t struct_size;
   uint32_t kind;
-  lm_str id;      /* "aws.cloudtrail" */
-  lm_str title;   /* "AWS CloudTrail" */
+  lm_str id;    /* "aws.cloudtrail" */
+  lm_str title; /* "AWS CloudTrail" */
   lm_str vendor;
   lm_str version; /* of the plugin, "1.0.0" */
   lm_str reads;   /* a sentence: formats and versions; for LM_KIND_SET_ASIDE: why it is set aside */
@@ -151,7 +151,7 @@ typedef struct lm_object { /* [borrowed] the object that records were read from 
   lm_str uri;  /* as the user would name it: "s3://bucket/key", "evidence/a.json.gz" */
   lm_str etag; /* or version; empty if the store has none */
   uint64_t size;
-  int64_t mtime_ms; /* milliseconds since 1970-01-01 UTC, 0 if unknown */
+  int64_t mtime_ms;           /* milliseconds since 1970-01-01 UTC, 0 if unknown */
   const lm_capture* captures; /* of the first of the parser's key patterns that matches */
   uint64_t n_captures;
 } lm_object;
@@ -175,8 +175,8 @@ typedef struct lm_block { /* [borrowed] whole records of one object */
   uint64_t size;       /* bytes, below 4 GiB */
   const lm_record* records;
   uint64_t n_records;
-  uint64_t offset;       /* of data[0] in the decoded stream */
-  uint64_t first_record; /* ordinal of records[0] in the object */
+  uint64_t offset;         /* of data[0] in the decoded stream */
+  uint64_t first_record;   /* ordinal of records[0] in the object */
   const uint8_t* prologue; /* the header lines that hold for these records, without the last line end; empty if none */
   uint64_t prologue_size;
   const lm_object* object;
@@ -185,20 +185,20 @@ typedef struct lm_block { /* [borrowed] whole records of one object */
 /* ---- What a parser gives. ---- */
 
 typedef struct lm_origin { /* where a row comes from */
-  uint32_t block;  /* index into the blocks of this parse call */
-  uint32_t record; /* index into block.records */
-  uint32_t item;   /* 0, 1, ... where one record gives several rows */
+  uint32_t block;          /* index into the blocks of this parse call */
+  uint32_t record;         /* index into block.records */
+  uint32_t item;           /* 0, 1, ... where one record gives several rows */
   uint32_t reserved;
 } lm_origin;
 
 typedef struct lm_batch { /* rows of one table */
   uint32_t struct_size;
-  uint32_t table;              /* index into the descriptor's classes */
-  struct ArrowArray array;     /* a struct array, moved: release == NULL afterwards */
-  uint64_t bytes;              /* held by array: ArrowArray cannot say, the byte budget must know */
-  uint64_t instance;           /* set by the host: names the dictionaries' owner */
-  uint64_t dictionary_epoch;   /* same instance, table and epoch: a code means the same value in every batch */
-  const lm_origin* origins;    /* [borrowed] one a row, ascending by (block, record, item) */
+  uint32_t table;            /* index into the descriptor's classes */
+  struct ArrowArray array;   /* a struct array, moved: release == NULL afterwards */
+  uint64_t bytes;            /* held by array: ArrowArray cannot say, the byte budget must know */
+  uint64_t instance;         /* set by the host: names the dictionaries' owner */
+  uint64_t dictionary_epoch; /* same instance, table and epoch: a code means the same value in every batch */
+  const lm_origin* origins;  /* [borrowed] one a row, ascending by (block, record, item) */
 } lm_batch;
 
 typedef struct lm_emit { /* the host's side of parse()  [borrowed] */
@@ -230,7 +230,7 @@ typedef struct lm_parser { /* filled by create */
 
 typedef struct lm_parser_factory { /* [static] */
   uint32_t struct_size;
-  uint32_t count; /* parsers in this library */
+  uint32_t count;                                            /* parsers in this library */
   const lm_parser_descriptor* (*descriptor)(uint32_t index); /* [any] */
   /* [any] 0: not this source. 1 to 100: how sure. The best score of all parsers wins. */
   int32_t (*score)(uint32_t index, const lm_sample*);

@@ -30,11 +30,11 @@ typedef struct lm_option { /* [static] the host parses, checks and documents opt
 typedef struct lm_sink_descriptor { /* [static] */
   uint32_t struct_size;
   uint32_t reserved;
-  lm_str id;      /* the word before ':' in --to, "parquet" */
+  lm_str id; /* the word before ':' in --to, "parquet" */
   lm_str title;
   lm_str vendor;
   lm_str version;
-  lm_str target;  /* what stands behind ':', "DIR" */
+  lm_str target; /* what stands behind ':', "DIR" */
   const lm_option* options;
   uint64_t n_options;
 } lm_sink_descriptor;

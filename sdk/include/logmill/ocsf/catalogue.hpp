@@ -44,8 +44,8 @@ struct Attribute {
   Literal profile;
   std::int32_t enum_first;
   std::uint16_t enum_count;
-  std::int16_t object;   // index of the object, -1 for scalars
-  std::int16_t sibling;  // index, in the catalogue's attributes, of the one that holds this id's caption; -1: none. Use sibling_of().
+  std::int16_t object;      // index of the object, -1 for scalars
+  std::int16_t sibling;     // index, in the catalogue's attributes, of the one that holds this id's caption; -1: none. Use sibling_of().
   std::uint8_t observable;  // observable.type_id; 0: none
   Kind kind;
   Requirement requirement;
@@ -63,7 +63,7 @@ struct Object {
 struct Class {
   std::string_view name, caption, category_name;
   std::uint32_t uid, category_uid;
-  std::uint16_t first, count;  // attributes
+  std::uint16_t first, count;                   // attributes
   std::uint16_t names, at_least_one, just_one;  // as in Object
   bool deprecated;
 };
@@ -103,9 +103,9 @@ struct Resolution {
 
 struct Catalogue {
   std::string_view version;
-  std::span<const Class> classes;        // by uid
-  std::span<const Object> objects;       // by name
-  std::span<const Attribute> attributes; // each owner's own, by name: OCSF's order
+  std::span<const Class> classes;         // by uid
+  std::span<const Object> objects;        // by name
+  std::span<const Attribute> attributes;  // each owner's own, by name: OCSF's order
   std::span<const EnumMember> members;
   std::span<const std::string_view> names;  // of the constraints
 
