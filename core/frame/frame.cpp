@@ -14,12 +14,17 @@ namespace {
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 constexpr std::size_t kFirstBuffer = 128 << 10;  // objects of 2 kB stay cheap
 constexpr std::size_t kLeastSpace = 64 << 10;
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of a block or record: lm_record counts in 32 bits
 
 // What both framings share: the buffer that the decoder writes into, the records found in it, and cutting.
 // Positions are indices into the buffer; stream offsets are base_ + index.
 class FramerBase : public Framer {
  public:
-  FramerBase(FrameSpec spec, const FrameLimits& limits) : spec_(std::move(spec)), limits_(limits) { buffer_.reserve(kFirstBuffer); }
+  FramerBase(FrameSpec spec, const FrameLimits& limits) : spec_(std::move(spec)), limits_(limits) {
+    limits_.block_size = std::min(limits_.block_size, kMostBytes);
+    limits_.max_record = std::clamp(limits_.max_record, std::size_t{1}, kMostBytes);
+    buffer_.reserve(kFirstBuffer);
+  }
 
   std::span<std::byte> space() override {
     if (buffer_.capacity() - buffer_.size() < kLeastSpace) buffer_.reserve(std::max(buffer_.capacity() * 2, buffer_.size() + kLeastSpace));
@@ -82,18 +87,21 @@ class FramerBase : public Framer {
       return;
     }
     Block block;
-    // The first full block shows that the object is large: the next buffer need not grow step by step.
-    const std::size_t capacity = keep >= limits_.block_size ? limits_.block_size + kFirstBuffer : kFirstBuffer;
-    Buffer rest(std::max(capacity, buffer_.size() - keep + kLeastSpace));
-    rest.append(buffer_.contents().subspan(keep));
     const std::size_t expected = records_.size() + records_.size() / 4;
-    buffer_.resize(keep);
-    if (buffer_.size() < buffer_.capacity() / 2) {  // many small objects wait for their parse together
-      Buffer small(buffer_.size());
-      small.append(buffer_.contents());
-      buffer_ = std::move(small);
+    if (keep < buffer_.capacity() / 2) {
+      // Many small objects wait for their parse together: what goes out is of the right size, and the large buffer stays.
+      block.data.reserve(keep);
+      block.data.append(buffer_.contents().first(keep));
+      std::memmove(buffer_.data(), buffer_.data() + keep, buffer_.size() - keep);
+      buffer_.resize(buffer_.size() - keep);
+    } else {
+      // The first full block shows that the object is large: the next buffer need not grow step by step.
+      const std::size_t capacity = keep >= limits_.block_size ? limits_.block_size + kFirstBuffer : kFirstBuffer;
+      Buffer rest(std::max(capacity, buffer_.size() - keep + kLeastSpace));
+      rest.append(buffer_.contents().subspan(keep));
+      buffer_.resize(keep);
+      block.data = std::exchange(buffer_, std::move(rest));
     }
-    block.data = std::exchange(buffer_, std::move(rest));
     deliver(std::move(block));
     records_.reserve(expected);
     base_ += keep;
@@ -101,20 +109,22 @@ class FramerBase : public Framer {
     shift(keep);
   }
 
-  // As cut, but the bytes of a block that must leave now are copied, so that every index stays.
+  // As cut, but the bytes of a block that must leave now are copied, so that every index stays. Only the records' own bytes are: input that asks for this at
+  // every record must not cost its square.
   void cut_records() {
     if (records_.empty()) return;
     Block block;
-    const std::size_t end = records_.back().offset + records_.back().length;
-    Buffer copy(end);
-    copy.append(buffer_.contents().first(end));
-    block.data = std::move(copy);
-    deliver(std::move(block));
+    const std::uint32_t from = records_.front().offset, end = records_.back().offset + records_.back().length;
+    block.data.reserve(end - from);
+    block.data.append(buffer_.contents().subspan(from, end - from));
+    for (lm_record& r : records_) r.offset -= from;
+    deliver(std::move(block), from);
   }
 
-  void deliver(Block block) {
+  // `from`: where in the buffer the block's bytes begin.
+  void deliver(Block block, std::size_t from = 0) {
     block.records = std::exchange(records_, {});
-    block.offset = base_;
+    block.offset = base_ + from;
     block.first_record = first_record_;
     block.prologue = prologue_;
     delivered_ += block.records.size();
@@ -236,19 +246,22 @@ class LineFramer final : public FramerBase {
     if (to > from && at(to - 1) == '\r') --to;
     if (blank(from, to)) return;
     if (spec_.is_prologue && spec_.is_prologue(text(from, to))) {
-      auto fresh = std::make_shared<std::string>(prologue_ && in_prologue_ ? *prologue_ + '\n' : std::string());
-      fresh->append(text(from, to));
-      if (!records_.empty()) cut_records();
-      prologue_ = std::move(fresh);
+      cut_records();
+      if (!in_prologue_) header_.clear();
       in_prologue_ = true;
+      // Headers of a size that no format has are as little held whole as records are.
+      if (!header_.empty() && header_.size() < limits_.max_record) header_ += '\n';
+      header_.append(text(from, to).substr(0, limits_.max_record - std::min(limits_.max_record, header_.size())));
       return;
     }
+    if (in_prologue_) prologue_ = std::make_shared<const std::string>(header_);
     in_prologue_ = false;
     add_record(from, to);
   }
 
   std::size_t line_ = 0, scanned_ = 0;  // where the line at hand begins; how far we looked for its end
   bool in_prologue_ = false;
+  std::string header_;  // the header lines so far; they become the prologue with the first record below them
 };
 
 // ---- JSON ----
@@ -256,15 +269,19 @@ class LineFramer final : public FramerBase {
 // Where the scan stands:
 //   top       between documents
 //   array     among the elements of a top-level array or of the envelope's
-//   object    among the members of a top-level object that may turn out to be an envelope
+//   document  in a top-level object that is small enough to be looked at whole
+//   object    among the members of a top-level object that may turn out to be an envelope; key, colon, value and member are within such a member
 //   record    in a value that is a record: element or document
-//   member    in the value of a member that is not the envelope's
+//   closing   behind a record in an array, until it shows that the array goes on
+//   scalar    in something else than an object or an array, where a record could be
+//   lost      in a record that is broken, on the way to the next one
 // A top-level object is a record itself unless it has the envelope's member; its members are looked at one by one for that. Where a parser has no envelope,
 // they are not.
 //
-// A record that never ends (an unbalanced quote or bracket) would swallow the rest. When that shows, by a line feed inside a string, by the size limit or by
-// the end of the stream, we go back and look for the next place where a record begins as the first one of this object did: its brace and first key.
-// What lies before is a record of its own, which its parser will reject.
+// A record that lacks a quote or a bracket would swallow what follows. Mostly the scan proves it at once (json_scan.hpp); otherwise it shows by how the record
+// ends, by the size limit, or by the end of the stream. Then we go back and look for the next place where a record begins; what lies before it is
+// a record of its own, which its parser will reject. How often the same bytes may be scanned again is bounded: input made of broken records must not cost its
+// square. Beyond that bound the search begins where the scan stands.
 class JsonFramer final : public FramerBase {
  public:
   using FramerBase::FramerBase;
@@ -272,22 +289,31 @@ class JsonFramer final : public FramerBase {
   void finish(std::string_view torn) override {
     if (!started_) start();
     finishing_ = true;
-    do {
+    for (;;) {
       scan();
-    } while (open_ != kNone && resync());
-    const std::size_t end = buffer_.size();
+      if (open_ == kNone || skipping_ || state_ == State::lost || state_ == State::scalar) break;
+      if (state_ == State::document) {
+        by_member();
+      } else if (torn.empty()) {
+        unfinished_ = get_lost();
+      } else if (!swallowed(size())) {  // that the record is unfinished is no proof that it is broken
+        break;
+      }
+    }
+    const std::size_t end = size();
     if (skipping_) {
-      oversize_.length += end - pos_;
       end_oversize();
     } else if (open_ != kNone) {
-      std::size_t to = end;
-      while (to > open_ + 1 && is_space(at(to - 1))) --to;
-      if (state_ == State::scalar && torn.empty()) {
+      const std::size_t to = trimmed(open_, end, false);
+      if ((state_ == State::scalar || (state_ == State::lost && !unfinished_)) && torn.empty()) {
         add_record(open_, to);
       } else {
         add_reject(open_, to, LM_REJECT_TRUNCATED,
                    torn.empty() ? std::string("the JSON ends inside this record") : fmt::format("the record is cut off: {}", torn));
       }
+    } else if (state_ == State::array && torn.empty()) {
+      // Nothing of a record is left over, but more may have followed: that must not go unsaid.
+      add_reject(end, end, LM_REJECT_TRUNCATED, "the JSON ends inside the array of records: there may have been more of them");
     }
     open_ = kNone;
     pos_ = end;
@@ -295,8 +321,12 @@ class JsonFramer final : public FramerBase {
   }
 
  private:
-  enum class State { top, array, object, record, member, scalar };
-  enum class Resync { done, none, wait };
+  enum class State { top, array, document, object, key, colon, value, member, member_scalar, record, closing, scalar, lost };
+  static constexpr std::size_t kContext = 256;             // how far around its brace the beginning of a record is looked at
+  static constexpr std::size_t kWholeDocument = 64 << 10;  // a larger document is looked at member by member
+  static constexpr std::size_t kMostSpace = 4096;          // white space behind a record that we wait through
+  static constexpr std::size_t kMostBeginnings = 16;
+  static constexpr std::uint64_t kRescanBase = 64 << 20, kRescanFactor = 8;
 
   static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
   std::size_t size() const { return buffer_.size(); }
@@ -304,24 +334,35 @@ class JsonFramer final : public FramerBase {
   void shift(std::size_t count) override {
     pos_ -= count;
     if (open_ != kNone) open_ -= std::min(open_, count);
+    lost_at_ -= std::min(lost_at_, count);
+    closed_at_ -= std::min(closed_at_, count);
   }
 
   void scan() override {
     if (pos_ < first_) pos_ = first_;
     for (;;) {
       step_from_ = pos_;
-      const bool more = pos_ < size() && step();
+      // At the end what waited for more is decided without.
+      const bool more = (pos_ < size() || (finishing_ && (state_ == State::lost || state_ == State::closing))) && step();
       if (skipping_) oversize_.length += pos_ - step_from_;
       if (more) continue;
-      if (!skipping_ && open_ != kNone && size() - open_ > limits_.max_record) {
-        if (resync()) continue;
+      if (!skipping_ && open_ != kNone && state_ != State::closing && size() - open_ > limits_.max_record) {
+        // In a sound record of this size nothing looks like the beginning of another, as far as those before it tell.
+        if (state_ != State::lost && (!beginnings_.empty() || back_ == State::top) && may_rescan()) {
+          if (const std::size_t found = find_beginning(open_ + 1, size(), true); found != kNone) {
+            cut_off(found);
+            continue;
+          }
+        }
         begin_oversize(open_, pos_);
       }
       break;
     }
     if (skipping_) {
       open_ = pos_;
-      if (pos_ != 0) drop(pos_);
+      // What a beginning is told by stays.
+      const std::size_t keep = pos_ - std::min(pos_, kContext);
+      if (keep >= kLeastSpace || keep > limits_.max_record) drop(keep);
     } else if (const std::size_t keep = open_ != kNone ? open_ : pos_; keep >= limits_.block_size) {
       cut(keep);
     }
@@ -332,10 +373,17 @@ class JsonFramer final : public FramerBase {
     switch (state_) {
       case State::top: return step_between(State::top);
       case State::array: return step_between(State::array);
+      case State::document: return step_document();
       case State::object: return step_object();
+      case State::key: return step_key();
+      case State::colon: return step_colon();
+      case State::value: return step_value();
+      case State::member: return step_member();
+      case State::member_scalar: return step_member_scalar();
       case State::record: return step_record();
-      case State::member: return member_scalar_ ? step_scalar_member() : step_member();
+      case State::closing: return step_closing();
       case State::scalar: return step_scalar();
+      case State::lost: return step_lost();
     }
     return false;
   }
@@ -362,9 +410,8 @@ class JsonFramer final : public FramerBase {
     back_ = here;
     scan_ = {};
     if (here == State::top && c == '{' && !spec_.envelope.empty()) {
-      ++pos_;
       enveloped_ = false;
-      state_ = State::object;
+      state_ = State::document;
     } else {
       // What is neither object nor array is no record, but must not be lost: its parser will reject it.
       state_ = c == '{' || c == '[' ? State::record : State::scalar;
@@ -372,22 +419,83 @@ class JsonFramer final : public FramerBase {
     return true;
   }
 
-  bool step_record() {
-    bool line = false;
+  enum class Scanned { more, closed, broken };
+
+  // Moves pos_ on through the value at hand.
+  Scanned scan_value() {
+    bool broken = false;
     const std::size_t left = size() - pos_;
-    const std::size_t n = scan_json(scan_, reinterpret_cast<const std::uint8_t*>(buffer_.data()) + pos_, left, &line);
-    if (line) {
+    const std::size_t before = open_ == kNone ? 0 : skipping_ ? std::min<std::uint64_t>({pos_, kContext, oversize_.length}) : pos_ - open_;
+    const std::size_t n = scan_json(scan_, reinterpret_cast<const std::uint8_t*>(buffer_.data()) + pos_, left, before, &broken);
+    if (broken) {
       pos_ += n;
-      return line_in_string();
+      return Scanned::broken;
     }
-    if (n > left) {
-      pos_ = size();
-      return false;
+    pos_ += std::min(n, left);
+    return n > left ? Scanned::more : Scanned::closed;
+  }
+
+  // A document that closes soon and does not name the envelope is a record; any other is looked at member by member, from its beginning.
+  bool step_document() {
+    const Scanned scanned = scan_value();
+    if (scanned == Scanned::more && size() - open_ <= std::min(kWholeDocument, limits_.max_record)) return false;
+    if (scanned == Scanned::closed && at(pos_ - 1) == '}' && scan_.braces == 0 &&
+        text(open_, pos_).find(spec_.envelope) == std::string_view::npos) {
+      end_record(pos_);
+      return true;
     }
-    pos_ += n;
-    // A '{' that a ']' closed: the record lacks a bracket and ran on into its neighbours.
-    if (scan_.braces != 0 && resync()) return true;
-    end_record();
+    by_member();
+    return true;
+  }
+  void by_member() {
+    pos_ = open_ + 1;
+    scan_ = {};
+    state_ = State::object;
+  }
+
+  bool step_record() {
+    switch (scan_value()) {
+      case Scanned::more: return false;
+      case Scanned::broken: return get_lost() || more_to_skip();
+      case Scanned::closed: break;
+    }
+    if (skipping_) {
+      end_record(pos_);
+      return true;
+    }
+    const bool matches = (at(open_) == '{') == (at(pos_ - 1) == '}') && scan_.braces == 0;
+    if (matches && back_ == State::array) {
+      closed_at_ = pos_;
+      state_ = State::closing;
+      return true;
+    }
+    if (!matches) {
+      if (swallowed(pos_)) return true;
+      // The bracket that closed it was the array's.
+      if (back_ == State::array && at(open_) == '{' && at(pos_ - 1) == ']') --pos_;
+    }
+    end_record(pos_);
+    return true;
+  }
+
+  // A record that lost a quote may seem to end at any bracket; but what follows will hardly be what follows an element.
+  bool step_closing() {
+    while (pos_ < size() && is_space(at(pos_)) && pos_ - closed_at_ < kMostSpace) ++pos_;
+    if (pos_ == size() && !finishing_) return false;
+    if (pos_ < size()) {
+      const char c = at(pos_);
+      if (!is_space(c) && c != ',' && c != ']' && c != '{' && swallowed(closed_at_)) return true;
+    }
+    end_record(closed_at_);
+    return true;
+  }
+
+  // The record at hand, which ends at `end`, shows the beginning of another inside: it is cut off there.
+  bool swallowed(std::size_t end) {
+    if (beginnings_.empty() || !may_rescan()) return false;
+    const std::size_t found = find_beginning(open_ + 1, end, true);
+    if (found == kNone) return false;
+    cut_off(found);
     return true;
   }
 
@@ -409,23 +517,28 @@ class JsonFramer final : public FramerBase {
       }
     }
     if (pos_ == size()) return false;
-    end_record();
+    end_record(pos_);
     return true;
   }
 
-  void end_record() {
+  // `to` without the white space (and commas) before it.
+  std::size_t trimmed(std::size_t from, std::size_t to, bool commas) const {
+    while (to > from + 1 && (is_space(at(to - 1)) || (commas && at(to - 1) == ','))) --to;
+    return to;
+  }
+
+  void end_record(std::size_t to) {
     if (skipping_) {
       oversize_.length += pos_ - step_from_;
       end_oversize();
     } else {
-      std::size_t to = pos_;
-      while (to > open_ + 1 && is_space(at(to - 1))) --to;
+      to = trimmed(open_, to, false);
       if (to - open_ > limits_.max_record) {
         begin_oversize(open_, to);
         end_oversize();
       } else {
         add_record(open_, to);
-        learn(open_);
+        learn(open_, to);
       }
     }
     open_ = kNone;
@@ -434,100 +547,207 @@ class JsonFramer final : public FramerBase {
   }
 
   // How records of this object begin: '{', the first key, its closing quote.
-  void learn(std::size_t from) {
-    if (!beginning_.empty() || at(from) != '{') return;
+  void learn(std::size_t from, std::size_t to) {
+    if (beginnings_.size() == kMostBeginnings || at(from) != '{' || known(from, to)) return;
     std::size_t i = from + 1;
-    const std::size_t end = std::min(pos_, from + 256);
+    const std::size_t end = std::min(to, from + kContext);
     while (i < end && is_space(at(i))) ++i;
     if (i == end || at(i) != '"') return;
     while (++i < end && at(i) != '"' && at(i) != '\\') {}
-    if (i < end && at(i) == '"') beginning_ = text(from, i + 1);
+    if (i == end || at(i) != '"') return;
+    const std::size_t key_end = i + 1;
+    while (++i < end && is_space(at(i))) {}
+    if (i < end && at(i) == ':') beginnings_.emplace_back(text(from, key_end));
+  }
+  bool known(std::size_t from, std::size_t to) const {
+    const std::string_view there = text(from, std::min(to, from + kContext));
+    return std::any_of(beginnings_.begin(), beginnings_.end(), [&](const std::string& b) { return there.starts_with(b); });
   }
 
-  // Goes back to the open record and cuts it off before the next beginning of a record. False: there is none. What may be scanned again is bounded, or input
-  // made of broken records would cost its square.
-  bool resync() {
-    constexpr std::uint64_t kMostRescanned = std::uint64_t{1} << 30;
-    if (open_ == kNone || beginning_.empty() || skipping_ || rescanned_ > kMostRescanned) return false;
-    const std::size_t found = text(0, size()).find(beginning_, open_ + 1);
-    if (found == std::string_view::npos) return false;
-    cut_off(found);
+  bool may_rescan() const { return rescanned_ < kRescanBase + kRescanFactor * (base_ + size()); }
+
+  // The record at hand is broken: from here on we look for the next one. False: nothing to look in.
+  bool get_lost() {
+    if (open_ == kNone) return false;
+    if (skipping_) {
+      lost_at_ = pos_;
+    } else {
+      if (beginnings_.empty() && back_ == State::array) learn(open_, pos_);
+      const std::size_t proven_at = std::max(pos_, open_ + 1);
+      lost_at_ = may_rescan() ? open_ + 1 : proven_at;
+      rescanned_ += 2 * (proven_at - lost_at_);  // searched, and then perhaps scanned again
+      pos_ = lost_at_;
+    }
+    state_ = State::lost;
     return true;
   }
+  bool more_to_skip() const { return pos_ < size(); }
 
-  // pos_ stands on a line feed inside a string, which no JSON has. In text with a record a line, the next line is the next record.
-  bool line_in_string() {
-    if (!skipping_ && !enveloped_value()) {
-      std::size_t next = pos_;
-      while (next < size() && is_space(at(next))) ++next;
-      if (next == size() && !finishing_ && size() - open_ <= limits_.max_record) return false;
-      if (back_ == State::top && next < size() && at(next) == '{') {
-        cut_off(next);
+  bool step_lost() {
+    const std::size_t found = find_beginning(lost_at_, size(), false);
+    if (found != kNone) {
+      cut_off(found);
+      return true;
+    }
+    // Near the end of what is there a beginning cannot be told yet.
+    lost_at_ = std::max(lost_at_, finishing_ ? size() : size() - std::min(size(), kContext));
+    pos_ = lost_at_;
+    return false;
+  }
+
+  // The first '{' in [from, to) at which a record begins, judged by what stands around it. `strict`: the record at hand is not proven to be broken; then only
+  // what begins as a record before did counts, or a line of its own between documents. Sets next_state_.
+  std::size_t find_beginning(std::size_t from, std::size_t to, bool strict) {
+    // A record that is proven broken waits until enough of what follows is there; otherwise what is there is all that counts.
+    const std::size_t end = finishing_ || strict ? to : std::min(to, size() - std::min(size(), kContext));
+    look_to_ = strict ? to : size();
+    for (std::size_t i = from; i < end; ++i) {
+      const void* brace = std::memchr(buffer_.data() + i, '{', end - i);
+      if (!brace) return kNone;
+      i = static_cast<std::size_t>(static_cast<const std::byte*>(brace) - buffer_.data());
+      if (begins_record(i, strict)) return i;
+    }
+    return kNone;
+  }
+
+  bool begins_record(std::size_t i, bool strict) {
+    const std::size_t least = i - std::min(i, kContext);
+    std::size_t back = i;
+    while (back > least && is_space(at(back - 1))) --back;
+    if (back == least) return false;
+    const char last = at(back - 1);
+    if (at(i - 1) == '\n') {
+      const std::size_t key = after_space(i + 1);
+      const bool envelope =
+          !spec_.envelope.empty() && text(key, std::min(look_to_, key + spec_.envelope.size() + 2)) == '"' + spec_.envelope + '"';
+      if (envelope || back_ == State::top) {
+        // Between an object's members nothing but a broken line ends so; within an array of the record an object may well begin a line.
+        if (strict && (last == ',' || last == '[' || last == ':')) return false;
+        next_state_ = State::top;
         return true;
       }
-      if (resync()) return true;
+      if (!strict || known(i, look_to_)) {
+        next_state_ = State::array;
+        return true;
+      }
     }
-    ++pos_;
-    return true;
+    if (beginnings_.empty() ? strict : !known(i, look_to_)) return false;
+    if (back_ == State::top) {
+      next_state_ = State::top;
+      return last == '}' && !beginnings_.empty();
+    }
+    if (last != ',') return false;
+    std::size_t before = back - 1;
+    while (before > least && is_space(at(before - 1))) --before;
+    const std::size_t key = after_space(i + 1);
+    next_state_ = State::array;
+    // A record that broke off may have lost its brace; one that begins as others do is told without it.
+    return before > least && (at(before - 1) == '}' || !beginnings_.empty()) && key < look_to_ && at(key) == '"';
+  }
+  std::size_t after_space(std::size_t i) const {
+    const std::size_t end = std::min(look_to_, i + kContext / 2);
+    while (i < end && is_space(at(i))) ++i;
+    return i;
   }
 
-  // In a member of an envelope other than the records: nothing there is a record.
-  bool enveloped_value() const { return state_ == State::member && enveloped_; }
-
+  // The next record begins at `next`; what is before it is a record of its own.
   void cut_off(std::size_t next) {
-    rescanned_ += size() - open_;
-    std::size_t to = next;
-    while (to > open_ + 1 && (is_space(at(to - 1)) || at(to - 1) == ',')) --to;
-    add_record(open_, to);
+    if (skipping_) {
+      pos_ = std::max(next, step_from_);
+      oversize_.length += pos_ - step_from_;
+      end_oversize();
+    } else {
+      if (pos_ > next) rescanned_ += 2 * (pos_ - next);
+      const std::size_t to = trimmed(open_, next, true);
+      if (to - open_ > limits_.max_record) {
+        begin_oversize(open_, to);
+        end_oversize();
+      } else {
+        add_record(open_, to);
+      }
+      pos_ = next;
+    }
     open_ = kNone;
-    pos_ = next;
-    state_ = back_;
+    unfinished_ = false;
+    state_ = next_state_;
+    if (pos_ >= limits_.block_size) cut(pos_);
   }
 
   bool step_object() {
     const char c = at(pos_);
     if (is_space(c) || c == ',') {
       ++pos_;
-      return true;
-    }
-    if (c == '}') {
+    } else if (c == '}') {
       ++pos_;
       if (enveloped_) {
         state_ = State::top;
       } else {
-        end_record();
+        end_record(pos_);
       }
+    } else if (c == '"') {
+      ++pos_;
+      key_matched_ = 0;
+      key_matches_ = true;
+      scan_ = {};
+      state_ = State::key;
+    } else {
+      return no_object();
+    }
+    return true;
+  }
+
+  // A key may be of any length: it is compared as it comes.
+  bool step_key() {
+    for (; pos_ < size(); ++pos_) {
+      const char c = at(pos_);
+      if (scan_.escaped) {
+        scan_.escaped = false;
+      } else if (c == '"') {
+        key_matches_ = key_matches_ && key_matched_ == spec_.envelope.size();
+        ++pos_;
+        state_ = State::colon;
+        return true;
+      } else if (c == '\n') {
+        return no_object();
+      } else if (c == '\\') {
+        scan_.escaped = true;
+        key_matches_ = false;
+      } else {
+        key_matches_ = key_matches_ && key_matched_ < spec_.envelope.size() && spec_.envelope[key_matched_] == c;
+        key_matched_ += key_matches_;
+      }
+    }
+    return false;
+  }
+
+  bool step_colon() {
+    const char c = at(pos_);
+    if (c != ':' && !is_space(c)) return no_object();
+    if (c == ':') state_ = State::value;
+    ++pos_;
+    return true;
+  }
+
+  bool step_value() {
+    const char v = at(pos_);
+    if (is_space(v)) {
+      ++pos_;
       return true;
     }
-    if (c != '"') return no_object();
-    // The key, its colon and the first byte of the value must be there together.
-    std::size_t end = pos_ + 1;
-    while (end < size() && at(end) != '"' && at(end) != '\n') end += at(end) == '\\' ? 2 : 1;
-    if (end >= size()) return size() - pos_ > limits_.max_record ? no_object() : false;
-    if (at(end) == '\n') return no_object();
-    std::size_t value = end + 1;
-    while (value < size() && is_space(at(value))) ++value;
-    if (value < size() && at(value) != ':') return no_object();
-    ++value;
-    while (value < size() && is_space(at(value))) ++value;
-    if (value >= size()) return size() - pos_ > limits_.max_record ? no_object() : false;
-    const char v = at(value);
-    if (text(pos_ + 1, end) == spec_.envelope && (v == '[' || v == 'n')) {
+    if (key_matches_ && (v == '[' || v == 'n')) {
       // The document is an envelope: what was passed over are members without records.
       enveloped_ = in_envelope_ = true;
       skipping_ = false;
       oversize_ = {};
       open_ = kNone;
       if (v == '[') {
-        pos_ = value + 1;
+        ++pos_;
         state_ = State::array;
         return true;
       }
     }
-    pos_ = value;
     scan_ = {};
-    state_ = State::member;
-    member_scalar_ = v != '{' && v != '[';
+    state_ = v == '{' || v == '[' ? State::member : State::member_scalar;
     return true;
   }
 
@@ -538,41 +758,32 @@ class JsonFramer final : public FramerBase {
       state_ = State::top;
       return true;
     }
+    if (skipping_) return get_lost();
     state_ = State::record;
     scan_ = {};
-    if (skipping_) {
-      scan_.depth = 1;
-    } else {
-      pos_ = open_;
-    }
+    pos_ = open_;
     return true;
   }
 
   bool step_member() {
-    bool line = false;
-    const std::size_t left = size() - pos_;
-    const std::size_t n = scan_json(scan_, reinterpret_cast<const std::uint8_t*>(buffer_.data()) + pos_, left, &line);
-    if (line) {
-      pos_ += n;
-      return line_in_string();
+    switch (scan_value()) {
+      case Scanned::more: return false;
+      // In a member of an envelope other than the records nothing is a record.
+      case Scanned::broken: return (!enveloped_ && get_lost()) || more_to_skip();
+      case Scanned::closed: break;
     }
-    if (n > left) {
-      pos_ = size();
-      return false;
-    }
-    pos_ += n;
     state_ = State::object;
     return true;
   }
 
   // A string, a number or a word: up to the ',' or '}' behind it.
-  bool step_scalar_member() {
-    while (pos_ < size()) {
+  bool step_member_scalar() {
+    for (; pos_ < size(); ++pos_) {
       const char c = at(pos_);
       if (scan_.escaped) {
         scan_.escaped = false;
       } else if (scan_.in_string) {
-        if (c == '\n') return line_in_string();
+        if (c == '\n' && !enveloped_) return get_lost();
         if (c == '\\') scan_.escaped = true;
         if (c == '"') scan_.in_string = false;
       } else if (c == '"') {
@@ -580,20 +791,27 @@ class JsonFramer final : public FramerBase {
       } else if (c == ',' || c == '}') {
         state_ = State::object;
         return true;
+      } else if ((c == '{' || c == '[') && !enveloped_) {
+        return no_object();
       }
-      ++pos_;
     }
     return false;
   }
 
   State state_ = State::top, back_ = State::top;  // back_: where a record lies, and where we are behind it
+  State next_state_ = State::top;                 // where the beginning lies that was found
   JsonScan scan_;
   std::size_t pos_ = 0, step_from_ = 0;
   std::size_t open_ = kNone;  // where the record at hand begins; for a top-level object, as long as it may be one
+  std::size_t closed_at_ = 0, lost_at_ = 0;
+  std::size_t look_to_ = 0;      // where the search for a beginning has to stop looking
+  std::size_t key_matched_ = 0;  // bytes of the key that agree with the envelope's name
+  bool key_matches_ = false;
   bool enveloped_ = false;    // the top-level object at hand has shown its records
   bool in_envelope_ = false;  // the array at hand is the envelope's
-  bool member_scalar_ = false, finishing_ = false;
-  std::string beginning_;
+  bool finishing_ = false;
+  bool unfinished_ = false;  // lost only because the stream ended
+  std::vector<std::string> beginnings_;
   std::uint64_t rescanned_ = 0;
 };
 

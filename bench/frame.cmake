@@ -1,0 +1,1 @@
+logmill_bench(frame_bench SOURCES frame_bench.cpp LIBRARIES logmill_frame)
