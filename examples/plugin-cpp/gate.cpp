@@ -7,32 +7,16 @@ namespace ocsf = lm::ocsf::v1_8;
 
 namespace {
 constexpr auto kFields = lm::keys("event", "result", "reason", "user", "src", "groups", "session", "bytes");
-constexpr auto kLogon = lm::table(ocsf::authentication, lm::profiles(),
-                                  {{"activity_id"},
-                                   {"time"},
-                                   {"severity_id"},
-                                   {"status_id"},
-                                   {"status_detail"},
-                                   {"message"},
-                                   {"user.name"},
-                                   {"user.groups[].name"},
-                                   {"src_endpoint.ip"},
-                                   {"src_endpoint.port"},
-                                   {"dst_endpoint.hostname"},
-                                   lm::plain("session.uid"),
-                                   lm::constant("is_remote", "true"),
-                                   lm::constant("metadata.product.name", "ExampleGate"),
-                                   lm::constant("metadata.product.vendor_name", "Example"),
-                                   {"unmapped"}});
+constexpr auto kLogon = lm::table(
+    ocsf::authentication, lm::profiles(),
+    {{"activity_id"}, {"time"}, {"severity_id"}, {"status_id"}, {"status_detail"}, {"message"}, {"user.name"}, {"user.groups[].name"},
+     {"src_endpoint.ip"}, {"src_endpoint.port"}, {"dst_endpoint.hostname"}, lm::plain("session.uid"), lm::constant("is_remote", "true"),
+     lm::constant("metadata.product.name", "ExampleGate"), lm::constant("metadata.product.vendor_name", "Example"), {"unmapped"}});
 }  // namespace
 
 struct Gate {
-  static constexpr lm::Descriptor descriptor{.id = "example.gate",
-                                             .title = "ExampleGate VPN log",
-                                             .vendor = "Example",
-                                             .version = "1.0.0",
-                                             .reads = "Logon lines of key=value fields",
-                                             .framing = lm::Framing::lines};
+  static constexpr lm::Descriptor descriptor{.id = "example.gate", .title = "ExampleGate VPN log", .vendor = "Example", .version = "1.0.0",
+                                             .reads = "Logon lines of key=value fields", .framing = lm::Framing::lines};
 
   static int score(lm::Sample sample) {
     if (sample.first_line().starts_with("#ExampleGate ")) return 95;
@@ -67,11 +51,11 @@ struct Gate {
 
     auto row = rows.begin(record);
     row.set<"time">(*time);
-    row.set<"activity_id">(event == "login" ? 1 : 2);                       // Logon, Logoff
+    row.set<"activity_id">(event == "login" ? 1 : 2);                   // Logon, Logoff
     row.set<"status_id">(result == "ok" ? 1 : result == "denied" ? 2 : 0);  // Success, Failure, Unknown
     if (result && result != "ok" && result != "denied") rest_.add_text("result", *result);
-    row.set<"severity_id">(result == "denied" ? 2 : 1);  // Low, Informational
-    row.set<"status_detail">(get("reason"));             // an optional that is empty leaves the attribute out
+    row.set<"severity_id">(result == "denied" ? 2 : 1);                 // Low, Informational
+    row.set<"status_detail">(get("reason"));                            // an optional that is empty leaves the attribute out
     row.set<"user.name">(user);
     for (std::string_view groups = get("groups").value_or(""); !groups.empty();) {
       const std::string_view group = lm::before(groups, ',');
@@ -82,7 +66,7 @@ struct Gate {
     const auto port = lm::integer(lm::after_last(source, ':'));
     const bool readable = lm::net::is_ipv4(ip) && port && *port >= 0 && *port <= 65535;
     if (readable) row.set<"src_endpoint.ip">(ip), row.set<"src_endpoint.port">(*port);
-    if (!readable && !source.empty()) rest_.add_text("src", source);  // what cannot be read is kept as it stands
+    if (!readable && !source.empty()) rest_.add_text("src", source);    // what cannot be read is kept as it stands
     row.set<"dst_endpoint.hostname">(words[1]);
     row.set<"session.uid">(get("session"));
     if (const auto bytes = get("bytes")) rest_.add_text("bytes", *bytes);  // authentication has no place for it
