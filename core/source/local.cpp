@@ -35,14 +35,17 @@ class FileStream final : public ByteStream {
   bool owned_;
 };
 
-ObjectRef object_of(const fs::path& path, const struct stat& s) {
+ObjectRef object_of(const std::string& path, const struct stat& s) {
   const auto nanoseconds = static_cast<std::int64_t>(s.st_mtim.tv_sec) * 1'000'000'000 + s.st_mtim.tv_nsec;
-  return {path.string(), path.string(), S_ISREG(s.st_mode) ? fmt::format("{:x}-{:x}", s.st_size, nanoseconds) : std::string(),
+  return {path, path, S_ISREG(s.st_mode) ? fmt::format("{:x}-{:x}", s.st_size, nanoseconds) : std::string(),
           S_ISREG(s.st_mode) ? static_cast<std::uint64_t>(s.st_size) : 0, nanoseconds / 1'000'000};
 }
 
 Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef& object, std::uint64_t from) {
-  const int fd = ::open(object.uri.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = -1;
+  do {  // a pipe's other end may be long in coming
+    fd = ::open(object.uri.c_str(), O_RDONLY | O_CLOEXEC);
+  } while (fd < 0 && errno == EINTR);
   if (fd < 0) return fail(Errc::io, fmt::format("cannot be opened: {}", std::strerror(errno)));
   auto stream = std::make_unique<FileStream>(fd, true);
   struct stat s {};
@@ -81,31 +84,24 @@ class StdinSource final : public Source {
   }
 };
 
-// A tree of files. The walk is depth-first with each directory's entries in order; it is kept between pages, so that a page costs what it shows.
+// A tree of files. The walk is depth-first in the order of the uris; it is kept between pages, so that a page costs what it shows, and only the names of
+// the directories that are open are held.
 class TreeSource final : public Source {
  public:
-  // `pattern` empty: every regular file below `root`; else those whose path matches it.
-  TreeSource(fs::path root, std::string pattern) : root_(std::move(root)), pattern_(std::move(pattern)) {}
+  // `root`: "" or what every uri begins with, up to a '/'. `pattern` empty: every regular file below `root`; else those whose path matches it.
+  TreeSource(std::string root, std::string pattern) : root_(std::move(root)), pattern_(std::move(pattern)) {}
 
   Result<ObjectPage> list(std::string_view after, std::size_t limit) override {
     if (after.empty() || after != last_) {
       stack_.clear(), inside_.clear();
+      after_ = last_ = after;
       if (auto ok = enter(root_); !ok) return tl::unexpected(ok.error());
-      // Resumed elsewhere: walk up to there again.
-      while (!after.empty()) {
-        auto object = next();
-        if (!object) return tl::unexpected(object.error());
-        if (object->uri.empty() || object->uri == after) break;
-      }
     }
     ObjectPage page;
     while (page.objects.size() < limit) {
       auto object = next();
       if (!object) return tl::unexpected(object.error());
-      if (object->uri.empty()) {
-        page.last = true;
-        return page;
-      }
+      if (object->uri.empty()) return page;
       last_ = object->uri;
       page.objects.push_back(std::move(*object));
     }
@@ -117,25 +113,30 @@ class TreeSource final : public Source {
 
  private:
   struct Level {
-    std::vector<std::string> names;
+    std::vector<std::string> names;  // a directory's ends in '/', which is also what puts it in the order of the uris
     std::size_t next = 0;
-    fs::path path;
+    std::string prefix;
     std::pair<dev_t, ino_t> id;
   };
 
-  Result<void> enter(const fs::path& directory) {
+  Result<void> enter(const std::string& prefix) {
+    const std::string directory = prefix.empty() ? "." : prefix;
+    const auto failed = [&](const std::string& why) { return fail(Errc::io, fmt::format("directory {}: {}", directory, why)); };
     struct stat s {};
-    if (::stat(directory.c_str(), &s) != 0)
-      return fail(Errc::io, fmt::format("directory {}: {}", directory.string(), std::strerror(errno)));
+    if (::stat(directory.c_str(), &s) != 0) return failed(std::strerror(errno));
     // A link that leads back up would never end.
     if (!inside_.insert({s.st_dev, s.st_ino}).second) return {};
     Level level;
-    level.path = directory;
+    level.prefix = prefix;
     level.id = {s.st_dev, s.st_ino};
     std::error_code error;
-    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
-      level.names.push_back(it->path().filename().string());
-    if (error) return fail(Errc::io, fmt::format("directory {}: {}", directory.string(), error.message()));
+    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+      std::error_code unknown;
+      std::string name = it->path().filename().string();
+      if (it->is_directory(unknown)) name += '/';
+      level.names.push_back(std::move(name));
+    }
+    if (error) return failed(error.message());
     std::sort(level.names.begin(), level.names.end());
     stack_.push_back(std::move(level));
     return {};
@@ -150,24 +151,29 @@ class TreeSource final : public Source {
         stack_.pop_back();
         continue;
       }
-      const fs::path path = level.path / level.names[level.next++];
-      struct stat s {};
-      if (::stat(path.c_str(), &s) != 0) {
-        if (errno == ENOENT || errno == ELOOP) continue;  // a link that leads nowhere
-        return fail(Errc::io, fmt::format("{}: {}", path.string(), std::strerror(errno)));
-      }
-      if (S_ISDIR(s.st_mode)) {
+      const std::string path = level.prefix + level.names[level.next++];
+      if (path.back() == '/') {
+        // All that is in it begins with its path.
+        if (path < after_ && !after_.starts_with(path)) continue;
+        if (!pattern_.empty() && !may_hold(pattern_, std::string_view(path).substr(0, path.size() - 1))) continue;
         if (auto ok = enter(path); !ok) return tl::unexpected(ok.error());
         continue;
       }
-      if (!S_ISREG(s.st_mode)) continue;
-      if (!pattern_.empty() && !matches(pattern_, path.string())) continue;
-      return object_of(path, s);
+      if (path <= after_ || (!pattern_.empty() && !matches(pattern_, path))) continue;
+      struct stat s {};
+      if (::stat(path.c_str(), &s) != 0) {
+        if (errno == ENOENT || errno == ELOOP) continue;  // a link that leads nowhere
+        return fail(Errc::io, fmt::format("{}: {}", path, std::strerror(errno)));
+      }
+      if (S_ISREG(s.st_mode)) return object_of(path, s);
     }
     return ObjectRef{};
   }
 
- public:
+  static bool component_matches(std::string_view pattern, std::string_view name) {
+    return ::fnmatch(std::string(pattern).c_str(), std::string(name).c_str(), 0) == 0;
+  }
+
   // '/' only matches itself, but "**" matches across it.
   static bool matches(std::string_view pattern, std::string_view path) {
     const std::size_t slash = pattern.find('/'), path_slash = path.find('/');
@@ -182,13 +188,25 @@ class TreeSource final : public Source {
       }
     }
     if ((slash == std::string_view::npos) != (path_slash == std::string_view::npos)) return false;
-    if (::fnmatch(std::string(head).c_str(), std::string(path.substr(0, path_slash)).c_str(), 0) != 0) return false;
+    if (!component_matches(head, path.substr(0, path_slash))) return false;
     return slash == std::string_view::npos || matches(pattern.substr(slash + 1), path.substr(path_slash + 1));
   }
 
- private:
-  fs::path root_;
-  std::string pattern_, last_;
+  // Can something in this directory match? The others are not entered: that they cannot be read is not this pattern's business.
+  static bool may_hold(std::string_view pattern, std::string_view directory) {
+    for (;;) {
+      const std::size_t slash = pattern.find('/'), directory_slash = directory.find('/');
+      const std::string_view head = pattern.substr(0, slash);
+      if (head == "**") return true;
+      if (slash == std::string_view::npos || !component_matches(head, directory.substr(0, directory_slash))) return false;
+      if (directory_slash == std::string_view::npos) return true;
+      pattern.remove_prefix(slash + 1);
+      directory.remove_prefix(directory_slash + 1);
+    }
+  }
+
+  std::string root_, pattern_;
+  std::string after_, last_;  // what the walk passes over; the last object that was shown
   std::vector<Level> stack_;
   std::set<std::pair<dev_t, ino_t>> inside_;
 };
@@ -201,7 +219,7 @@ Result<std::unique_ptr<Source>> open_source(std::string_view input) {
   const std::string name(input);
   struct stat s {};
   if (::stat(name.c_str(), &s) == 0) {
-    if (S_ISDIR(s.st_mode)) return std::make_unique<TreeSource>(name, "");
+    if (S_ISDIR(s.st_mode)) return std::make_unique<TreeSource>(name.ends_with('/') ? name : name + '/', "");
     return std::make_unique<FileSource>(object_of(name, s));
   }
   const int error = errno;
@@ -209,13 +227,14 @@ Result<std::unique_ptr<Source>> open_source(std::string_view input) {
   // The walk begins at the part before the first wildcard.
   const std::size_t wild = name.find_first_of("*?[");
   const std::size_t slash = name.rfind('/', wild);
-  const fs::path root = slash == std::string::npos ? "." : slash == 0 ? "/" : name.substr(0, slash);
-  std::string pattern = name;
-  if (slash == std::string::npos) pattern = "./" + name;
-  auto source = std::make_unique<TreeSource>(root, pattern);
+  const std::string root = slash == std::string::npos ? "" : name.substr(0, slash + 1);
+  if (!root.empty() && ::stat(root.c_str(), &s) != 0)
+    return fail(Errc::not_found, fmt::format("{}: {}: {}", name, root, std::strerror(errno)));
+  auto source = std::make_unique<TreeSource>(root, name);
   auto page = source->list("", 1);
-  if (!page || page->objects.empty()) return fail(Errc::not_found, fmt::format("{}: nothing matches", name));
-  return std::make_unique<TreeSource>(root, pattern);
+  if (!page) return tl::unexpected(page.error());
+  if (page->objects.empty()) return fail(Errc::not_found, fmt::format("{}: nothing matches", name));
+  return source;
 }
 
 }  // namespace lm
