@@ -10,7 +10,7 @@ namespace lm::cli {
 namespace {
 
 constexpr std::size_t kColumns = 80;
-constexpr std::size_t kLabel = 12;  // columns before what a label labels
+constexpr std::size_t kLabel = 13;  // columns before what a label labels
 
 std::string labelled(std::string_view label, std::string_view text) {
   return text.empty() ? "" : fmt::format("  {:<{}}{}\n", label, kLabel - 2, wrap(printable(text), kColumns - kLabel, kLabel));

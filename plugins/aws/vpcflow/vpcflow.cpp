@@ -63,7 +63,9 @@ struct Layout {
     std::array<std::string_view, kMost> words;
     const std::size_t n = std::min(lm::split(header, out.separator, words), kMost);
     for (std::size_t i = 0; i < n; ++i) {
-      const int field = field_of(words[i]);
+      int field = field_of(words[i]);
+      // A field that is named twice: the second value must not hide the first one.
+      if (std::find(out.fields.begin(), out.fields.end(), field) != out.fields.end()) field = -1;
       out.fields.push_back(field);
       if (field < 0) out.unknown.emplace_back(words[i]);
       out.beyond_default = out.beyond_default || field < 0 || static_cast<std::size_t>(field) >= kDefaultCount;
@@ -199,14 +201,16 @@ class Mapper {
   Values values{};
   std::vector<std::pair<std::string_view, std::string_view>> unknown;  // words of the header that are no field, with their values
 
+  // What the object's key says holds for all records of a block.
+  void begin_block(lm::Record record) {
+    key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
+  }
+
   // One record. `beyond_default`: more than the fields of version 2 may be set.
   void map(lm::Record record, bool beyond_default, Flows& flows, Windows& windows) {
     const auto start = lm::time::seconds(values[at("start")]), end = lm::time::seconds(values[at("end")]);
     if (!start || !lm::time::plausible(*start)) return record.reject(lm::malformed, "'start' is not a time");
     if (!end || !lm::time::plausible(*end)) return record.reject(lm::malformed, "'end' is not a time");
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    }
     unmapped_.clear();
     for (const auto& [name, value] : unknown) {
       if (!value.empty() && value != "-") unmapped_.add_text(name, value);
@@ -357,7 +361,7 @@ class Mapper {
     const auto interface = text(at("interface-id"));
     row.set<"network_observation_point.interface_uid">(interface);
     int direction = 0;
-    if (beyond_default) direction = extended(row, gateway, source_ip.has_value(), destination_ip.has_value(), interface);
+    if (beyond_default) direction = extended(row, gateway, interface);
     row.set<"connection_info.direction_id">(direction);
     if (const auto rest = unmapped_.finish(); !rest.empty()) row.set<"unmapped">(rest);
   }
@@ -372,7 +376,7 @@ class Mapper {
 
   // The fields beyond version 2. Answers the direction.
   template <class Row>
-  int extended(Row& row, bool gateway, bool has_source, bool has_destination, std::optional<std::string_view> interface) {
+  int extended(Row& row, bool gateway, std::optional<std::string_view> interface) {
     int direction = 0;
     const std::string_view way = values[at("flow-direction")];
     if (way == "ingress" || way == "egress") {
@@ -390,26 +394,27 @@ class Mapper {
       keep(at("resource-id"));
       row.template set<"network_observation_point.interface_uid">(text(at("tgw-attachment-id")));
       if (interface) keep(at("interface-id"));
-      endpoint_text<"src_endpoint.vpc_uid">(row, at("tgw-src-vpc-id")), endpoint_text<"dst_endpoint.vpc_uid">(row, at("tgw-dst-vpc-id"));
-      endpoint_text<"src_endpoint.subnet_uid">(row, at("tgw-src-subnet-id")),
-          endpoint_text<"dst_endpoint.subnet_uid">(row, at("tgw-dst-subnet-id"));
-      endpoint_text<"src_endpoint.interface_uid">(row, at("tgw-src-eni")),
-          endpoint_text<"dst_endpoint.interface_uid">(row, at("tgw-dst-eni"));
-      endpoint_text<"src_endpoint.zone">(row, at("tgw-src-az-id")), endpoint_text<"dst_endpoint.zone">(row, at("tgw-dst-az-id"));
-      endpoint_text<"src_endpoint.owner.account.uid">(row, at("tgw-src-vpc-account-id"));
-      endpoint_text<"dst_endpoint.owner.account.uid">(row, at("tgw-dst-vpc-account-id"));
+      row.template set<"src_endpoint.vpc_uid">(text(at("tgw-src-vpc-id"))),
+          row.template set<"dst_endpoint.vpc_uid">(text(at("tgw-dst-vpc-id")));
+      row.template set<"src_endpoint.subnet_uid">(text(at("tgw-src-subnet-id"))),
+          row.template set<"dst_endpoint.subnet_uid">(text(at("tgw-dst-subnet-id")));
+      row.template set<"src_endpoint.interface_uid">(text(at("tgw-src-eni"))),
+          row.template set<"dst_endpoint.interface_uid">(text(at("tgw-dst-eni")));
+      row.template set<"src_endpoint.zone">(text(at("tgw-src-az-id"))), row.template set<"dst_endpoint.zone">(text(at("tgw-dst-az-id")));
+      row.template set<"src_endpoint.owner.account.uid">(text(at("tgw-src-vpc-account-id")));
+      row.template set<"dst_endpoint.owner.account.uid">(text(at("tgw-dst-vpc-account-id")));
     } else {
       keep(at("tgw-attachment-id"));
       if (direction == 2) {
         row.template set<"observation_point_id">(1);  // Source
         row.template set<"src_endpoint.interface_uid">(interface);
-        endpoint_text<"src_endpoint.vpc_uid">(row, at("vpc-id")), endpoint_text<"src_endpoint.subnet_uid">(row, at("subnet-id"));
-        endpoint_text<"src_endpoint.instance_uid">(row, at("instance-id"));
+        row.template set<"src_endpoint.vpc_uid">(text(at("vpc-id"))), row.template set<"src_endpoint.subnet_uid">(text(at("subnet-id")));
+        row.template set<"src_endpoint.instance_uid">(text(at("instance-id")));
       } else if (direction == 1) {
         row.template set<"observation_point_id">(2);  // Destination
         row.template set<"dst_endpoint.interface_uid">(interface);
-        endpoint_text<"dst_endpoint.vpc_uid">(row, at("vpc-id")), endpoint_text<"dst_endpoint.subnet_uid">(row, at("subnet-id"));
-        endpoint_text<"dst_endpoint.instance_uid">(row, at("instance-id"));
+        row.template set<"dst_endpoint.vpc_uid">(text(at("vpc-id"))), row.template set<"dst_endpoint.subnet_uid">(text(at("subnet-id")));
+        row.template set<"dst_endpoint.instance_uid">(text(at("instance-id")));
       }
       for (const std::size_t field :
            {at("tgw-src-vpc-account-id"), at("tgw-dst-vpc-account-id"), at("tgw-src-vpc-id"), at("tgw-dst-vpc-id"), at("tgw-src-subnet-id"),
@@ -417,11 +422,15 @@ class Mapper {
         keep(field);
       }
     }
-    (void)has_source, (void)has_destination;
-    endpoint_text<"src_endpoint.svc_name">(row, at("pkt-src-aws-service"));
-    endpoint_text<"dst_endpoint.svc_name">(row, at("pkt-dst-aws-service"));
-    if (const auto path = number(at("traffic-path"), 8); path && *path >= 1)
-      row.template set<"connection_info.boundary_id">(static_cast<int>(*path) + 3);
+    row.template set<"src_endpoint.svc_name">(text(at("pkt-src-aws-service")));
+    row.template set<"dst_endpoint.svc_name">(text(at("pkt-dst-aws-service")));
+    if (const auto path = number(at("traffic-path"), 8)) {
+      if (*path >= 1) {
+        row.template set<"connection_info.boundary_id">(static_cast<int>(*path) + 3);
+      } else {
+        keep(at("traffic-path"));
+      }
+    }
     row.template set<"status_detail">(text(at("reject-reason")));
     for (const std::size_t field :
          {at("sublocation-type"), at("sublocation-id"), at("encryption-status"), at("interface-type"), at("resource-type"),
@@ -433,11 +442,6 @@ class Mapper {
     for (std::size_t field = at("ecs-cluster-arn"); field <= at("ecs-task-id"); ++field) keep(field);
     for (std::size_t field = at("instance-tag"); field <= at("asg-tag-2"); ++field) keep(field);
     return direction;
-  }
-
-  template <lm::detail::FixedString Path, class Row>
-  void endpoint_text(Row& row, std::size_t field) {
-    row.template set<Path>(text(field));
   }
 
   lm::json::ObjectWriter unmapped_;
@@ -518,18 +522,20 @@ struct VpcFlow {
 
   void parse(lm::Record record, lm::Rows<kFlow>& flows, lm::Rows<kWindow>& windows) {
     if (record.starts_block()) {
+      mapper_.begin_block(record);
       mapper_.values = {};
       header_ = nullptr;
       if (const std::string_view prologue = record.prologue(); !prologue.empty())
         header_ = &layout(prologue.substr(prologue.rfind('\n') + 1));
     }
-    std::array<std::string_view, Layout::kMost> f;
+    std::array<std::string_view, Layout::kMost + 1> f;
     const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
     std::size_t n = lm::split(record.text(), layout->separator, f);
     std::size_t first = 0;
     if (n == layout->fields.size() + 1 && lm::time::rfc3339(f[0])) first = 1, --n;
     if (!header_ && !configured_ && n == gateway_.fields.size() && f[first + 1] == "TransitGateway") layout = &gateway_;
-    if (n != layout->fields.size()) return record.reject(lm::malformed, "the line does not have as many fields as its format");
+    if (n != layout->fields.size())  // nor more than `f` holds
+      return record.reject(lm::malformed, "the line does not have as many fields as its format");
     if (layout != last_) {
       mapper_.values = {};
       last_ = layout;
@@ -585,6 +591,7 @@ struct VpcFlowJson {
   }
 
   void parse(lm::Record record, lm::Rows<kFlow>& flows, lm::Rows<kWindow>& windows) {
+    if (record.starts_block()) mapper_.begin_block(record);
     mapper_.values = {};
     mapper_.unknown.clear();
     const bool ok = json_.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
