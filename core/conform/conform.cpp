@@ -20,6 +20,7 @@ using detail::bitmap_bytes;
 using detail::Interner;
 using detail::Memory;
 using detail::slots;
+using detail::Zeroes;
 
 const ocsf::Catalogue& catalogue() { return ocsf::v1_8::catalogue; }
 std::string_view view(lm_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
@@ -216,7 +217,6 @@ class ConformImpl final : public Conform {
     auto arena = ArrayArena::make();
     const ArrowArray& in = arena->hold(&taken);
     in_root_ = &in;
-    zeroes_held_ = nullptr;
     rows_ = static_cast<std::size_t>(in.length);
     ArrowArray& root = structure(*arena, root_, &in, rows_);
     root.null_count = 0, root.buffers[0] = nullptr;
@@ -413,27 +413,13 @@ class ConformImpl final : public Conform {
     }
   }
 
-  const void* zeroes(ArrayArena& arena, std::size_t bytes) {
-    if (bytes > zeroes_size_) {
-      zeroes_size_ = std::max<std::size_t>(bytes * 2, 65536);
-      zeroes_ =
-          std::shared_ptr<const void>(allocate_zeroed(zeroes_size_).release(), [](const void* p) { std::free(const_cast<void*>(p)); });
-      zeroes_held_ = nullptr;
-    }
-    if (zeroes_held_ != &arena) {
-      arena.keep(zeroes_);
-      zeroes_held_ = &arena;
-    }
-    return zeroes_.get();
-  }
-
   static std::size_t slot_size(LeafType type) { return type == LeafType::int64 || type == LeafType::float64 ? 8 : 4; }
 
   ArrowArray& absent(ArrayArena& arena, const TableNode& node, std::size_t rows) {
     const bool text = node.kind == TableNode::Kind::leaf && (node.type == LeafType::text || node.type == LeafType::json);
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), node.kind == TableNode::Kind::structure ? 1 : text ? 3 : 2);
     a.null_count = static_cast<std::int64_t>(rows);
-    const void* zero = zeroes(arena, (rows + 1) * 8);
+    const void* zero = zeroes_.get(arena, (rows + 1) * 8);
     if (rows) a.buffers[0] = zero;
     if (a.n_buffers > 1) a.buffers[1] = zero;
     if (a.n_buffers > 2) a.buffers[2] = zero;
@@ -468,7 +454,7 @@ class ConformImpl final : public Conform {
         a.buffers[0] = in->buffers[0];
       } else if (none) {
         a.null_count = static_cast<std::int64_t>(rows);
-        a.buffers[0] = zeroes(arena, bitmap_bytes(rows));
+        a.buffers[0] = zeroes_.get(arena, bitmap_bytes(rows));
       } else {
         Memory valid = allocate_zeroed(bitmap_bytes(rows));
         std::int64_t present = 0;
@@ -560,7 +546,7 @@ class ConformImpl final : public Conform {
 
   ArrowArray& constant_text(ArrayArena& arena, const Interner& dictionary, std::size_t rows) {
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
-    a.buffers[1] = zeroes(arena, (rows + 1) * 4);
+    a.buffers[1] = zeroes_.get(arena, (rows + 1) * 4);
     a.dictionary = &dictionary.export_dictionary(arena);
     return a;
   }
@@ -673,7 +659,7 @@ class ConformImpl final : public Conform {
     a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
     if (n == 0 && rows != 0) {
       a.null_count = static_cast<std::int64_t>(rows);
-      a.buffers[0] = zeroes(arena, bitmap_bytes(rows));
+      a.buffers[0] = zeroes_.get(arena, bitmap_bytes(rows));
     }
     ArrowArray& item = arena.add(static_cast<std::int64_t>(rows * n), 2);
     item.buffers[1] = arena.keep(std::move(codes), rows * n * 4);
@@ -831,9 +817,7 @@ class ConformImpl final : public Conform {
   const ArrowArray* in_root_ = nullptr;
   std::size_t rows_ = 0;
 
-  std::shared_ptr<const void> zeroes_;
-  std::size_t zeroes_size_ = 0;
-  const ArrayArena* zeroes_held_ = nullptr;
+  Zeroes zeroes_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <logmill/sdk/columns.hpp>
 
 #include <gtest/gtest.h>
+#include <array>
 #include <memory>
 #include <random>
 
@@ -115,20 +116,22 @@ TEST(Columns, LeaveNothingOfARowThatWasTakenBack) {
   for (int round = 0; round < 200; ++round) {
     Columns mixed = make(), clean = make();
     mixed.reserve(4), clean.reserve(4);  // growing on the way
+    const unsigned odds =
+        std::array{1u << 31, 8u, 2u}[static_cast<std::size_t>(round % 3)];  // of a value being left out: none, some, half of them
     for (int i = 0; i < 40; ++i) {
       const bool keep = random() % 2;
       const std::uint32_t seed = random();
       const auto fill = [&](Columns& c) {
         std::mt19937 r(seed);
         const auto row = c.add_row(0);
-        if (r() % 2) c.put<std::int64_t>(0, row, r());
-        if (r() % 2) c.put_code(1, row, std::to_string(r() % 5));
-        if (r() % 2) c.put_text(2, row, std::string(r() % 20, 'm'));
-        if (r() % 2) c.put_boolean(3, row, r() % 2);
-        if (r() % 2) c.put_text(7, row, "u");
+        if (r() % odds) c.put<std::int64_t>(0, row, r());
+        if (r() % odds) c.put_code(1, row, std::to_string(r() % 5));
+        if (r() % odds) c.put_text(2, row, std::string(r() % 20, 'm'));
+        if (r() % odds) c.put_boolean(3, row, r() % 2);
+        if (r() % odds) c.put_text(7, row, "u");
         for (unsigned n = r() % 3; n; --n) {
           const auto e = c.push(1, row);
-          if (r() % 2) c.put<std::int32_t>(8, e, static_cast<std::int32_t>(r()));
+          if (r() % odds) c.put<std::int32_t>(8, e, static_cast<std::int32_t>(r()));
           for (unsigned t = r() % 3; t; --t) c.put_text(9, c.push(2, e), "t" + std::to_string(r() % 9));
         }
       };
@@ -155,6 +158,34 @@ TEST(Columns, LeaveNothingOfARowThatWasTakenBack) {
                      &tb = *b.array.children[7]->children[0]->children[1]->children[0];
     ASSERT_EQ(ta.length, tb.length);
     for (std::size_t i = 0; i < static_cast<std::size_t>(ta.length); ++i) ASSERT_EQ(text(ta, i), text(tb, i));
+  }
+}
+
+TEST(Columns, HoldTheValuesOfEveryRowWhereverOneIsLeftOut) {
+  for (std::uint32_t rows = 1; rows < 70; ++rows) {
+    for (std::uint32_t hole = 0; hole <= rows; ++hole) {  // the last of them: no hole
+      Columns c = make();
+      c.reserve(8);
+      for (std::uint32_t row = 0; row < rows; ++row) {
+        c.add_row(0);
+        if (row == hole) continue;
+        c.put<std::int64_t>(0, row, row + 100);
+        c.put_text(2, row, std::to_string(row));
+        if (row % 3 == 0) c.put<std::int64_t>(0, row, row + 200), c.put_text(2, row, "again" + std::to_string(row));
+        c.put_boolean(3, row, row % 2 == 1);
+      }
+      Owned out(c);
+      for (std::uint32_t row = 0; row < rows; ++row) {
+        const ArrowArray& times = *out.array.children[0];
+        ASSERT_EQ(times.null_count, hole < rows);
+        ASSERT_EQ(valid(times, row), row != hole);
+        ASSERT_EQ(valid(*out.array.children[3], row), row != hole);
+        if (row == hole) continue;
+        ASSERT_EQ(number<std::int64_t>(times, row), row + (row % 3 == 0 ? 200 : 100));
+        ASSERT_EQ(text(*out.array.children[1 + 1], row), (row % 3 == 0 ? "again" : "") + std::to_string(row));
+        ASSERT_EQ((static_cast<const std::uint8_t*>(out.array.children[3]->buffers[1])[row >> 3] >> (row & 7) & 1) != 0, row % 2 == 1);
+      }
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <ctime>
 #include <random>
+#include <vector>
 
 namespace {
 
@@ -95,6 +96,35 @@ TEST(Text, IntegersAreTakenWholeOrNotAtAll) {
   EXPECT_EQ(lm::integer("-5"), -5);
   for (const char* text : {"", "+1", " 1", "1 ", "1x", "9223372036854775808", "0x10"}) EXPECT_EQ(lm::integer(text), std::nullopt) << text;
   EXPECT_EQ(lm::integer<std::int32_t>("2147483648"), std::nullopt);
+}
+
+TEST(Text, IntegersOfEveryLengthAreReadAsWritten) {
+  std::mt19937_64 random(5);
+  for (std::size_t size = 1; size <= 18; ++size) {
+    for (int round = 0; round < 2000; ++round) {
+      std::string text;
+      std::int64_t value = 0;
+      for (std::size_t i = 0; i < size; ++i) {
+        const auto digit = static_cast<char>(random() % 10);
+        text += static_cast<char>('0' + digit);
+        value = value * 10 + digit;
+      }
+      // In a buffer of its own size: not a byte beside it is read.
+      const std::vector<char> exact(text.begin(), text.end());
+      ASSERT_EQ(lm::integer(std::string_view(exact.data(), exact.size())), value) << text;
+      if (value <= INT32_MAX) {
+        ASSERT_EQ(lm::integer<std::int32_t>(text), value) << text;
+      } else {
+        ASSERT_EQ(lm::integer<std::int32_t>(text), std::nullopt) << text;
+      }
+      std::string spoilt = text;
+      auto& c = spoilt[random() % size];
+      c = static_cast<char>(random());
+      if ((c < '0' || c > '9') && c != '-') {
+        ASSERT_EQ(lm::integer(spoilt), std::nullopt) << spoilt;
+      }
+    }
+  }
 }
 
 TEST(Text, SplitFoldsRunsAndCountsWhatDoesNotFit) {

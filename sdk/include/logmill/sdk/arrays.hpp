@@ -31,6 +31,13 @@ inline Memory allocate_zeroed(std::size_t bytes) {
   return Memory(p);
 }
 
+// Not zeroed; else the same.
+inline Memory allocate(std::size_t bytes) {
+  auto* p = static_cast<std::byte*>(std::malloc(bytes + 8));
+  if (!p) throw std::bad_alloc();
+  return Memory(p);
+}
+
 // Whole 64-bit words.
 constexpr std::size_t bitmap_bytes(std::size_t rows) { return (rows + 63) / 64 * 8; }
 
@@ -87,6 +94,7 @@ class ArrayArena {
   }
 
   std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t id() const { return id_; }  // never 0, and no other arena's
 
   // Moves `root`, an array of this arena, out; the arena lives until all of its arrays are released.
   static void finish(std::unique_ptr<ArrayArena> arena, ArrowArray& root, ArrowArray* out) {
@@ -108,6 +116,12 @@ class ArrayArena {
     static_cast<ArrayArena*>(array->private_data)->drop();
   }
 
+  static std::uint64_t next_id() {
+    static std::atomic<std::uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+
+  const std::uint64_t id_ = next_id();
   std::atomic<std::int64_t> references_{1};
   std::deque<ArrowArray> arrays_;
   std::deque<std::array<const void*, 3>> buffers_;
@@ -116,6 +130,29 @@ class ArrayArena {
   std::vector<std::shared_ptr<const void>> shared_;
   std::deque<ArrowArray> held_;
   std::uint64_t bytes_ = 0;
+};
+
+// The buffers of what is absent: one stretch of zeroes for all of them. One thread's, as building is.
+class Zeroes {
+ public:
+  // At least `bytes` of them, which live as long as `arena`.
+  const void* get(ArrayArena& arena, std::size_t bytes) {
+    if (bytes > size_) {
+      size_ = bytes * 2 > 65536 ? bytes * 2 : 65536;
+      memory_ = std::shared_ptr<std::byte>(allocate_zeroed(size_).release(), Free{});
+      held_ = 0;
+    }
+    if (held_ != arena.id()) {
+      arena.keep(memory_);
+      held_ = arena.id();
+    }
+    return memory_.get();
+  }
+
+ private:
+  std::shared_ptr<std::byte> memory_;
+  std::size_t size_ = 0;
+  std::uint64_t held_ = 0;
 };
 
 }  // namespace lm::detail

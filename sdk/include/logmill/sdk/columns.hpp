@@ -3,7 +3,8 @@
 //
 // A table is a set of leaf columns on levels. Level 0 holds the rows; every OCSF array on the way to a column opens a level of its own, which holds that
 // array's elements. Within a level a column is sized once and written by index:
-//   - A column is allocated, zeroed, by its first value: a row that is never set is null already.
+//   - A column is allocated by its first value. While every row so far has one, nothing but the value is written; the bitmap, and the zeroes of the rows
+//     without a value, come with the first row that is left out.
 //   - Plain text keeps a length a row and becomes offsets by one prefix sum at the export; repeated text keeps a code (intern.hpp).
 //   - A list keeps a length a row of the level above; its elements lie in the order of the rows.
 //   - A struct is null where all of its children are; its bitmap is their OR, made at the export.
@@ -43,10 +44,12 @@ struct LevelSpec {
   std::uint16_t parent = 0;
 };
 
+constexpr std::uint32_t kSparse = 0xffffffff;
+
 struct ColumnData {
   Memory values;  // int32, int64 or double slots; int32 codes; int32 text lengths; a bitmap of booleans
-  Memory valid;   // bitmap
-  std::uint32_t present = 0;
+  Memory valid;   // bitmap; none while rows 0 to `dense` are those that have a value
+  std::uint32_t dense = kSparse;
   Memory text;  // plain text, in the order of the rows
   std::size_t text_size = 0, text_capacity = 0;
   std::uint32_t text_row = 0;  // the last row whose text was written: text lies in the order of the rows
@@ -56,7 +59,6 @@ struct ColumnData {
 struct LevelData {
   std::uint32_t rows = 0, capacity = 0;
   Memory lengths, valid;  // of the lists, a slot a row of the parent level
-  std::uint32_t present = 0;
 };
 
 inline std::size_t slot_bytes(Store store) { return store == Store::int64 || store == Store::float64 ? 8 : 4; }
@@ -99,59 +101,57 @@ class Columns {
       l.lengths = allocate_zeroed((std::size_t{capacity} + 1) * sizeof(std::int32_t));
       l.valid = allocate_zeroed(bitmap_bytes(capacity));
     }
-    l.present += set_bit(l.valid, parent_row);
+    set_bit(l.valid, parent_row);
   }
 
   template <class T>
-  void put(std::size_t column, std::uint32_t row, T value) {
+  [[gnu::always_inline]] void put(std::size_t column, std::uint32_t row, T value) {
     ColumnData& c = columns_[column];
-    if (!c.values) [[unlikely]]
-      allocate(column);
+    mark(column, c, row);
     slots<T>(c.values)[row] = value;
-    c.present += set_bit(c.valid, row);
   }
 
   void put_boolean(std::size_t column, std::uint32_t row, bool value) {
     ColumnData& c = columns_[column];
-    if (!c.values) [[unlikely]]
-      allocate(column);
+    mark(column, c, row);
     if (value) {
       set_bit(c.values, row);
     } else {
       clear_bit(c.values, row);
     }
-    c.present += set_bit(c.valid, row);
   }
 
-  void put_code(std::size_t column, std::uint32_t row, std::string_view text) { put(column, row, columns_[column].interner->intern(text)); }
+  [[gnu::always_inline]] void put_code(std::size_t column, std::uint32_t row, std::string_view text) {
+    put(column, row, columns_[column].interner->intern(text));
+  }
 
   void put_text(std::size_t column, std::uint32_t row, std::string_view text) {
     ColumnData& c = columns_[column];
-    if (!c.values) [[unlikely]]
-      allocate(column);
     if (row < c.text_row) throw std::logic_error("text was set in a row before the last one");
-    c.text_row = row;
-    auto* lengths = slots<std::int32_t>(c.values);
     // A value that is set again was the last one in the buffer: it gives its bytes back first.
-    c.text_size -= static_cast<std::size_t>(lengths[row]);
+    if (is_set(column, row)) [[unlikely]]
+      c.text_size -= static_cast<std::size_t>(slots<std::int32_t>(c.values)[row]);
+    mark(column, c, row);
+    c.text_row = row;
     if (c.text_size + text.size() > c.text_capacity) [[unlikely]]
       grow_text(c, text.size());
     if (!text.empty()) std::memcpy(c.text.get() + c.text_size, text.data(), text.size());
     c.text_size += text.size();
-    lengths[row] = static_cast<std::int32_t>(text.size());
-    c.present += set_bit(c.valid, row);
+    slots<std::int32_t>(c.values)[row] = static_cast<std::int32_t>(text.size());
   }
 
   bool is_set(std::size_t column, std::uint32_t row) const {
     const ColumnData& c = columns_[column];
-    return c.valid && (static_cast<unsigned>(c.valid.get()[row >> 3]) >> (row & 7) & 1u);
+    if (!c.valid) return c.dense != kSparse && row < c.dense;
+    return (static_cast<unsigned>(c.valid.get()[row >> 3]) >> (row & 7) & 1u) != 0;
   }
 
   // Forgets all rows and their memory, as after an error in the middle of a block.
   void reset() {
     for (ColumnData& c : columns_) {
       c.values.reset(), c.valid.reset(), c.text.reset();
-      c.present = c.text_row = 0, c.text_size = c.text_capacity = 0;
+      c.dense = kSparse;
+      c.text_row = 0, c.text_size = c.text_capacity = 0;
     }
     for (LevelData& l : levels_) l = LevelData{};
   }
@@ -188,37 +188,75 @@ class Columns {
     bool element = false;   // the struct of a list: an element that was pushed is there, whatever it holds
   };
 
-  static std::uint32_t set_bit(Memory& bitmap, std::uint32_t row) {
+  static void set_bit(Memory& bitmap, std::uint32_t row) {
     auto& byte = reinterpret_cast<std::uint8_t*>(bitmap.get())[row >> 3];
-    const auto mask = static_cast<std::uint8_t>(1u << (row & 7));
-    const std::uint32_t fresh = (byte & mask) == 0;
-    byte = static_cast<std::uint8_t>(byte | mask);
-    return fresh;
+    byte = static_cast<std::uint8_t>(byte | 1u << (row & 7));
   }
-  static std::uint32_t clear_bit(Memory& bitmap, std::uint32_t row) {
+  static void clear_bit(Memory& bitmap, std::uint32_t row) {
     auto& byte = reinterpret_cast<std::uint8_t*>(bitmap.get())[row >> 3];
-    const auto mask = static_cast<std::uint8_t>(1u << (row & 7));
-    const std::uint32_t was = (byte & mask) != 0;
-    byte = static_cast<std::uint8_t>(byte & ~mask);
-    return was;
+    byte = static_cast<std::uint8_t>(byte & ~(1u << (row & 7)));
+  }
+  static std::uint32_t count_bits(const Memory& bitmap, std::uint32_t rows) {
+    int n = 0;
+    for (std::size_t w = 0; w < bitmap_bytes(rows) / 8; ++w) n += __builtin_popcountll(slots<std::uint64_t>(bitmap)[w]);
+    return static_cast<std::uint32_t>(n);
+  }
+  // The first `rows` bits.
+  static void fill_bits(Memory& bitmap, std::uint32_t rows) {
+    std::memset(bitmap.get(), 0xff, rows / 8);
+    for (std::uint32_t row = rows & ~7u; row < rows; ++row) set_bit(bitmap, row);
+  }
+
+  // Notes that `row` has a value, and sees to it that there is a slot for it.
+  [[gnu::always_inline]] void mark(std::size_t column, ColumnData& c, std::uint32_t row) {
+    if (row == c.dense) [[likely]] {
+      c.dense = row + 1;
+    } else if (c.valid) {
+      set_bit(c.valid, row);
+    } else {
+      mark_slowly(column, row);
+    }
+  }
+  [[gnu::noinline]] void mark_slowly(std::size_t column, std::uint32_t row) {
+    ColumnData& c = columns_[column];
+    if (!c.values) {
+      const Store store = column_specs_[column].store;
+      const std::size_t bytes = value_bytes(store, levels_[column_specs_[column].level].capacity);
+      c.values = store == Store::boolean ? allocate_zeroed(bytes) : allocate(bytes);
+      c.dense = 0;
+    }
+    if (row == c.dense) {
+      ++c.dense;
+    } else if (row > c.dense) {
+      make_sparse(column);
+      set_bit(c.valid, row);
+    }
+  }
+  void make_sparse(std::size_t column) {
+    ColumnData& c = columns_[column];
+    const std::uint32_t capacity = levels_[column_specs_[column].level].capacity;
+    c.valid = allocate_zeroed(bitmap_bytes(capacity));
+    fill_bits(c.valid, c.dense);
+    zero_slots(column, c.dense, capacity + 1);
+    c.dense = kSparse;
+  }
+  void zero_slots(std::size_t column, std::uint32_t from, std::uint32_t to) {
+    const Store store = column_specs_[column].store;
+    if (store != Store::boolean) std::memset(columns_[column].values.get() + from * slot_bytes(store), 0, (to - from) * slot_bytes(store));
   }
 
   std::size_t value_bytes(Store store, std::size_t rows) const {
     return store == Store::boolean ? bitmap_bytes(rows) : (rows + 1) * slot_bytes(store);
   }
 
-  void allocate(std::size_t column) {
-    ColumnData& c = columns_[column];
-    const std::uint32_t capacity = levels_[column_specs_[column].level].capacity;
-    c.values = allocate_zeroed(value_bytes(column_specs_[column].store, capacity));
-    c.valid = allocate_zeroed(bitmap_bytes(capacity));
-  }
-
+  // The new part is zeroed.
   static void grow_memory(Memory& memory, std::size_t from, std::size_t to) {
     if (!memory) return;
-    Memory fresh = allocate_zeroed(to);
-    std::memcpy(fresh.get(), memory.get(), from);
-    memory = std::move(fresh);
+    auto* p = static_cast<std::byte*>(std::realloc(memory.get(), to + 8));
+    if (!p) throw std::bad_alloc();
+    (void)memory.release();
+    memory.reset(p);
+    std::memset(p + from, 0, to + 8 - from);
   }
 
   static void grow_text(ColumnData& c, std::size_t more) {
@@ -265,15 +303,14 @@ class Columns {
       ColumnData& c = columns_[i];
       const Store store = column_specs_[i].store;
       if (column_specs_[i].level != level || !c.values) continue;
-      for (std::uint32_t row = rows; row < l.rows; ++row) {
-        c.present -= clear_bit(c.valid, row);
-        if (store == Store::boolean) {
-          clear_bit(c.values, row);
-        } else {
-          if (store == Store::text) c.text_size -= static_cast<std::size_t>(slots<std::int32_t>(c.values)[row]);
-          std::memset(c.values.get() + row * slot_bytes(store), 0, slot_bytes(store));
-        }
+      const std::uint32_t end = c.valid ? l.rows : std::min(l.rows, c.dense);  // rows behind it have no slot to wipe
+      for (std::uint32_t row = rows; row < end; ++row) {
+        if (c.valid) clear_bit(c.valid, row);
+        if (store == Store::boolean) clear_bit(c.values, row);
+        if (store == Store::text) c.text_size -= static_cast<std::size_t>(slots<std::int32_t>(c.values)[row]);
       }
+      if (rows < end) zero_slots(i, rows, end);
+      if (!c.valid) c.dense = std::min(c.dense, rows);
       c.text_row = std::min(c.text_row, rows);
     }
     for (std::size_t i = 1; i < levels_.size(); ++i) {
@@ -283,7 +320,7 @@ class Columns {
       for (std::uint32_t row = rows; row < l.rows; ++row) {
         elements += static_cast<std::uint32_t>(slots<std::int32_t>(child.lengths)[row]);
         slots<std::int32_t>(child.lengths)[row] = 0;
-        child.present -= clear_bit(child.valid, row);
+        clear_bit(child.valid, row);
       }
       truncate_level(i, child.rows - elements);
     }
@@ -299,6 +336,7 @@ class Columns {
   std::vector<LevelSpec> level_specs_;
   std::vector<ColumnData> columns_;
   std::vector<LevelData> levels_;
+  Zeroes zeroes_;
   std::vector<Node> nodes_{Node{}};
 };
 
@@ -396,8 +434,7 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
   const Node& node = nodes_[id];
   ArrowArray& a = arena.add(rows, 1);
   const auto set = [&](std::size_t buffer, Memory&& memory, std::size_t bytes) {
-    if (!memory) memory = allocate_zeroed(bytes);
-    a.buffers[buffer] = arena.keep(std::move(memory), bytes);
+    a.buffers[buffer] = memory ? arena.keep(std::move(memory), bytes) : zeroes_.get(arena, bytes);
   };
 
   if (node.kind == NodeKind::leaf) {
@@ -405,7 +442,9 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
     ColumnData& c = columns_[node.index];
     const bool constant = !spec.constant.empty();
     a.n_buffers = spec.store == Store::text ? 3 : 2;
-    a.null_count = constant ? 0 : static_cast<std::int64_t>(rows) - c.present;
+    if (!constant && c.values && !c.valid && c.dense < rows) make_sparse(node.index);
+    const std::uint32_t present = constant || (c.values && !c.valid) ? rows : c.values ? count_bits(c.valid, rows) : 0;
+    a.null_count = static_cast<std::int64_t>(rows) - present;
     if (constant && rows != 0 && spec.store != Store::code) {  // a constant number or boolean
       const long long value = std::strtoll(std::string(spec.constant).c_str(), nullptr, 10);
       c.values = allocate_zeroed(value_bytes(spec.store, rows));
@@ -439,7 +478,7 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
     }
     set(1, std::move(c.values), bytes);
     c.values.reset(), c.text.reset();
-    c.text_size = c.text_capacity = 0, c.text_row = 0, c.present = 0;
+    c.text_size = c.text_capacity = 0, c.text_row = 0, c.dense = kSparse;
     if (spec.store == Store::code) {
       if (constant && c.interner->size() == 0) c.interner->intern(spec.constant);
       a.dictionary = &c.interner->export_dictionary(arena);
@@ -453,7 +492,7 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
     const std::size_t bytes = (std::size_t{rows} + 1) * sizeof(std::int32_t);
     const std::uint32_t elements = l.rows;
     a.n_buffers = 2;
-    a.null_count = static_cast<std::int64_t>(rows) - l.present;
+    a.null_count = static_cast<std::int64_t>(rows) - (l.valid ? count_bits(l.valid, rows) : 0);
     if (a.null_count != 0) set(0, std::move(l.valid), bitmap_bytes(rows));
     if (l.lengths) {
       auto* offsets = slots<std::int32_t>(l.lengths);

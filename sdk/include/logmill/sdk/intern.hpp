@@ -5,6 +5,7 @@
 #pragma once
 
 #include <logmill/sdk/arrays.hpp>
+#include <logmill/sdk/text.hpp>
 
 #include <cstdint>
 #include <cstring>
@@ -28,12 +29,6 @@ __extension__ typedef unsigned __int128 Wide;  // 64 x 64 bits; no other spellin
 inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   const auto product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
-inline std::uint64_t load64(const char* p) {
-  std::uint64_t v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
 }
 
 inline std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
@@ -92,30 +87,13 @@ class Interner {
 
   Interner() : storage_(std::make_shared<Storage>(64, 1024)), slots_(256), seed_(hash_seed()) {}
 
-  std::int32_t intern(std::string_view text) {
-    // Up to 16 bytes stand in the slot itself: a look-up touches one cache line.
-    if (text.size() <= 16) {
-      const Words words = short_words(text);
-      if (words == last_words_ && text.size() == last_size_) return last_;
-      const std::uint64_t hash = mix(words.low ^ seed_ ^ text.size(), words.high ^ 0x9e3779b97f4a7c15u);
-      std::size_t slot = hash & (slots_.size() - 1);
-      for (; slots_[slot].code >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
-        const Slot& s = slots_[slot];
-        if (s.words == words && s.size == text.size()) return remember(s.code, words, text.size());
-      }
-      return remember(add(text, {words, static_cast<std::uint32_t>(text.size()), 0}, slot), words, text.size());
-    }
-    if (last_size_ > 16 && same_text(at(last_), text)) return last_;
-    const std::uint64_t hash = hash_text(text, seed_);
-    const Words words{hash, 0};
-    std::size_t slot = hash & (slots_.size() - 1);
-    for (; slots_[slot].code >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
-      const Slot& s = slots_[slot];
-      if (s.words == words && s.size == kLong && same_text(at(s.code), text)) return remember(s.code, words, kLong);
-    }
-    return remember(add(text, {words, kLong, 0}, slot), words, kLong);
+  // Up to 16 bytes stand in the slot itself: a look-up touches one cache line.
+  [[gnu::always_inline]] std::int32_t intern(std::string_view text) {
+    if (text.size() > 16) return intern_long(text);
+    const Words words = short_words(text);
+    if (words == last_words_ && text.size() == last_size_) return last_;
+    return intern_short(text, words);
   }
-
   std::string_view at(std::int32_t code) const {
     const std::int32_t begin = storage_->offsets[static_cast<std::size_t>(code)];
     return {storage_->bytes.get() + begin, static_cast<std::size_t>(storage_->offsets[static_cast<std::size_t>(code) + 1] - begin)};
@@ -140,30 +118,32 @@ class Interner {
  private:
   static constexpr std::uint32_t kLong = 17;
 
-  struct Words {
-    std::uint64_t low = 0, high = 0;
-    bool operator==(const Words&) const = default;
-  };
   struct Slot {
     Words words;  // a short text itself, zero-padded; of a long one its hash
     std::uint32_t size = 0;
     std::int32_t code = -1;
   };
 
-  // Zero-padded, read without touching a byte outside the text.
-  static Words short_words(std::string_view text) {
-    const char* const p = text.data();
-    const std::size_t n = text.size();
-    if (n > 8) return {load64(p), load64(p + n - 8) >> (8 * (16 - n))};
-    if (n == 8) return {load64(p), 0};
-    if (n >= 4) {
-      std::uint32_t low, high;
-      std::memcpy(&low, p, 4), std::memcpy(&high, p + n - 4, 4);
-      return {low | (std::uint64_t{high} >> (8 * (8 - n))) << 32, 0};
+  [[gnu::noinline]] std::int32_t intern_short(std::string_view text, const Words& words) {
+    const std::uint64_t hash = mix(words.low ^ seed_ ^ text.size(), words.high ^ 0x9e3779b97f4a7c15u);
+    std::size_t slot = hash & (slots_.size() - 1);
+    for (; slots_[slot].code >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
+      const Slot& s = slots_[slot];
+      if (s.words == words && s.size == text.size()) return remember(s.code, words, text.size());
     }
-    std::uint64_t low = 0;
-    for (std::size_t i = 0; i < n; ++i) low |= std::uint64_t{static_cast<unsigned char>(p[i])} << (8 * i);
-    return {low, 0};
+    return remember(add(text, {words, static_cast<std::uint32_t>(text.size()), 0}, slot), words, text.size());
+  }
+
+  [[gnu::noinline]] std::int32_t intern_long(std::string_view text) {
+    if (last_size_ == kLong && same_text(at(last_), text)) return last_;
+    const std::uint64_t hash = hash_text(text, seed_);
+    const Words words{hash, 0};
+    std::size_t slot = hash & (slots_.size() - 1);
+    for (; slots_[slot].code >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
+      const Slot& s = slots_[slot];
+      if (s.words == words && s.size == kLong && same_text(at(s.code), text)) return remember(s.code, words, kLong);
+    }
+    return remember(add(text, {words, kLong, 0}, slot), words, kLong);
   }
 
   std::int32_t remember(std::int32_t code, const Words& words, std::size_t size) {

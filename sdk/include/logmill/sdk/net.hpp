@@ -3,13 +3,43 @@
 //   lm::net::is_ipv6("2001:db8::1") -> true   also with an embedded IPv4 tail; without zone or brackets
 #pragma once
 
+#include <logmill/sdk/text.hpp>
+
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 
 namespace lm::net {
 
 constexpr bool is_ipv4(std::string_view text) {
   if (text.size() < 7 || text.size() > 15) return false;
+#if defined(__SSE2__)
+  if (!std::is_constant_evaluated()) {
+    const detail::Words words = detail::short_words(text);
+    const __m128i v = _mm_set_epi64x(static_cast<long long>(words.high), static_cast<long long>(words.low));
+    const auto dots = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.'))));
+    // Bytes outside '0' to '9': moved so that the digits are the ten lowest signed values.
+    const __m128i moved = _mm_add_epi8(v, _mm_set1_epi8(static_cast<char>(-128 - '0')));
+    const auto others = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpgt_epi8(moved, _mm_set1_epi8(-128 + 9))));
+    const unsigned end = 1u << text.size();
+    if ((others & (end - 1)) != dots) return false;
+    unsigned rest = dots | end;
+    std::size_t begin = 0;
+    for (int octet = 0; octet < 4; ++octet) {
+      if (rest == 0) return false;
+      const auto stop = static_cast<std::size_t>(__builtin_ctz(rest));
+      rest &= rest - 1;
+      const std::size_t n = stop - begin;
+      if (n < 1 || n > 3) return false;
+      if (n > 1 && text[begin] == '0') return false;
+      if (n == 3 &&
+          (text[begin] > '2' || (text[begin] == '2' && (text[begin + 1] > '5' || (text[begin + 1] == '5' && text[begin + 2] > '5')))))
+        return false;
+      begin = stop + 1;
+    }
+    return rest == 0;
+  }
+#endif
   unsigned octets = 0, value = 0, digits = 0;
   for (std::size_t i = 0; i <= text.size(); ++i) {
     const char c = i < text.size() ? text[i] : '.';

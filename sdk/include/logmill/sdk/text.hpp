@@ -4,12 +4,15 @@
 //   lm::present("-")                       -> nullopt        "-" and "" mean absent in AWS's text formats
 #pragma once
 
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -17,18 +20,69 @@
 
 namespace lm {
 
+namespace detail {
+
+inline std::uint64_t load64(const char* p) {
+  std::uint64_t v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+// Text of up to 16 bytes, zero-padded, the first byte lowest.
+struct Words {
+  std::uint64_t low = 0, high = 0;
+  bool operator==(const Words&) const = default;
+};
+
+// Reads no byte outside the text.
+[[gnu::always_inline]] inline Words short_words(std::string_view text) {
+  const char* const p = text.data();
+  const std::size_t n = text.size();
+  if (n > 8) return {load64(p), load64(p + n - 8) >> (8 * (16 - n))};
+  if (n == 8) return {load64(p), 0};
+  if (n >= 4) {
+    std::uint32_t low, high;
+    std::memcpy(&low, p, 4), std::memcpy(&high, p + n - 4, 4);
+    return {low | (std::uint64_t{high} >> (8 * (8 - n))) << 32, 0};
+  }
+  if (n == 0) return {};
+  // First, middle and last of one to three.
+  const auto byte = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+  return {byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1)), 0};
+}
+
+constexpr std::uint32_t kNoDigits = 0xffffffff;
+
+// The number that 1 to 8 decimal digits say, the first digit in the lowest byte and nothing above the last; kNoDigits if one of them is none.
+inline std::uint32_t eight_digits(std::uint64_t digits, std::size_t n) {
+  // Zeroes in front: the digits move up, '0' fills in below.
+  const std::size_t shift = 8 * (8 - n);
+  const std::uint64_t v = digits << shift | (0x3030303030303030u & ((std::uint64_t{1} << shift) - 1));
+  const std::uint64_t value = v - 0x3030303030303030u;
+  if (((v + 0x4646464646464646u) | value) & 0x8080808080808080u) return kNoDigits;
+  const std::uint64_t pairs = value * 10 + (value >> 8);
+  constexpr std::uint64_t mask = 0x000000ff000000ffu;
+  return static_cast<std::uint32_t>(((pairs & mask) * 0x000f424000000064u + (pairs >> 16 & mask) * 0x0000271000000001u) >> 32);
+}
+
+}  // namespace detail
+
 template <class Integer = std::int64_t>
 constexpr std::optional<Integer> integer(std::string_view text) {
-  // Up to 9 digits fit whatever the type: no overflow to look for.
   if constexpr (sizeof(Integer) >= 4) {
-    if (!text.empty() && text.size() <= 9 && text[0] != '-') {
-      std::uint32_t small = 0;
-      for (const char c : text) {
-        const std::uint32_t digit = static_cast<unsigned char>(c) - std::uint32_t{'0'};
-        if (digit > 9) return std::nullopt;
-        small = small * 10 + digit;
+    if (!std::is_constant_evaluated() && !text.empty() && text.size() <= 16 && text[0] != '-') {
+      const detail::Words words = detail::short_words(text);
+      if (text.size() <= 8) {
+        const std::uint32_t value = detail::eight_digits(words.low, text.size());
+        if (value == detail::kNoDigits) return std::nullopt;
+        return static_cast<Integer>(value);
       }
-      return static_cast<Integer>(small);
+      if constexpr (sizeof(Integer) == 8) {
+        const std::uint32_t high = detail::eight_digits(words.low, 8), low = detail::eight_digits(words.high, text.size() - 8);
+        if (high == detail::kNoDigits || low == detail::kNoDigits) return std::nullopt;
+        constexpr std::array<std::uint32_t, 9> kScale{1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+        return static_cast<Integer>(std::int64_t{high} * kScale[text.size() - 8] + low);
+      }
     }
   }
   Integer value{};
