@@ -107,10 +107,12 @@ struct MergedDictionary {
   Interner values;
   std::vector<std::vector<std::int32_t>> maps;  // source -> its code -> ours, -1 where not yet seen
 
-  std::int32_t map(std::size_t source, std::int32_t code, const ArrowArray& dictionary) {
-    auto& m = maps[source];
-    if (static_cast<std::size_t>(code) >= m.size()) m.resize(static_cast<std::size_t>(dictionary.length), -1);
-    std::int32_t& mine = m[static_cast<std::size_t>(code)];
+  // Room for every code of the dictionary.
+  static void fit(std::vector<std::int32_t>& map, const ArrowArray& dictionary) {
+    if (map.size() < static_cast<std::size_t>(dictionary.length)) map.resize(static_cast<std::size_t>(dictionary.length), -1);
+  }
+  std::int32_t map(std::vector<std::int32_t>& map, std::int32_t code, const ArrowArray& dictionary) {
+    std::int32_t& mine = map[static_cast<std::size_t>(code)];
     if (mine < 0) mine = values.intern(text_at(dictionary, static_cast<std::size_t>(code)));
     return mine;
   }
@@ -129,8 +131,10 @@ struct PlanNode {
   Derived derived = Derived::none;
   int id_in = -1;  // caption, type_*: the id's index among the parser's children
   std::unique_ptr<Captions> captions;
-  std::unique_ptr<MergedDictionary> merged;  // caption where the parser sets the text itself too: source 0 is the parser's
-  Interner constants;                        // of host-made constant text
+  std::unique_ptr<MergedDictionary> merged;             // caption where the parser sets the text itself too: source 0 is the parser's
+  Interner constants;                                   // of host-made constant text
+  std::shared_ptr<std::vector<std::int32_t>> repeated;  // of what is the same in every row: shared by all batches
+  std::size_t repeated_rows = 0;
   std::vector<PlanNode> children;
 };
 
@@ -554,68 +558,125 @@ class ConformImpl final : public Conform {
   template <class T, class Value>
   ArrowArray& numbers(ArrayArena& arena, std::size_t rows, Value&& value) {
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
-    Memory values = allocate_zeroed((rows + 1) * sizeof(T));
+    Memory values = detail::allocate((rows + 1) * sizeof(T));
     for (std::size_t i = 0; i < rows; ++i) slots<T>(values)[i] = static_cast<T>(value(i));
     a.buffers[1] = arena.keep(std::move(values), rows * sizeof(T));
     return a;
   }
 
+  // The same number in every row: one buffer for all batches, as long as the longest of them.
+  ArrowArray& constant_number(ArrayArena& arena, PlanNode& plan, std::int32_t value, std::size_t rows) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    if (!plan.repeated || plan.repeated->size() < rows) plan.repeated = std::make_shared<std::vector<std::int32_t>>(rows + rows / 2, value);
+    arena.keep(plan.repeated);
+    a.buffers[1] = plan.repeated->data();
+    return a;
+  }
+
+  // One value per row of a block, worked out with the block at hand: value(block, origin).
+  template <class T, class Value>
+  ArrowArray& by_origin(ArrayArena& arena, std::size_t rows, Value&& value) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    Memory values = detail::allocate((rows + 1) * sizeof(T));
+    each_run(rows, [&](std::uint32_t block, std::size_t begin, std::size_t end) {
+      const BlockOrigin& b = blocks_[block];
+      for (std::size_t i = begin; i < end; ++i) slots<T>(values)[i] = static_cast<T>(value(b, origins_[i]));
+    });
+    a.buffers[1] = arena.keep(std::move(values), rows * sizeof(T));
+    return a;
+  }
+
+  // Rows that follow each other mostly come from the same block: run(block, first row, row behind the last).
+  template <class Run>
+  void each_run(std::size_t rows, Run&& run) {
+    for (std::size_t begin = 0; begin < rows;) {
+      std::size_t end = begin + 1;
+      while (end < rows && origins_[end].block == origins_[begin].block) ++end;
+      run(origins_[begin].block, begin, end);
+      begin = end;
+    }
+  }
+
+  // Codes, -1 for null.
   template <class Code>
   ArrowArray& coded(ArrayArena& arena, std::size_t rows, const Interner& dictionary, Code&& code) {
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
-    Memory values = allocate_zeroed((rows + 1) * 4), valid = allocate_zeroed(bitmap_bytes(rows));
+    Memory values = detail::allocate((rows + 1) * 4);
+    auto* out = slots<std::int32_t>(values);
     std::int64_t nulls = 0;
     for (std::size_t i = 0; i < rows; ++i) {
-      const std::int32_t c = code(i);
-      if (c < 0) {
-        ++nulls;
-        continue;
+      out[i] = code(i);
+      nulls += out[i] < 0;
+    }
+    return finish_codes(arena, a, std::move(values), nulls, rows, dictionary);
+  }
+
+  // A code a block.
+  ArrowArray& coded_by_block(ArrayArena& arena, std::size_t rows, const Interner& dictionary, const std::vector<std::int32_t>& codes) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    Memory values = detail::allocate((rows + 1) * 4);
+    auto* out = slots<std::int32_t>(values);
+    std::int64_t nulls = 0;
+    each_run(rows, [&](std::uint32_t block, std::size_t begin, std::size_t end) {
+      std::fill(out + begin, out + end, codes[block]);
+      if (codes[block] < 0) nulls += static_cast<std::int64_t>(end - begin);
+    });
+    return finish_codes(arena, a, std::move(values), nulls, rows, dictionary);
+  }
+
+  ArrowArray& finish_codes(ArrayArena& arena, ArrowArray& a, Memory&& values, std::int64_t nulls, std::size_t rows,
+                           const Interner& dictionary) {
+    if (nulls) {
+      auto* codes = slots<std::int32_t>(values);
+      Memory valid = allocate_zeroed(bitmap_bytes(rows));
+      for (std::size_t i = 0; i < rows; ++i) {
+        auto& byte = slots<std::uint8_t>(valid)[i >> 3];
+        byte = static_cast<std::uint8_t>(byte | (codes[i] >= 0 ? 1u : 0u) << (i & 7));
+        codes[i] = std::max(codes[i], 0);
       }
-      slots<std::int32_t>(values)[i] = c;
-      auto& byte = slots<std::uint8_t>(valid)[i >> 3];
-      byte = static_cast<std::uint8_t>(byte | 1u << (i & 7));
+      a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
     }
     a.null_count = nulls;
     a.buffers[1] = arena.keep(std::move(values), rows * 4);
-    if (nulls) a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
     a.dictionary = &dictionary.export_dictionary(arena);
     return a;
   }
 
-  std::uint64_t record_offset(const lm_origin& o) const {
-    return blocks_[o.block].block->offset + blocks_[o.block].block->records[o.record].offset;
+  static std::uint64_t record_offset(const BlockOrigin& b, const lm_origin& o) {
+    return b.block->offset + b.block->records[o.record].offset;
   }
 
   ArrowArray& derive(ArrayArena& arena, PlanNode& plan, const ArrowArray* parent, const ArrowArray* in, std::size_t rows) {
     const auto ids = [&] { return parent && plan.id_in >= 0 ? parent->children[plan.id_in] : nullptr; };
     switch (plan.derived) {
-      case Derived::class_uid: return numbers<std::int32_t>(arena, rows, [&](std::size_t) { return table_.class_uid; });
-      case Derived::category_uid: return numbers<std::int32_t>(arena, rows, [&](std::size_t) { return table_.ocsf_class->category_uid; });
+      case Derived::class_uid: return constant_number(arena, plan, static_cast<std::int32_t>(table_.class_uid), rows);
+      case Derived::category_uid: return constant_number(arena, plan, static_cast<std::int32_t>(table_.ocsf_class->category_uid), rows);
       case Derived::class_name:
       case Derived::category_name:
       case Derived::metadata_version:
       case Derived::lineage_parser: return constant_text(arena, plan.constants, rows);
       case Derived::type_uid: {
         const auto* activity = static_cast<const std::int32_t*>(ids()->buffers[1]);
-        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return std::int64_t{table_.class_uid} * 100 + activity[i]; });
+        const std::int64_t base = std::int64_t{table_.class_uid} * 100;
+        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return base + activity[i]; });
       }
       case Derived::type_name:
       case Derived::caption: return captions(arena, plan, *ids(), in, rows);
-      case Derived::metadata_profiles: return profiles(arena, rows);
+      case Derived::metadata_profiles: return profiles(arena, plan, rows);
       case Derived::metadata_uid: return uids(arena, rows);
       case Derived::log_source:
-      case Derived::lineage_uri: return coded(arena, rows, uris_, [&](std::size_t i) { return block_uris_[origins_[i].block]; });
-      case Derived::lineage_etag: return coded(arena, rows, etags_, [&](std::size_t i) { return block_etags_[origins_[i].block]; });
-      case Derived::lineage_offset: return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return record_offset(origins_[i]); });
+      case Derived::lineage_uri: return coded_by_block(arena, rows, uris_, block_uris_);
+      case Derived::lineage_etag: return coded_by_block(arena, rows, etags_, block_etags_);
+      case Derived::lineage_offset: return by_origin<std::int64_t>(arena, rows, record_offset);
       case Derived::lineage_length:
-        return numbers<std::int64_t>(arena, rows,
-                                     [&](std::size_t i) { return blocks_[origins_[i].block].block->records[origins_[i].record].length; });
+        return by_origin<std::int64_t>(arena, rows,
+                                       [](const BlockOrigin& b, const lm_origin& o) { return b.block->records[o.record].length; });
       case Derived::lineage_record:
-        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) {
-          const BlockOrigin& b = blocks_[origins_[i].block];
-          return b.ordinals ? (*b.ordinals)[origins_[i].record] : b.block->first_record + origins_[i].record;
+        return by_origin<std::int64_t>(arena, rows, [](const BlockOrigin& b, const lm_origin& o) {
+          return b.ordinals ? (*b.ordinals)[o.record] : b.block->first_record + o.record;
         });
-      case Derived::lineage_item: return numbers<std::int32_t>(arena, rows, [&](std::size_t i) { return origins_[i].item; });
+      case Derived::lineage_item:
+        return by_origin<std::int32_t>(arena, rows, [](const BlockOrigin&, const lm_origin& o) { return o.item; });
       case Derived::raw_data: return options_.raw_data ? raw(arena, rows) : absent(arena, *plan.node, rows);
       case Derived::observables: return observables(arena, plan, rows);
       case Derived::none: break;
@@ -627,18 +688,20 @@ class ConformImpl final : public Conform {
     const auto* values = static_cast<const std::int32_t*>(ids.buffers[1]);
     const Captions& captions = *plan.captions;
     const auto of_id = [&](std::size_t i) { return valid_at(ids, i) ? captions.code(values[i]) : -1; };
-    if (!plan.merged || !own || all_null(*own)) {
-      if (!plan.merged) return coded(arena, rows, captions.dictionary, of_id);
+    if (!plan.merged) {
+      if (ids.null_count != 0) return coded(arena, rows, captions.dictionary, of_id);
+      return coded(arena, rows, captions.dictionary, [&](std::size_t i) { return captions.code(values[i]); });
     }
     MergedDictionary& merged = *plan.merged;
     const auto* codes = own ? static_cast<const std::int32_t*>(own->buffers[1]) : nullptr;
+    if (own) MergedDictionary::fit(merged.maps[0], *own->dictionary);
     auto& caption_map = merged.maps[1];
     caption_map.resize(captions.dictionary.size(), -1);
     // Interned before the dictionary is exported, for the export shares storage that may move.
     merged_codes_.resize(rows);
     for (std::size_t i = 0; i < rows; ++i) {
       if (own && valid_at(*own, i)) {
-        merged_codes_[i] = merged.map(0, codes[i], *own->dictionary);
+        merged_codes_[i] = merged.map(merged.maps[0], codes[i], *own->dictionary);
         continue;
       }
       const std::int32_t code = of_id(i);
@@ -650,19 +713,25 @@ class ConformImpl final : public Conform {
     return coded(arena, rows, merged.values, [&](std::size_t i) { return merged_codes_[i]; });
   }
 
-  ArrowArray& profiles(ArrayArena& arena, std::size_t rows) {
+  ArrowArray& profiles(ArrayArena& arena, PlanNode& plan, std::size_t rows) {
     const std::size_t n = profiles_.size();
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
-    Memory offsets = allocate_zeroed((rows + 1) * 4), codes = allocate_zeroed(rows * n * 4 + 4);
-    for (std::size_t i = 0; i <= rows; ++i) slots<std::int32_t>(offsets)[i] = static_cast<std::int32_t>(i * n);
-    for (std::size_t i = 0; i < rows * n; ++i) slots<std::int32_t>(codes)[i] = static_cast<std::int32_t>(i % n);
-    a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
+    ArrowArray& item = arena.add(static_cast<std::int64_t>(rows * n), 2);
+    // Offsets, and behind them the codes, of the longest batch so far.
+    if (!plan.repeated || plan.repeated_rows < rows) {
+      plan.repeated_rows = rows + rows / 2;
+      plan.repeated = std::make_shared<std::vector<std::int32_t>>(plan.repeated_rows + 1 + plan.repeated_rows * n + 1);
+      for (std::size_t i = 0; i <= plan.repeated_rows; ++i) (*plan.repeated)[i] = static_cast<std::int32_t>(i * n);
+      for (std::size_t i = 0; i < plan.repeated_rows * n; ++i)
+        (*plan.repeated)[plan.repeated_rows + 1 + i] = static_cast<std::int32_t>(i % n);
+    }
+    arena.keep(plan.repeated);
+    a.buffers[1] = plan.repeated->data();
     if (n == 0 && rows != 0) {
       a.null_count = static_cast<std::int64_t>(rows);
       a.buffers[0] = zeroes_.get(arena, bitmap_bytes(rows));
     }
-    ArrowArray& item = arena.add(static_cast<std::int64_t>(rows * n), 2);
-    item.buffers[1] = arena.keep(std::move(codes), rows * n * 4);
+    item.buffers[1] = plan.repeated->data() + plan.repeated_rows + 1;
     item.dictionary = &profile_dictionary_.export_dictionary(arena);
     arena.set_children(a, {&item});
     return a;
@@ -672,24 +741,35 @@ class ConformImpl final : public Conform {
   ArrowArray& uids(ArrayArena& arena, std::size_t rows) {
     constexpr std::size_t kMost = 32 + 1 + 16 + 1 + 8;
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 3);
-    Memory offsets = allocate_zeroed((rows + 1) * 4), text = allocate_zeroed(rows * kMost + 1);
+    Memory offsets = detail::allocate((rows + 1) * 4), text = detail::allocate(rows * kMost + 1);
     char* const first = slots<char>(text);
     char* at = first;
-    for (std::size_t i = 0; i < rows; ++i) {
-      const lm_origin& o = origins_[i];
-      char* const end = at + kMost;  // one row's share of the buffer
-      std::memcpy(at, blocks_[o.block].object_hash.data(), 32);
-      at[32] = '-';
-      at = std::to_chars(at + 33, end, record_offset(o), 16).ptr;
-      if (o.item != 0) {
-        *at++ = '-';
-        at = std::to_chars(at, end, o.item, 16).ptr;
+    slots<std::int32_t>(offsets)[0] = 0;
+    each_run(rows, [&](std::uint32_t block, std::size_t begin, std::size_t end) {
+      const BlockOrigin& b = blocks_[block];
+      for (std::size_t i = begin; i < end; ++i) {  // each row has its share of the buffer, kMost bytes
+        const lm_origin& o = origins_[i];
+        std::memcpy(at, b.object_hash.data(), 32);
+        at[32] = '-';
+        at = put_hexadecimal(at + 33, record_offset(b, o));
+        if (o.item != 0) {
+          *at++ = '-';
+          at = put_hexadecimal(at, o.item);
+        }
+        slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(at - first);
       }
-      slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(at - first);
-    }
+    });
+    const auto size = static_cast<std::size_t>(at - first);
     a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
-    a.buffers[2] = arena.keep(std::move(text), rows * kMost);
+    a.buffers[2] = arena.keep(std::move(text), size);
     return a;
+  }
+
+  // At most 16 characters. Answers the end.
+  static char* put_hexadecimal(char* at, std::uint64_t value) {
+    const int digits = value == 0 ? 1 : (67 - __builtin_clzll(value)) / 4;
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[value >> shift & 15];
+    return at;
   }
 
   ArrowArray& raw(ArrayArena& arena, std::size_t rows) {
@@ -714,7 +794,7 @@ class ConformImpl final : public Conform {
   ArrowArray& observables(ArrayArena& arena, PlanNode& plan, std::size_t rows) {
     struct Active {
       const ObservableSource* source;
-      std::size_t index;
+      std::vector<std::int32_t>* map;
       const ArrowArray* leaf;
       const std::int32_t* codes;
       std::vector<const std::int32_t*> lists;
@@ -722,20 +802,24 @@ class ConformImpl final : public Conform {
     std::vector<Active> active;
     std::size_t most = 0;
     for (std::size_t s = 0; s < sources_.size(); ++s) {
-      Active x{&sources_[s], s, in_root_, nullptr, {}};
+      Active x{&sources_[s], &observables_.maps[s], in_root_, nullptr, {}};
       for (std::size_t step = 0; step < sources_[s].steps.size(); ++step) {
         if (sources_[s].list[step]) x.lists.push_back(static_cast<const std::int32_t*>(x.leaf->buffers[1]));
         x.leaf = x.leaf->children[sources_[s].steps[step]];
       }
       if (x.leaf->length == x.leaf->null_count) continue;
       x.codes = static_cast<const std::int32_t*>(x.leaf->buffers[1]);
+      if (x.leaf->dictionary) MergedDictionary::fit(*x.map, *x.leaf->dictionary);
       most += static_cast<std::size_t>(x.leaf->length - x.leaf->null_count);
       active.push_back(std::move(x));
     }
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
-    Memory offsets = allocate_zeroed((rows + 1) * 4), valid = allocate_zeroed(bitmap_bytes(rows));
-    Memory names = allocate_zeroed(most * 4 + 4), types = allocate_zeroed(most * 4 + 4), type_ids = allocate_zeroed(most * 4 + 4),
-           values = allocate_zeroed(most * 4 + 4);
+    Memory offsets = detail::allocate((rows + 1) * 4);
+    Memory names = detail::allocate(most * 4), types = detail::allocate(most * 4), type_ids = detail::allocate(most * 4),
+           values = detail::allocate(most * 4);
+    auto *const name = slots<std::int32_t>(names), *const type = slots<std::int32_t>(types), *const type_id = slots<std::int32_t>(type_ids),
+                *const value = slots<std::int32_t>(values);
+    slots<std::int32_t>(offsets)[0] = 0;
     std::size_t n = 0;
     std::int64_t nulls = 0;
     for (std::size_t row = 0; row < rows; ++row) {
@@ -745,24 +829,27 @@ class ConformImpl final : public Conform {
         for (const std::int32_t* list : x.lists) begin = static_cast<std::size_t>(list[begin]), end = static_cast<std::size_t>(list[end]);
         for (std::size_t i = begin; i < end; ++i) {
           if (!valid_at(*x.leaf, i)) continue;
-          slots<std::int32_t>(values)[n] = x.source->dictionary ? observables_.map(x.index, x.codes[i], *x.leaf->dictionary)
-                                                                : observables_.values.intern(MergedDictionary::text_at(*x.leaf, i));
-          slots<std::int32_t>(names)[n] = x.source->name_code;
-          slots<std::int32_t>(types)[n] = x.source->type_code;
-          slots<std::int32_t>(type_ids)[n] = x.source->type_id;
+          value[n] = x.source->dictionary ? observables_.map(*x.map, x.codes[i], *x.leaf->dictionary)
+                                          : observables_.values.intern(MergedDictionary::text_at(*x.leaf, i));
+          name[n] = x.source->name_code;
+          type[n] = x.source->type_code;
+          type_id[n] = x.source->type_id;
           ++n;
         }
       }
       slots<std::int32_t>(offsets)[row + 1] = static_cast<std::int32_t>(n);
-      if (n == before) {
-        ++nulls;
-      } else {
-        auto& byte = slots<std::uint8_t>(valid)[row >> 3];
-        byte = static_cast<std::uint8_t>(byte | 1u << (row & 7));
-      }
+      nulls += n == before;
     }
     a.null_count = nulls;
-    if (nulls) a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
+    if (nulls) {
+      Memory valid = allocate_zeroed(bitmap_bytes(rows));
+      for (std::size_t row = 0; row < rows; ++row) {
+        auto& byte = slots<std::uint8_t>(valid)[row >> 3];
+        byte = static_cast<std::uint8_t>(byte | (slots<std::int32_t>(offsets)[row + 1] > slots<std::int32_t>(offsets)[row] ? 1u : 0u)
+                                                    << (row & 7));
+      }
+      a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
+    }
     a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
     const auto column = [&](Memory&& memory, const Interner* dictionary) {
       ArrowArray& c = arena.add(static_cast<std::int64_t>(n), 2);
@@ -773,12 +860,12 @@ class ConformImpl final : public Conform {
     ArrowArray& item = arena.add(static_cast<std::int64_t>(n), 1);
     std::vector<ArrowArray*> children;
     for (const PlanNode& child : plan.children[0].children) {
-      const std::string& name = child.node->name;
-      if (name == "name") {
+      const std::string& attribute = child.node->name;
+      if (attribute == "name") {
         children.push_back(column(std::move(names), &observable_names_));
-      } else if (name == "type") {
+      } else if (attribute == "type") {
         children.push_back(column(std::move(types), &observable_types_));
-      } else if (name == "type_id") {
+      } else if (attribute == "type_id") {
         children.push_back(column(std::move(type_ids), nullptr));
       } else {
         children.push_back(column(std::move(values), &observables_.values));

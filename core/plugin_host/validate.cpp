@@ -42,9 +42,9 @@ class Validator {
       if (offsets) {
         if (offsets[0] < 0 || offsets[a.length] < offsets[0]) return bad("has offsets that go backwards");
         // Offsets are used as bounds by every reader, so that each of them must be in order, at every level.
-        for (std::int64_t i = 0; i < a.length; ++i) {
-          if (offsets[i + 1] < offsets[i]) return bad("has offsets that go backwards");
-        }
+        std::uint32_t backwards = 0;
+        for (std::int64_t i = 0; i < a.length; ++i) backwards |= static_cast<std::uint32_t>(offsets[i + 1] < offsets[i]);
+        if (backwards) return bad("has offsets that go backwards");
         if (text && offsets[a.length] > 0 && !a.buffers[2]) return bad("lacks its text");
         if (text && level_ == Validation::full &&
             !simdjson::validate_utf8(static_cast<const char*>(a.buffers[2]) + offsets[0],
@@ -63,10 +63,9 @@ class Validator {
       const auto* codes = static_cast<const std::int32_t*>(a.buffers[1]);
       const auto size = static_cast<std::uint32_t>(a.dictionary->length);
       std::uint32_t out_of_range = 0;
-      if (a.null_count == 0) {
-        for (std::int64_t i = 0; i < a.length; ++i)
-          out_of_range |= static_cast<std::uint32_t>(static_cast<std::uint32_t>(codes[i]) >= size);
-      } else {
+      for (std::int64_t i = 0; i < a.length; ++i) out_of_range |= static_cast<std::uint32_t>(static_cast<std::uint32_t>(codes[i]) >= size);
+      if (out_of_range && a.null_count != 0) {  // what a null's slot holds is nobody's business
+        out_of_range = 0;
         for (std::int64_t i = 0; i < a.length; ++i) {
           out_of_range |= static_cast<std::uint32_t>((valid[i >> 3] >> (i & 7) & 1) && static_cast<std::uint32_t>(codes[i]) >= size);
         }

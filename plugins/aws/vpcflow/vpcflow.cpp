@@ -216,7 +216,7 @@ class Mapper {
       if (!value.empty() && value != "-") unmapped_.add_text(name, value);
     }
     const std::string_view status = values[at("log-status")];
-    if (status == "NODATA" || status == "SKIPDATA") {
+    if (lm::is(status, "NODATA") || lm::is(status, "SKIPDATA")) {
       window(record, status, *start, *end, windows);
     } else {
       flow(record, beyond_default, *start, *end, flows);
@@ -259,8 +259,8 @@ class Mapper {
     row.template set<"metadata.log_provider">(gateway ? "Transit Gateway Flow Logs" : "VPC Flow Logs");
     row.template set<"status_code">(text(at("log-status")));
     std::string_view account = values[at("account-id")];
-    if (account == "unknown") keep(at("account-id"));
-    if (account.empty() || account == "-" || account == "unknown") account = key_account_;
+    if (lm::is(account, "unknown")) keep(at("account-id"));
+    if (!lm::present(account) || lm::is(account, "unknown")) account = key_account_;
     if (!account.empty()) {
       row.template set<"cloud.account.uid">(account);
       row.template set<"cloud.account.type_id">(10);  // AWS Account
@@ -275,7 +275,7 @@ class Mapper {
     auto row = windows.begin(record);
     row.set<"activity_id">(99);
     row.set<"activity_name">(status);
-    row.set<"message">(status == "NODATA" ? "no traffic in this window" : "records of this window were skipped");
+    row.set<"message">(lm::is(status, "NODATA") ? "no traffic in this window" : "records of this window were skipped");
     common(row, start, end, text(at("tgw-id")).has_value());
     for (std::size_t field = 0; field < kFieldCount; ++field) {
       switch (field) {
@@ -294,13 +294,15 @@ class Mapper {
 
   void flow(lm::Record record, bool beyond_default, std::int64_t start, std::int64_t end, Flows& flows) {
     auto row = flows.begin(record);
+    row.expect<"src_endpoint.ip">(values[at("srcaddr")]);
+    row.expect<"dst_endpoint.ip">(values[at("dstaddr")]);
     const bool gateway = beyond_default && text(at("tgw-id")).has_value();
     common(row, start, end, gateway);
 
     const auto packets = number(at("packets")), bytes = number(at("bytes"));
     const std::string_view action = values[at("action")];
-    if (action == "ACCEPT" || action == "REJECT") {
-      const bool accepted = action == "ACCEPT";
+    if (lm::is(action, "ACCEPT") || lm::is(action, "REJECT")) {
+      const bool accepted = lm::is(action, "ACCEPT");
       row.set<"activity_id">(accepted ? 6 : 5);  // Traffic, Refuse
       row.set<"action_id">(accepted ? 1 : 2);
       row.set<"disposition_id">(accepted ? 1 : 2);
@@ -336,8 +338,8 @@ class Mapper {
       }
     } else {
       // No port of this protocol: the field says 0. Anything else is kept.
-      if (values[at("srcport")] != "0") keep(at("srcport"));
-      if (values[at("dstport")] != "0") keep(at("dstport"));
+      if (!lm::is(values[at("srcport")], "0")) keep(at("srcport"));
+      if (!lm::is(values[at("dstport")], "0")) keep(at("dstport"));
     }
     row.set<"traffic.bytes">(bytes);
     row.set<"traffic.bytes_out">(bytes);
@@ -346,11 +348,11 @@ class Mapper {
 
     int version = 0;
     const std::string_view type = values[at("type")];
-    if (type == "IPv4") {
+    if (lm::is(type, "IPv4")) {
       version = 4;
-    } else if (type == "IPv6") {
+    } else if (lm::is(type, "IPv6")) {
       version = 6;
-    } else if (type == "EFA") {
+    } else if (lm::is(type, "EFA")) {
       version = 99;
     } else {
       keep(at("type"));
@@ -379,8 +381,8 @@ class Mapper {
   int extended(Row& row, bool gateway, std::optional<std::string_view> interface) {
     int direction = 0;
     const std::string_view way = values[at("flow-direction")];
-    if (way == "ingress" || way == "egress") {
-      direction = way == "ingress" ? 1 : 2;
+    if (lm::is(way, "ingress") || lm::is(way, "egress")) {
+      direction = lm::is(way, "ingress") ? 1 : 2;
     } else {
       keep(at("flow-direction"));
     }

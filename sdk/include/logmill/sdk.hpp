@@ -286,9 +286,17 @@ class Row {
   // Text takes what converts to std::string_view, integers take integers, booleans bool; any of them as std::optional, where none leaves the attribute
   // absent. A 32-bit attribute that cannot hold the value stays absent too: check before, where the source may send it.
   template <detail::FixedString Path, class Value>
-  void set(const Value& value) {
+  [[gnu::always_inline]] void set(const Value& value) {
     constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());
     put<column>(value);
+  }
+
+  // Text of many values that will be set a little later, addresses for one: its dictionary entry is fetched meanwhile.
+  template <detail::FixedString Path>
+  void expect(std::string_view text) const {
+    constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());
+    static_assert(detail::kLayout<Table>.columns[column].store == detail::Store::code, "only text that repeats is looked up");
+    columns_->expect_code(column, text);
   }
 
   template <detail::FixedString Path>
@@ -328,7 +336,7 @@ class Row {
 
  private:
   template <std::size_t Column, class Value>
-  void put(const Value& value) {
+  [[gnu::always_inline]] void put(const Value& value) {
     constexpr detail::Store store = detail::kLayout<Table>.columns[Column].store;
     if constexpr (detail::IsOptional<Value>::value) {
       if (value) put<Column>(*value);

@@ -125,6 +125,8 @@ class Columns {
     put(column, row, columns_[column].interner->intern(text));
   }
 
+  [[gnu::always_inline]] void expect_code(std::size_t column, std::string_view text) const { columns_[column].interner->expect(text); }
+
   void put_text(std::size_t column, std::uint32_t row, std::string_view text) {
     ColumnData& c = columns_[column];
     if (row < c.text_row) throw std::logic_error("text was set in a row before the last one");

@@ -16,7 +16,7 @@ constexpr bool is_ipv4(std::string_view text) {
 #if defined(__SSE2__)
   if (!std::is_constant_evaluated()) {
     const detail::Words words = detail::short_words(text);
-    const __m128i v = _mm_set_epi64x(static_cast<long long>(words.high), static_cast<long long>(words.low));
+    const __m128i v = _mm_set_epi64x(static_cast<long long>(words.middle), static_cast<long long>(words.low));
     const auto dots = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.'))));
     // Bytes outside '0' to '9': moved so that the digits are the ten lowest signed values.
     const __m128i moved = _mm_add_epi8(v, _mm_set1_epi8(static_cast<char>(-128 - '0')));

@@ -28,27 +28,30 @@ inline std::uint64_t load64(const char* p) {
   return v;
 }
 
-// Text of up to 16 bytes, zero-padded, the first byte lowest.
+// Text of up to 24 bytes, zero-padded, the first byte lowest.
 struct Words {
-  std::uint64_t low = 0, high = 0;
-  bool operator==(const Words&) const = default;
+  std::uint64_t low = 0, middle = 0, high = 0;
+  [[gnu::always_inline]] bool operator==(const Words& other) const {
+    return ((low ^ other.low) | (middle ^ other.middle) | (high ^ other.high)) == 0;
+  }
 };
 
 // Reads no byte outside the text.
 [[gnu::always_inline]] inline Words short_words(std::string_view text) {
   const char* const p = text.data();
   const std::size_t n = text.size();
-  if (n > 8) return {load64(p), load64(p + n - 8) >> (8 * (16 - n))};
-  if (n == 8) return {load64(p), 0};
+  if (n > 16) return {load64(p), load64(p + 8), load64(p + n - 8) >> (8 * (24 - n))};
+  if (n > 8) return {load64(p), load64(p + n - 8) >> (8 * (16 - n)), 0};
+  if (n == 8) return {load64(p), 0, 0};
   if (n >= 4) {
     std::uint32_t low, high;
     std::memcpy(&low, p, 4), std::memcpy(&high, p + n - 4, 4);
-    return {low | (std::uint64_t{high} >> (8 * (8 - n))) << 32, 0};
+    return {low | (std::uint64_t{high} >> (8 * (8 - n))) << 32, 0, 0};
   }
   if (n == 0) return {};
   // First, middle and last of one to three.
   const auto byte = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
-  return {byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1)), 0};
+  return {byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1)), 0, 0};
 }
 
 constexpr std::uint32_t kNoDigits = 0xffffffff;
@@ -78,7 +81,7 @@ constexpr std::optional<Integer> integer(std::string_view text) {
         return static_cast<Integer>(value);
       }
       if constexpr (sizeof(Integer) == 8) {
-        const std::uint32_t high = detail::eight_digits(words.low, 8), low = detail::eight_digits(words.high, text.size() - 8);
+        const std::uint32_t high = detail::eight_digits(words.low, 8), low = detail::eight_digits(words.middle, text.size() - 8);
         if (high == detail::kNoDigits || low == detail::kNoDigits) return std::nullopt;
         constexpr std::array<std::uint32_t, 9> kScale{1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
         return static_cast<Integer>(std::int64_t{high} * kScale[text.size() - 8] + low);
@@ -99,8 +102,14 @@ inline std::optional<double> number(std::string_view text) {
 }
 
 constexpr std::optional<std::string_view> present(std::string_view text) {
-  if (text.empty() || text == "-") return std::nullopt;
+  if (text.empty() || (text.size() == 1 && text[0] == '-')) return std::nullopt;
   return text;
+}
+
+// text == literal, compared in place.
+template <std::size_t N>
+constexpr bool is(std::string_view text, const char (&literal)[N]) {
+  return text.size() == N - 1 && __builtin_memcmp(text.data(), literal, N - 1) == 0;
 }
 
 // Fields between runs of `separator`; leading and trailing runs give none. Answers how many there are, which may be more than `out`
