@@ -49,7 +49,7 @@ constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a pa
 constexpr std::size_t kGroupBlocks = 4096;
 constexpr std::size_t kListAhead = 10'000;  // objects listed but not yet opened
 
-// Names come from file systems and stores: what is not UTF-8 is percent-encoded, so that every output stays valid.
+// Names come from file systems, stores and header lines: what is not UTF-8 is percent-encoded, so that every output stays valid.
 std::string readable(std::string_view name) {
   if (simdjson::validate_utf8(name.data(), name.size())) return std::string(name);
   std::string out;
@@ -790,10 +790,12 @@ struct Engine::State {
     budget.give(charged);
   }
 
-  // Every parser may rely on UTF-8: records that are not are taken out of their block here.
+  // Every parser may rely on UTF-8: records that are not are taken out of their block here. Header lines stay, for the records below need them.
   void check_encoding(ParseCall& call) {
     for (std::uint32_t b = 0; b < call.group->blocks.size(); ++b) {
       WorkBlock& work = call.group->blocks[b];
+      if (const auto& prologue = work.block.prologue; prologue && !simdjson::validate_utf8(prologue->data(), prologue->size()))
+        work.block.prologue = std::make_shared<const std::string>(readable(*prologue));
       const auto* data = reinterpret_cast<const char*>(work.block.data.bytes());
       if (simdjson::validate_utf8(data, work.block.data.size())) continue;
       std::vector<lm_record> good;

@@ -181,6 +181,11 @@ class VpcFlow(Case):
         self.assertEqual([at(e, "src_endpoint.ip") for e in events], ["192.0.2.1", "192.0.2.3"])
         self.assertEqual(at(events[1], "unmapped.colour"), "blue")
 
+    def test_a_header_with_bytes_that_are_no_text_costs_its_word_only(self):
+        self.write("flow.log", b"start end srcaddr dstaddr log-status caf\xe9\n1772366400 1772366401 192.0.2.1 192.0.2.2 OK x\n")
+        event = self.events("flow.log")[0]
+        self.assertEqual([at(event, "src_endpoint.ip"), event["unmapped"]], ["192.0.2.1", {"caf%E9": "x"}])
+
     def test_transit_gateways_have_their_own_product(self):
         line = (f"6 TransitGateway {ACCOUNT} tgw-0a tgw-attach-0aa {ACCOUNT} 444455556666 vpc-0aaa vpc-0bbb subnet-0aaa subnet-0bbb eni-0aaa eni-0bbb use1-az1 use1-az2 "
                 "tgw-attach-0bb 10.1.0.5 10.2.0.9 40000 5432 6 10 5200 1772366400 1772366460 OK IPv4 0 0 0 0 19 us-east-1 ingress - -")
