@@ -405,6 +405,25 @@ inline std::string difference(simdjson::dom::element wanted, const simdjson::dom
 }
 }  // namespace detail
 
+// The event without what depends on where its record lay.
+inline std::string content(std::string_view json) {
+  simdjson::dom::parser parser;
+  std::string out;
+  for (const auto& [key, value] : simdjson::dom::object(parser.parse(json))) {
+    if (key == "lineage") continue;
+    out += std::string(key) + "=";
+    if (key != "metadata") {
+      out += simdjson::minify(value);
+    } else {
+      for (const auto& [name, member] : simdjson::dom::object(value)) {
+        if (name != "uid") out += std::string(name) + ":" + std::string(simdjson::minify(member));
+      }
+    }
+    out += "\n";
+  }
+  return out;
+}
+
 // What an event lacks or has otherwise; "" if nothing. Members that `wanted` does not name may be there; null means that there is none. Arrays have the
 // same length. Both are JSON.
 inline std::string difference(std::string_view wanted, std::string_view event) {

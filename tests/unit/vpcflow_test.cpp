@@ -10,6 +10,7 @@ extern "C" const lm_entry logmill_entry;  // of the plugin that is linked in
 namespace {
 
 using lm::testing::Blocks;
+using lm::testing::content;
 using lm::testing::difference;
 using lm::testing::Harness;
 using lm::testing::Outcome;
@@ -44,25 +45,6 @@ std::string join(const std::vector<std::string>& words, std::string_view separat
     out += word;
   }
   return out + "\n";
-}
-
-// The event without what depends on where its record lay.
-std::string content(std::string_view json) {
-  simdjson::dom::parser parser;
-  std::string out;
-  for (const auto& [key, value] : simdjson::dom::object(parser.parse(json))) {
-    if (key == "lineage") continue;
-    out += std::string(key) + "=";
-    if (key != "metadata") {
-      out += simdjson::minify(value);
-    } else {
-      for (const auto& [name, member] : simdjson::dom::object(value)) {
-        if (name != "uid") out += std::string(name) + ":" + std::string(simdjson::minify(member));
-      }
-    }
-    out += "\n";
-  }
-  return out;
 }
 
 struct Field {

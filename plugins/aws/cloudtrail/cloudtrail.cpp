@@ -161,7 +161,8 @@ constexpr auto kBase =
 struct Identity {
   Text type, name, principal, arn, account, access_key, invoked_by, credential, provider, on_behalf_user, on_behalf_store;
   Text session_created, session_mfa, issuer_arn, session_arn, federated_provider;
-  bool known = false;  // there is a userIdentity at all
+  std::string_view raw;   // the whole, as it stands; "" if there is none
+  std::string_view rest;  // what has no attribute, as a JSON object; may be empty
 };
 
 struct Event {
@@ -174,7 +175,8 @@ struct Event {
   Identity user;
 };
 
-// Absent where the value is null or empty; any other type than text is kept as it stands.
+// Absent where the value is null or empty; any other type than text is kept as it stands. Of a key that occurs twice the last value holds, and the earlier one is
+// kept.
 struct Reading {
   lm::json::ObjectWriter& rest;
   std::string_view key;
@@ -182,7 +184,9 @@ struct Reading {
 
   void text(Text& out) const {
     if (const auto v = value.text()) {
-      if (!v->empty()) out = v;
+      if (v->empty()) return;
+      if (out) rest.add_text(key, *out);
+      out = v;
     } else if (!value.is_null()) {
       rest.add(key, value.raw());
     }
@@ -190,7 +194,9 @@ struct Reading {
   // JSON that passes as it stands.
   void json(Text& out) const {
     const std::string_view raw = value.raw();
-    if (!value.is_null() && raw != "{}" && raw != "\"\"") out = raw;
+    if (value.is_null() || raw == "{}" || raw == "\"\"") return;
+    if (out) rest.add(key, *out);
+    out = raw;
   }
   void keep() const {
     const std::string_view raw = value.raw();
@@ -330,14 +336,15 @@ struct CloudTrail {
       key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
     }
     Event e;
-    rest_.clear(), identity_rest_.clear(), session_rest_.clear(), tls_rest_.clear();
+    rest_.clear();
     if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
     const bool insight = e.insight || e.category == "Insight", aggregated = e.type == "AwsAggregatedEvent";
     if (!insight && !aggregated && (!e.name || !e.source))
       return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
 
-    auto time = e.time ? any_time(*e.time) : std::nullopt;
+    std::optional<std::int64_t> time;
     if (aggregated && e.window_start) time = any_time(*e.window_start);
+    if (!time && e.time) time = any_time(*e.time);
     if (!time) time = time_of_key(record.uri());
     if (!time) return record.reject(lm::malformed, "'eventTime' is not a time");
 
@@ -432,11 +439,13 @@ struct CloudTrail {
 
   void identity(lm::Record record, Identity& user, const Reading& whole) {
     if (whole.value.type() != Type::object) return whole.keep();
+    if (!user.raw.empty()) rest_.add(whole.key, user.raw);
+    user = Identity{};
+    identity_rest_.clear();
     static constexpr auto kKeys = lm::keys("type", "userName", "principalId", "arn", "accountId", "accessKeyId", "sessionContext",
                                            "invokedBy", "invokedByDelegate", "onBehalfOf", "inScopeOf", "credentialId", "identityProvider");
     whole.value.object([&](std::string_view key, Value& value) {
       const Reading r{identity_rest_, key, value};
-      user.known = true;
       switch (kKeys.find(key)) {
         case kKeys.at("type"): r.text(user.type); break;
         case kKeys.at("userName"):
@@ -476,11 +485,13 @@ struct CloudTrail {
     });
     // The principal is not part of the row where something else names the user and OCSF has one place only.
     if (user.on_behalf_user && user.arn) identity_rest_.add_text("onBehalfOf.userId", *user.on_behalf_user);
-    if (const auto rest = identity_rest_.finish(); !rest.empty()) rest_.add(whole.key, rest);
+    user.raw = whole.value.raw();
+    user.rest = identity_rest_.finish();
   }
 
   void session(lm::Record record, Identity& user, const Reading& whole) {
     if (whole.value.type() != Type::object) return whole.keep();
+    session_rest_.clear();
     whole.value.object([&](std::string_view key, Value& value) {
       const Reading r{session_rest_, key, value};
       if (key == "attributes" && value.type() == Type::object) {
@@ -550,6 +561,7 @@ struct CloudTrail {
 
   void tls(Event& e, const Reading& whole) {
     if (whole.value.type() != Type::object) return whole.keep();
+    tls_rest_.clear();
     whole.value.object([&](std::string_view key, Value& value) {
       const Reading r{tls_rest_, key, value};
       if (key == "clientProvidedHostHeader") {
@@ -605,7 +617,7 @@ struct CloudTrail {
     row.template set<"metadata.type">(e.type);
     row.template set<"metadata.original_event_uid">(e.event_id);
     row.template set<"metadata.product.feature.name">(e.category.value_or(e.insight ? "Insight" : "Management"));
-    row.template set<"cloud.region">(e.region ? *e.region : key_region_);
+    if (const std::string_view region = e.region ? *e.region : key_region_; !region.empty()) row.template set<"cloud.region">(region);
     const std::string_view account = e.recipient             ? *e.recipient
                                      : e.account             ? *e.account
                                      : !key_account_.empty() ? key_account_
@@ -623,6 +635,7 @@ struct CloudTrail {
   template <class Row>
   void actor(Row& row, const Event& e) {
     const Identity& user = e.user;
+    if (!user.rest.empty()) rest_.add("userIdentity", user.rest);
     const Text name = user_name(user), uid = user_uid(user);
     row.template set<"actor.user.name">(name);
     row.template set<"actor.user.uid">(uid);
@@ -1044,23 +1057,24 @@ struct CloudTrail {
     finish(row);
   }
 
-  // A string that holds JSON, sometimes percent-encoded; as JSON text. What is no JSON stays a JSON string.
+  // A string that holds JSON, sometimes percent-encoded; as JSON text. What is no JSON stays a string as it was written, and so does what was encoded beyond ASCII: it need not be
+  // UTF-8.
   std::string_view policy_document(std::string_view text) {
-    document_.clear();
+    if (document_json_.valid(text)) return text;
     if (text.starts_with('%')) {
+      document_.clear();
       for (std::size_t i = 0; i < text.size(); ++i) {
         unsigned value = 0;
-        const bool escape = text[i] == '%' && i + 2 < text.size() + 0 &&
+        const bool escape = text[i] == '%' && text.size() - i > 2 &&
                             std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
         document_.push_back(escape ? static_cast<char>(value) : text[i]);
         i += escape ? 2 : 0;
       }
-      text = document_;
+      const bool ascii = std::all_of(document_.begin(), document_.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+      if (ascii && document_json_.valid(document_)) return document_;
     }
-    const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    if ((ascii || document_.empty()) && document_json_.valid(text)) return text;
     quoted_.clear();
-    lm::json::append_quoted(quoted_, ascii || document_.empty() ? text : std::string_view());
+    lm::json::append_quoted(quoted_, text);
     return quoted_;
   }
 
@@ -1193,6 +1207,8 @@ struct CloudTrail {
     const auto keep = [&](std::string_view key, const Text& value) {
       if (value) rest_.add_text(key, *value);
     };
+    if (!e.user.raw.empty() && e.user.raw != "{}") rest_.add("userIdentity", e.user.raw);
+    keep("tlsDetails.clientProvidedHostHeader", e.host_header);
     keep("eventName", e.name), keep("eventSource", e.source), keep("sourceIPAddress", e.address), keep("userAgent", e.agent),
         keep("errorCode", e.error);
     keep("errorMessage", e.error_message), keep("requestID", e.request_id), keep("apiVersion", e.api_version),
