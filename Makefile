@@ -5,13 +5,14 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup configure build demo test test-integration check bench fuzz install clean format
+.PHONY: help setup configure build demo test golden test-integration check bench fuzz install clean format
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo              see it work: sample archive in, Parquet out, rows read back'
 	@echo 'make build             a release build that runs in place as $(BUILD)/logmill'
 	@echo 'make test              build and run all tests that need nothing from outside Debian'
+	@echo 'make golden            write what the parsers make of tests/golden now, to be read with git diff'
 	@echo 'make test-integration  tests that read our output with DuckDB and pyarrow'
 	@echo 'make check             what CI runs besides: format, includes, clang-tidy, asan, tsan, fuzz smoke'
 	@echo 'make bench             the benchmarks'
@@ -36,6 +37,10 @@ demo: configure
 
 test: build
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+golden: build
+	@LOGMILL=$(abspath $(BUILD))/logmill python3 -B tests/golden/golden.py --update
+	@git --no-pager diff --stat -- tests/golden
 
 test-integration: build
 	@bash scripts/integration.sh $(BUILD)

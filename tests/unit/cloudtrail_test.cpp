@@ -160,7 +160,7 @@ TEST(CloudTrail, ResourcesThatSayMoreThanOcsfAreKeptWhole) {
   expect_event(
       record(
           R"("resources":[{"arn":"arn:aws:kms:eu-west-1:1:key/k","accountID":"444455556666"},{"ARNPrefix":"arn:aws:s3:::b/"},{"type":"AWS::X::Y"}])"),
-      R"({"resources":[{"uid":"arn:aws:kms:eu-west-1:1:key/k","name":"k","region":"eu-west-1","owner":{"account":{"uid":"444455556666"}}},{"uid":"arn:aws:s3:::b/"},{"type":"AWS::X::Y","uid":null}],"unmapped":null})");
+      R"({"resources":[{"uid":"arn:aws:kms:eu-west-1:1:key/k","name":"k","region":"eu-west-1","owner":{"account":{"uid":"444455556666"}}},{"uid":"arn:aws:s3:::b/","name":"b"},{"type":"AWS::X::Y","uid":null}],"unmapped":null})");
   for (const std::string_view odd :
        {R"([{"ARN":"a","extra":1}])", R"([5])", R"({"ARN":"a"})", R"("text")", R"([{"ARN":5}])", R"([{"ARN":"a","ARNPrefix":"b"}])"})
     expect_event(record("\"resources\":" + std::string(odd)), "{\"unmapped\":{\"resources\":" + std::string(odd) + "}}");

@@ -214,9 +214,12 @@ std::string_view arn_part(std::string_view arn, int index) {
   return arn.substr(0, arn.find(':'));
 }
 
+// The last part; "arn:aws:s3:::bucket/", the prefix of a list of objects, ends in its separator.
 std::string_view arn_name(std::string_view arn) {
-  const std::size_t at = arn.find_last_of(":/");
-  return at == std::string_view::npos || at + 1 == arn.size() ? arn : arn.substr(at + 1);
+  std::string_view name = arn;
+  while (name.ends_with('/') || name.ends_with(':')) name.remove_suffix(1);
+  name = name.substr(name.find_last_of(":/") + 1);
+  return name.empty() ? arn : name;
 }
 
 constexpr bool hidden(std::string_view text) { return text == "HIDDEN_DUE_TO_SECURITY_REASONS"; }
