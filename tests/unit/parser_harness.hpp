@@ -11,7 +11,7 @@
 #include "common/json_writer.hpp"
 #include "conform/conform.hpp"
 #include "frame/frame.hpp"
-#include "plugin_host/key_pattern.hpp"
+#include "plugin_host/plugin_host.hpp"
 #include "plugin_host/validate.hpp"
 
 #include <logmill/sdk/json.hpp>
@@ -44,9 +44,6 @@ struct ReleaseSchema {
   }
 };
 using Schema = std::unique_ptr<ArrowSchema, ReleaseSchema>;
-
-inline std::string_view view(lm_str text) { return {text.data, static_cast<std::size_t>(text.size)}; }
-inline lm_str str(std::string_view text) { return {text.data(), text.size()}; }
 
 inline const lm_parser_factory& factory_of(const lm_entry& entry) {
   static const lm_host host{sizeof(lm_host), LM_ABI_VERSION, {"test", 4}, [](const char*) -> const void* { return nullptr; }};
