@@ -8,7 +8,15 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <random>
+
+namespace lm {
+// In the message of a test that fails.
+void PrintTo(const ParserInfo& parser, std::ostream* out) {
+  *out << parser.id;
+}  // NOLINT(misc-use-internal-linkage): found by its argument
+}  // namespace lm
 
 namespace {
 

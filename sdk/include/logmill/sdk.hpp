@@ -21,7 +21,8 @@
 //
 // What a parser has:
 //   tables       static constexpr lm::table(class, profiles, columns): every OCSF path that it fills, "[]" behind arrays. Their types come from the OCSF
-//                catalogue; a path that OCSF does not know does not compile, nor does a set<> of a path that is not in the table.
+//                catalogue; a path that OCSF does not know does not compile, nor does a table without what OCSF requires of the class and of the objects
+//                that it fills, nor a set<> of a path that is not in the table.
 //   descriptor   static constexpr lm::Descriptor.
 //   score        static int score(lm::Sample): 0 to 100.
 //   parse        void parse(lm::Record, lm::Rows<table>&...): once a record, in the order of the records; begins at least one row, or rejects it.
@@ -268,6 +269,71 @@ consteval std::size_t list_index(std::size_t level, std::string_view name) {
   throw "this path is not a list of the table";
 }
 
+// What OCSF requires and the host does not derive: of the class, and of every object that has a column.
+struct MissingColumn {
+  char path[120]{};
+  std::size_t size = 0;
+
+  constexpr std::string_view view() const { return {path, size}; }
+  constexpr void append(std::string_view text) {
+    if (size + text.size() >= sizeof path) throw "a path is too long";
+    for (const char c : text) path[size++] = c;
+  }
+  constexpr void cut(std::size_t to) {
+    while (size > to) path[--size] = 0;
+  }
+};
+
+consteval bool is_derived(std::string_view path) {
+  return path == "category_uid" || path == "class_uid" || path == "type_uid" || path == "metadata.version";
+}
+
+// Whether something required is missing among `owner`'s attributes and below; then `at` is its path. Otherwise `at` is as it was.
+template <std::size_t N, std::size_t P>
+consteval bool find_missing(const TableSpec<N, P>& spec, std::span<const ocsf::Attribute> owner, MissingColumn& at) {
+  const std::size_t size = at.size;
+  for (const ocsf::Attribute& a : owner) {
+    if (size != 0) at.append(".");
+    at.append(a.name.view());
+    if (a.array) at.append("[]");
+    bool present = false;
+    for (std::size_t i = 0; i < N && !present; ++i) {
+      const std::string_view path = spec.columns[i].path;
+      present = path.size() >= at.size && path[size] == at.path[size] && path.substr(0, at.size) == at.view() &&
+                (path.size() == at.size || path[at.size] == '.');
+    }
+    bool profile = a.profile.empty();
+    for (std::size_t i = 0; i < P; ++i) profile = profile || a.profile == spec.profiles[i];
+    if (!present && profile && a.requirement == ocsf::Requirement::required && !is_derived(at.view())) return true;
+    if (present && a.kind == ocsf::Kind::object) {
+      const auto& object = ocsf::v1_8::catalogue.objects[static_cast<std::size_t>(a.object)];
+      if (find_missing(spec, ocsf::v1_8::catalogue.attributes_of(object), at)) return true;
+    }
+    at.cut(size);
+  }
+  return false;
+}
+
+template <const auto& Table>
+consteval MissingColumn missing_column() {
+  MissingColumn out;
+  find_missing(Table, ocsf::v1_8::catalogue.attributes_of(*ocsf::v1_8::catalogue.find_class(Table.class_id.uid)), out);
+  return out;
+}
+
+// The compiler's message spells the path: compilers do not agree on how to print a text that is an argument, but they do of characters.
+template <char... Path>
+struct RequiredByOcsf {
+  static_assert(sizeof...(Path) == 0, "the table lacks a column that OCSF requires: RequiredByOcsf<...> spells its path");
+};
+template <const auto& Table>
+struct RequiredColumns {
+  static constexpr MissingColumn missing = missing_column<Table>();
+  template <std::size_t... I>
+  static RequiredByOcsf<missing.path[I]...> spell(std::index_sequence<I...>);
+  static constexpr bool there = sizeof(spell(std::make_index_sequence<missing.size>())) != 0;
+};
+
 template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
@@ -341,8 +407,10 @@ class Row {
     if constexpr (detail::IsOptional<Value>::value) {
       if (value) put<Column>(*value);
     } else if constexpr (store == detail::Store::code) {
+      static_assert(std::convertible_to<Value, std::string_view>, "a text attribute takes text");
       columns_->put_code(Column, row_, std::string_view(value));
     } else if constexpr (store == detail::Store::text) {
+      static_assert(std::convertible_to<Value, std::string_view>, "a text attribute takes text");
       columns_->put_text(Column, row_, std::string_view(value));
     } else if constexpr (store == detail::Store::boolean) {
       static_assert(std::same_as<Value, bool>, "a boolean attribute takes bool");
@@ -350,10 +418,10 @@ class Row {
     } else if constexpr (store == detail::Store::float64) {
       columns_->put(Column, row_, static_cast<double>(value));
     } else if constexpr (store == detail::Store::int64) {
-      static_assert(std::integral<Value>, "an integer attribute takes an integer");
+      static_assert(std::integral<Value> && !std::same_as<Value, bool>, "an integer attribute takes an integer");
       if (std::in_range<std::int64_t>(value)) columns_->put(Column, row_, static_cast<std::int64_t>(value));
     } else {
-      static_assert(std::integral<Value>, "an integer attribute takes an integer");
+      static_assert(std::integral<Value> && !std::same_as<Value, bool>, "an integer attribute takes an integer");
       if (std::in_range<std::int32_t>(value)) columns_->put(Column, row_, static_cast<std::int32_t>(value));
     }
   }
@@ -435,6 +503,7 @@ template <const auto& Table>
 class Rows {
  public:
   static constexpr const auto& spec = Table;
+  static_assert(detail::RequiredColumns<Table>::there);
   Rows()
       : columns_(detail::kLayout<Table>.columns.data(), detail::kLayout<Table>.columns.size(), detail::kLayout<Table>.levels.data(),
                  detail::kLayout<Table>.n_levels) {}

@@ -602,6 +602,11 @@ template <class... Names>
 consteval auto keys(Names... names) {
   Keys<sizeof...(Names)> out;
   out.names = {std::string_view(names)...};
+  for (std::size_t i = 0; i < sizeof...(Names); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (out.names[i] == out.names[j]) throw "a key is named twice";
+    }
+  }
   out.table.fill(-1);
   for (out.seed = 1; out.seed < 100'000; ++out.seed) {
     std::size_t placed = 0;
@@ -613,7 +618,7 @@ consteval auto keys(Names... names) {
     if (placed == sizeof...(Names)) return out;
     for (std::size_t i = 0; i < placed; ++i) out.table[out.slot(out.names[i], out.seed)] = -1;
   }
-  throw "no table without collisions: two keys are the same, or too alike";
+  throw "no table without collisions: two keys are too alike";
 }
 
 }  // namespace lm
