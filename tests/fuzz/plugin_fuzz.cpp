@@ -1,0 +1,54 @@
+// A plugin under any input: no record is lost or counted twice, what it hands over is what its schema says, and each row is an event in JSON. One target a
+// library; the first byte says which of its parsers, the second how large blocks are, the third which object keys there are.
+#include "unit/parser_harness.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+extern "C" const lm_entry logmill_entry;  // of the plugin that is linked in
+
+namespace {
+
+constexpr std::string_view kKeys[] = {
+    "object",
+    "AWSLogs/111122223333/CloudTrail/eu-central-1/2026/03/01/111122223333_CloudTrail_eu-central-1_20260301T0800Z_x.json.gz",
+    "AWSLogs/o-example/111122223333/CloudTrail/eu-central-1/x",
+    "AWSLogs/111122223333/vpcflowlogs/eu-central-1/x",
+};
+
+using Harnesses = std::vector<std::unique_ptr<lm::testing::Harness>>;
+
+Harnesses harnesses_of_all_parsers() {
+  Harnesses out;
+  const lm_parser_factory& factory = lm::testing::factory_of(logmill_entry);
+  for (std::uint32_t i = 0; i < factory.count; ++i)
+    out.push_back(std::make_unique<lm::testing::Harness>(logmill_entry, lm::view(factory.descriptor(i)->id)));
+  return out;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const Harnesses harnesses =
+      harnesses_of_all_parsers();  // long-lived, as in a run: dictionaries and layouts stay from input to input
+  if (size < 3) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data) + 3, size - 3);
+  try {
+    std::vector<lm::testing::Harness*> readers;
+    for (const auto& harness : harnesses) {
+      harness->score(text);
+      if (harness->descriptor().kind == LM_KIND_EVENTS) readers.push_back(harness.get());
+    }
+    lm::testing::Harness& harness = *readers[data[0] % readers.size()];
+    // Two objects in one call, so that what holds for the first must not hold for the second.
+    const std::size_t block_size = std::size_t{data[1]} * 16 + 1;
+    lm::testing::Blocks blocks(harness);
+    blocks.add(text, kKeys[data[2] % std::size(kKeys)], block_size);
+    blocks.add(text.substr(text.size() / 2), kKeys[data[2] / 16 % std::size(kKeys)], block_size);
+    harness.run(blocks);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    std::abort();
+  }
+  return 0;
+}
