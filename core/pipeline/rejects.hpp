@@ -17,7 +17,7 @@ struct RejectLine {
   std::string_view uri, etag, parser, code, message;
   bool record = true;  // false: the object as a whole; the fields below mean nothing
   std::uint64_t offset = 0, length = 0, ordinal = 0;
-  std::string_view bytes;  // what is kept of the record; shorter than `length` if it was too long to keep
+  std::string_view bytes{};  // what is kept of the record; shorter than `length` if it was too long to keep
 };
 
 class RejectsWriter {

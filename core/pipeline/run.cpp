@@ -24,6 +24,8 @@
 #include "plugin_host/validate.hpp"
 #include "source/source.hpp"
 
+#include <logmill/sdk/handover.hpp>
+
 #include <fmt/format.h>
 #include <oneapi/tbb/flow_graph.h>
 #include <oneapi/tbb/task_arena.h>
@@ -169,6 +171,7 @@ struct Engine::State {
   std::unique_ptr<oneapi::tbb::flow::graph> graph;
   std::unique_ptr<oneapi::tbb::flow::function_node<ObjectPtr>> decode_node;
   std::unique_ptr<oneapi::tbb::flow::function_node<GroupPtr>> parse_node;
+  Handover handover;              // from node to node
   std::atomic<unsigned> live{0};  // I/O threads and strands that may still make blocks
 
   std::mutex group_mutex;
@@ -314,8 +317,14 @@ struct Engine::State {
 
   // ---- Strands ----
 
+  template <class Node, class Message>
+  void put(Node& node, const Message& message) {
+    handover.give();
+    node.try_put(message);
+  }
+
   void schedule(const ObjectPtr& object) {
-    if (object->calls.fetch_add(1) == 0) decode_node->try_put(object);
+    if (object->calls.fetch_add(1) == 0) put(*decode_node, object);
   }
 
   void run_strand(const ObjectPtr& object) {
@@ -512,7 +521,7 @@ struct Engine::State {
       group->blocks.push_back(std::move(work));
       if (group->bytes >= kGroupBytes || group->blocks.size() >= kGroupBlocks) ready = std::move(group);
     }
-    if (ready) parse_node->try_put(ready);
+    if (ready) put(*parse_node, ready);
   }
 
   void flush_groups() {
@@ -522,7 +531,7 @@ struct Engine::State {
       ready.swap(groups);
     }
     for (auto& [parser, group] : ready) {
-      if (group) parse_node->try_put(group);
+      if (group) put(*parse_node, group);
     }
   }
 
@@ -919,9 +928,16 @@ struct Engine::State {
     arena.execute([&] {
       namespace flow = oneapi::tbb::flow;
       graph = std::make_unique<flow::graph>();
-      decode_node =
-          std::make_unique<flow::function_node<ObjectPtr>>(*graph, flow::unlimited, [this](const ObjectPtr& o) { run_strand(o); });
-      parse_node = std::make_unique<flow::function_node<GroupPtr>>(*graph, flow::unlimited, [this](const GroupPtr& g) { run_parse(g); });
+      decode_node = std::make_unique<flow::function_node<ObjectPtr>>(*graph, flow::unlimited, [this](const ObjectPtr& o) {
+        handover.take();
+        run_strand(o);
+        handover.give();
+      });
+      parse_node = std::make_unique<flow::function_node<GroupPtr>>(*graph, flow::unlimited, [this](const GroupPtr& g) {
+        handover.take();
+        run_parse(g);
+        handover.give();
+      });
       graph->reserve_wait();
     });
     live = readers;
@@ -929,6 +945,7 @@ struct Engine::State {
     io.emplace_back([this] { list(); });
     for (unsigned i = 0; i < readers; ++i) io.emplace_back([this] { read_objects(); });
     arena.execute([&] { graph->wait_for_all(); });
+    handover.take();
     for (std::thread& t : io) t.join();
     arena.execute([&] { parse_node.reset(), decode_node.reset(), graph.reset(); });
   }

@@ -1,12 +1,11 @@
 #include "parquet/parquet_sink.hpp"
 
 #include "common/options.hpp"
+#include "common/parallel.hpp"
 #include "parquet/chain.hpp"
 
 #include <logmill/sdk/intern.hpp>
 
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -541,19 +540,17 @@ Result<void> ParquetSink::seal(const Report& report) {
       if (!partition->waiting.empty()) rest.push_back(take(*partition, partition->rows));
     }
   }
-  tbb::this_task_arena::isolate([&] {
-    tbb::parallel_for(std::size_t{0}, rest.size(), [&](std::size_t i) { static_cast<void>(flush(std::move(rest[i]))); });
-    tbb::parallel_for(std::size_t{0}, partitions.size(), [&](std::size_t i) {
-      Partition& partition = *partitions[i];
-      if (!partition.file) return;
-      if (auto ok = partition.file->finish(partition.table->schema, options_.encode.zstd); !ok) {
-        static_cast<void>(remember(std::move(ok)));
-        return;
-      }
-      const std::lock_guard lock(mutex_);
-      full_.emplace_back(partition.table->handle, std::move(*partition.file));
-      partition.file.reset();
-    });
+  parallel(rest.size(), [&](std::size_t i) { static_cast<void>(flush(std::move(rest[i]))); });
+  parallel(partitions.size(), [&](std::size_t i) {
+    Partition& partition = *partitions[i];
+    if (!partition.file) return;
+    if (auto ok = partition.file->finish(partition.table->schema, options_.encode.zstd); !ok) {
+      static_cast<void>(remember(std::move(ok)));
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    full_.emplace_back(partition.table->handle, std::move(*partition.file));
+    partition.file.reset();
   });
   if (failed_) return tl::make_unexpected(*failed_);
   std::sort(full_.begin(), full_.end(), [](const auto& a, const auto& b) { return a.second.name() < b.second.name(); });

@@ -1,12 +1,11 @@
 #include "parquet/row_group.hpp"
 
+#include "common/parallel.hpp"
 #include "parquet/chain.hpp"
 
 #include <logmill/sdk/intern.hpp>
 
 #include <isa-l/crc.h>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
 #include <zstd.h>
 #include <algorithm>
 #include <array>
@@ -992,11 +991,8 @@ EncodedRowGroup encode(const TableSchema& schema, const EncodeOptions& options, 
     for (std::size_t a = 0; a < shapes.size(); ++a) make_shapes(a);
     for (std::size_t i = 0; i < schema.leaves.size(); ++i) encode_leaf(i);
   } else {
-    // Isolated: a thread that waits here must not pick up some other write() and wait in there.
-    tbb::this_task_arena::isolate([&] {
-      tbb::parallel_for(std::size_t{0}, shapes.size(), make_shapes);
-      tbb::parallel_for(std::size_t{0}, schema.leaves.size(), encode_leaf);
-    });
+    parallel(shapes.size(), make_shapes);
+    parallel(schema.leaves.size(), encode_leaf);
   }
   return out;
 }

@@ -231,7 +231,7 @@ class Mapper {
   }
 
   // A number, or its text in `unmapped`.
-  std::optional<std::int64_t> number(std::size_t field, std::int64_t most = INT64_MAX) {
+  [[gnu::always_inline]] std::optional<std::int64_t> number(std::size_t field, std::int64_t most = INT64_MAX) {
     const auto value = text(field);
     if (!value) return std::nullopt;
     const auto n = lm::integer(*value);
@@ -530,7 +530,7 @@ struct VpcFlow {
       if (const std::string_view prologue = record.prologue(); !prologue.empty())
         header_ = &layout(prologue.substr(prologue.rfind('\n') + 1));
     }
-    std::array<std::string_view, Layout::kMost + 1> f;
+    auto& f = fields_;
     const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
     std::size_t n = lm::split(record.text(), layout->separator, f);
     std::size_t first = 0;
@@ -574,6 +574,7 @@ struct VpcFlow {
   std::map<std::string, Layout, std::less<>> layouts_;
   const Layout* header_ = nullptr;
   const Layout* last_ = nullptr;
+  std::array<std::string_view, Layout::kMost + 1> fields_;  // of the line at hand
   Mapper mapper_;
 };
 

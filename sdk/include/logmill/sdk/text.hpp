@@ -70,8 +70,19 @@ inline std::uint32_t eight_digits(std::uint64_t digits, std::size_t n) {
 
 }  // namespace detail
 
+namespace detail {
+template <class Integer>
+[[gnu::noinline]] constexpr std::optional<Integer> any_integer(std::string_view text) {
+  Integer value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+}  // namespace detail
+
+// Inlined, because an optional that comes back from a call costs more than the digits do: it is put together in memory byte by byte.
 template <class Integer = std::int64_t>
-constexpr std::optional<Integer> integer(std::string_view text) {
+[[gnu::always_inline]] constexpr std::optional<Integer> integer(std::string_view text) {
   if constexpr (sizeof(Integer) >= 4) {
     if (!std::is_constant_evaluated() && !text.empty() && text.size() <= 16 && text[0] != '-') {
       const detail::Words words = detail::short_words(text);
@@ -88,10 +99,7 @@ constexpr std::optional<Integer> integer(std::string_view text) {
       }
     }
   }
-  Integer value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
+  return detail::any_integer<Integer>(text);
 }
 
 inline std::optional<double> number(std::string_view text) {

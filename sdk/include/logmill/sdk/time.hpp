@@ -118,7 +118,7 @@ constexpr std::optional<std::int64_t> iso_basic(std::string_view text) {
 constexpr bool plausible(std::int64_t milliseconds) { return milliseconds >= 631'152'000'000 && milliseconds <= 4'102'444'800'000; }
 
 // Epoch seconds as decimal text.
-constexpr std::optional<std::int64_t> seconds(std::string_view text) {
+[[gnu::always_inline]] constexpr std::optional<std::int64_t> seconds(std::string_view text) {
   const auto value = integer<std::int64_t>(text);
   if (!value || *value < -62'135'596'800 || *value > 253'402'300'799) return std::nullopt;  // years 1 to 9999
   return *value * 1000;
