@@ -190,11 +190,12 @@ void encode_flows(benchmark::State& state) {
   options.zstd = state.range(1) != 0;
   options.zstd_level = static_cast<int>(state.range(1));
   ScratchPool pool;
+  RowGroupEncoder encoder(input.table(), options, pool);
   tbb::task_arena arena(static_cast<int>(state.range(0)));
   std::uint64_t bytes = 0;
   arena.execute([&] {
     for (auto _ : state) {
-      auto group = encode_row_group(input.table(), options, rows, pool);
+      auto group = encoder.encode(rows);
       if (!group) return state.SkipWithError(group.error().message.c_str());
       bytes = group->bytes();
     }
@@ -219,10 +220,12 @@ void encode_column(benchmark::State& state) {
   if (one.leaves[0].anchor < 0) one.anchors.clear();
   state.SetLabel(name);
   const auto rows = input.rows();
+  const EncodeOptions options;
   ScratchPool pool;
+  RowGroupEncoder encoder(one, options, pool);
   tbb::task_arena arena(1);
   arena.execute([&] {
-    for (auto _ : state) benchmark::DoNotOptimize(encode_row_group(one, {}, rows, pool));
+    for (auto _ : state) benchmark::DoNotOptimize(encoder.encode(rows));
   });
   state.counters["ns/row"] = benchmark::Counter(kRows * kBatches * 1e-9 * static_cast<double>(state.iterations()),
                                                 benchmark::Counter::kIsRate | benchmark::Counter::kInvert);

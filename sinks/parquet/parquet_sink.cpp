@@ -187,6 +187,7 @@ struct ParquetSink::Table {
   std::uint32_t handle = 0;
   std::string name;
   TableSchema schema;
+  std::optional<RowGroupEncoder> encoder;
   KeyColumn region, account, time;
   std::unordered_map<std::string, std::unique_ptr<Partition>> partitions;  // by folder
 };
@@ -273,6 +274,7 @@ Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
   auto table = std::make_unique<Table>();
   table->name = safe_component(view(from.name));
   table->schema = std::move(*schema);
+  table->encoder.emplace(table->schema, options_.encode, scratch_);
   table->region = KeyColumn::find(*from.schema, {"cloud", "region"});
   table->account = KeyColumn::find(*from.schema, {"cloud", "account", "uid"});
   table->time = KeyColumn::find(*from.schema, {"time"});
@@ -494,7 +496,7 @@ Result<void> ParquetSink::flush(Flush rows) {
       const Batch& batch = slice.held->batch;
       slices.push_back({&batch.array(), batch.instance(), batch.epoch(), slice.ranges});
     }
-    return encode_row_group(rows.partition->table->schema, options_.encode, slices, scratch_);
+    return rows.partition->table->encoder->encode(slices);
   }();
   rows.slices.clear();  // gives batches back
   released_.notify_all();

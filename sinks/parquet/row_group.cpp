@@ -2,8 +2,7 @@
 
 #include "common/parallel.hpp"
 #include "parquet/chain.hpp"
-
-#include <logmill/sdk/intern.hpp>
+#include "parquet/column_dictionary.hpp"
 
 #include <isa-l/crc.h>
 #include <zstd.h>
@@ -15,6 +14,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <tuple>
 
 namespace lm::sink::parquet {
 namespace {
@@ -71,10 +71,11 @@ constexpr std::array<std::uint64_t, 256> kExpand = [] {
   return table;
 }();
 
-// The levels of a range of slots, and which of them have the last node. `words` is empty if all or none have it, as the chain says.
-void put_levels(const Chain& chain, Range range, Levels& levels, Pod<std::uint64_t>& words) {
+// The levels of some slots, and which of them have the last node. `words` is empty if all or none have it, as the chain says.
+template <class Slots>
+void put_levels(const Chain& chain, const Slots& slots, Levels& levels, Pod<std::uint64_t>& words) {
   words.clear();
-  const auto n = static_cast<std::size_t>(range.end - range.begin);
+  const std::size_t n = slots.n;
   if (chain.count == 0) return levels.add(static_cast<std::uint8_t>(chain.lead), n);
   std::uint64_t* word = words.extend((n + 63) / 64);
   unsigned full = chain.lead;
@@ -88,7 +89,7 @@ void put_levels(const Chain& chain, Range range, Levels& levels, Pod<std::uint64
     bool mixed = false;
     for (unsigned c = 0; c < chain.count; ++c) {
       const Chain::Node& node = chain.nodes[c];
-      alive &= load_bits(node.bits, node.base + range.begin + static_cast<std::int64_t>(i), m);
+      alive &= slots.bits(node.bits, node.base, i, m);
       if (alive == all) continue;
       if (!mixed) {
         unsigned before = chain.lead;
@@ -113,7 +114,7 @@ std::size_t count_bits(const Pod<std::uint64_t>& words) {
   return sum;
 }
 
-// The values whose bit is set, back to back. Every slot is read and written, only the place moves on: no branch a value.
+// The values whose bit is set, back to back; `to` may be `from`. Every slot is read and written, only the place moves on: no branch a value.
 template <class T>
 std::size_t compact(const T* from, std::size_t n, const Pod<std::uint64_t>& words, T* to) {
   std::size_t k = 0;
@@ -121,7 +122,7 @@ std::size_t compact(const T* from, std::size_t n, const Pod<std::uint64_t>& word
     std::uint64_t word = words[i / 64];
     const std::size_t m = std::min<std::size_t>(64, n - i);
     if (word == ~std::uint64_t{0}) {
-      std::memcpy(to + k, from + i, 64 * sizeof(T));
+      std::memmove(to + k, from + i, 64 * sizeof(T));
       k += 64;
     } else if (word != 0) {
       for (std::size_t j = 0; j < m; ++j, word >>= 1) {
@@ -141,6 +142,7 @@ struct Shape {
     std::vector<Range> dense;  // the elements, in order
     std::int64_t dense_end = 0;
     bool all_full = false;  // every slot has an element
+    Selection elements;     // those of `dense`
   };
   Levels repetition, definition;
   std::vector<Piece> pieces;  // one a slice
@@ -148,7 +150,7 @@ struct Shape {
 
 class ShapeMaker {
  public:
-  explicit ShapeMaker(std::span<const Rows> slices) : slices_(slices) {}
+  ShapeMaker(std::span<const Rows> slices, std::span<const Selection> selections) : slices_(slices), selections_(selections) {}
 
   void make(const Anchor& anchor, const Anchor* parent_anchor, const Shape* parent, Shape& out) {
     out.pieces.resize(slices_.size());
@@ -157,12 +159,13 @@ class ShapeMaker {
       Shape::Piece& piece = out.pieces[s];
       const std::size_t before = out.definition.size();
       if (!parent) {
-        rows(anchor, slices_[s], piece, out);
+        rows(anchor, slices_[s], selections_[s], piece, out);
       } else {
         nested(anchor, *parent_anchor, *parent, parent->pieces[s], cursor, piece, out);
         cursor += parent->pieces[s].slots;
       }
       piece.slots = out.definition.size() - before;
+      piece.elements = Selection(piece.dense);
       std::size_t elements = 0;
       for (const Range& range : piece.dense) {
         piece.dense_end = std::max(piece.dense_end, range.end);
@@ -173,10 +176,10 @@ class ShapeMaker {
   }
 
  private:
-  void rows(const Anchor& anchor, const Rows& slice, Shape::Piece& piece, Shape& out) {
+  void rows(const Anchor& anchor, const Rows& slice, const Selection& selection, Shape::Piece& piece, Shape& out) {
     const Chain chain = resolve(*slice.array, false, anchor.steps, slice.ranges.back().end);
     levels_.clear();
-    for (const Range& range : slice.ranges) put_levels(chain, range, levels_, words_);
+    selection.each_part([&](const auto& slots) { put_levels(chain, slots, levels_, words_); });
     if (chain.dead && levels_.constant()) {
       out.repetition.add(0, levels_.size());
       out.definition.add(levels_.value(), levels_.size());
@@ -184,16 +187,16 @@ class ShapeMaker {
     }
     const std::size_t n = levels_.size();
     Lists lists(anchor, chain, piece);
-    if (levels_.constant() && lists.offsets) {
-      for (const Range& range : slice.ranges) all_there(anchor, lists, range, out);
+    if (levels_.constant() && lists.offsets && !selection.scattered()) {
+      for (const Range& range : selection.ranges()) all_there(anchor, lists, range, out);
       return;
     }
     levels_.extend(0);
     std::size_t k = 0;
     reserve(out, n);
-    for (const Range& range : slice.ranges) {
-      for (std::int64_t i = range.begin; i < range.end; ++i) slot(anchor, lists, 0, levels_.values()[k++], i, out);
-    }
+    selection.each_part([&](const auto& slots) {
+      for (std::size_t i = 0; i < slots.n; ++i) slot(anchor, lists, 0, levels_.values()[k++], slots[i], out);
+    });
   }
 
   void nested(const Anchor& anchor, const Anchor& parent_anchor, const Shape& parent, const Shape::Piece& from, std::size_t cursor,
@@ -210,7 +213,7 @@ class ShapeMaker {
     std::optional<Chain> chain;
     if (from.element) {
       chain = resolve(*from.element, true, anchor.steps, from.dense_end);
-      for (const Range& range : from.dense) put_levels(*chain, range, levels_, words_);
+      from.elements.each_part([&](const auto& slots) { put_levels(*chain, slots, levels_, words_); });
     }
     levels_.extend(0);
     std::optional<Lists> lists;
@@ -308,14 +311,50 @@ class ShapeMaker {
   }
 
   std::span<const Rows> slices_;
+  std::span<const Selection> selections_;  // of the rows of each slice
   Levels levels_;
   Pod<std::uint64_t> words_;
 };
 
-// The codes of one dictionary owner in the row group's own dictionary; -1: not met yet.
+// The codes of one source's dictionary in the row group's own dictionary; -1: not met yet.
 struct CodeMap {
   std::uint64_t instance = 0, epoch = 0;
   std::vector<std::int32_t> ids;
+};
+
+// The row group's own dictionary: values by their numbers in the column's, in the order in which they are met.
+class GroupDictionary {
+ public:
+  void clear() { order_.clear(), ids_.clear(), texts_.reset(), bytes_ = 0; }
+  std::size_t size() const { return order_.size(); }
+  std::size_t bytes() const { return bytes_; }
+
+  std::int32_t id(std::int32_t number, const ColumnDictionary& column) {
+    if (ids_.size() < column.size()) ids_.resize(std::max(column.size(), ids_.size() * 2), -1);
+    std::int32_t& id = ids_[static_cast<std::size_t>(number)];
+    if (id < 0) {
+      id = static_cast<std::int32_t>(order_.size());
+      order_.push_back(number);
+    }
+    return id;
+  }
+  // All values are there: they can be read without the column's mutex.
+  void finish(const ColumnDictionary& column) {
+    texts_ = column.texts();
+    for (const std::int32_t number : order_) {
+      const std::int32_t* offset = texts_->offsets.get() + number;
+      bytes_ += static_cast<std::size_t>(offset[1] - offset[0]);
+    }
+  }
+  std::string_view at(std::size_t id) const {
+    const std::int32_t* offset = texts_->offsets.get() + order_[id];
+    return {texts_->bytes.get() + offset[0], static_cast<std::size_t>(offset[1] - offset[0])};
+  }
+
+ private:
+  std::vector<std::int32_t> order_, ids_;
+  ColumnDictionary::Texts texts_;
+  std::size_t bytes_ = 0;
 };
 
 constexpr std::size_t kKeepBytes = std::size_t{4} << 20;  // a larger buffer is not kept for the next column
@@ -336,6 +375,7 @@ struct ScratchPool::Scratch {
   Levels definition, dense;
   Pod<std::uint64_t> words;
   Pod<std::int32_t> codes;
+  std::tuple<Pod<std::int32_t>, Pod<std::int64_t>, Pod<double>> picked;
   Runs<std::uint32_t> ids;
   Pod<std::int32_t> int32s;  // values, or the lengths of texts
   Pod<std::int64_t> int64s;
@@ -344,7 +384,7 @@ struct ScratchPool::Scratch {
   Bytes text;
   Pod<std::int32_t> prefixes, suffixes;
   Bytes page, packed;
-  std::unique_ptr<detail::Interner> dictionary;
+  GroupDictionary dictionary;
   std::vector<CodeMap> maps;
   PageHeaders headers;
   ZSTD_CCtx* zstd = nullptr;
@@ -358,7 +398,7 @@ struct ScratchPool::Scratch {
   void clear() {
     definition.clear(), dense.clear(), ids.clear();
     int32s.clear(), int64s.clear(), float64s.clear(), booleans.clear(), text.clear();
-    dictionary.reset();
+    dictionary.clear();
     maps.clear();
   }
   void trim() {
@@ -366,10 +406,11 @@ struct ScratchPool::Scratch {
       if (pod.capacity() * sizeof(pod[0]) > kKeepBytes) pod.release();
     };
     definition.trim(kKeepBytes), dense.trim(kKeepBytes), ids.trim(kKeepBytes);
+    std::apply([&](auto&... pods) { (trim_one(pods), ...); }, picked);
     trim_one(codes), trim_one(int32s), trim_one(int64s), trim_one(float64s), trim_one(booleans);
     if (text.capacity() > 4 * kKeepBytes) text.release();
     trim_one(prefixes), trim_one(suffixes), trim_one(page), trim_one(packed);
-    dictionary.reset();
+    dictionary.clear();
     maps.clear();
   }
 };
@@ -380,13 +421,27 @@ using Scratch = ScratchPool::Scratch;
 
 class ColumnEncoder {
  public:
-  ColumnEncoder(const Leaf& leaf, const EncodeOptions& options, std::span<const Rows> slices, const Shape* shape, std::uint8_t anchor_full,
-                Scratch& scratch)
-      : leaf_(leaf), options_(options), slices_(slices), shape_(shape), full_(anchor_full), s_(scratch) {}
+  ColumnEncoder(const Leaf& leaf, const EncodeOptions& options, std::span<const Rows> slices, std::span<const Selection> selections,
+                const Shape* shape, std::uint8_t anchor_full, ColumnDictionary* dictionary, Scratch& scratch)
+      : leaf_(leaf),
+        options_(options),
+        slices_(slices),
+        selections_(selections),
+        shape_(shape),
+        full_(anchor_full),
+        dictionary_(dictionary),
+        s_(scratch) {}
 
   void run(ChunkInfo& info, Bytes& out) {
     s_.clear();
-    shape_ ? gather_elements() : gather_rows();
+    if (dictionary_) {
+      const std::lock_guard lock(dictionary_->mutex);
+      shape_ ? gather_elements() : gather_rows();
+      s_.dictionary.finish(*dictionary_);
+      dictionary_->end_row_group(options_.dictionary_bytes);
+    } else {
+      shape_ ? gather_elements() : gather_rows();
+    }
     encode(info, out);
   }
 
@@ -394,13 +449,14 @@ class ColumnEncoder {
   // ---- Step 2: levels and values. ----
 
   void gather_rows() {
-    for (const Rows& slice : slices_) {
+    for (std::size_t i = 0; i < slices_.size(); ++i) {
+      const Rows& slice = slices_[i];
       const Chain chain = resolve(*slice.array, false, leaf_.steps, slice.ranges.back().end);
       begin_slice(chain, slice);
-      for (const Range& range : slice.ranges) {
-        put_levels(chain, range, s_.definition, s_.words);
-        if (!chain.dead) gather(chain, range);
-      }
+      selections_[i].each_part([&](const auto& slots) {
+        put_levels(chain, slots, s_.definition, s_.words);
+        if (!chain.dead) gather(chain, slots);
+      });
     }
   }
 
@@ -422,10 +478,10 @@ class ColumnEncoder {
       const Chain chain = resolve(*piece.element, true, leaf_.steps, piece.dense_end);
       begin_slice(chain, slices_[p]);
       s_.dense.clear();
-      for (const Range& range : piece.dense) {
-        put_levels(chain, range, s_.dense, s_.words);
-        if (!chain.dead) gather(chain, range);
-      }
+      piece.elements.each_part([&](const auto& slots) {
+        put_levels(chain, slots, s_.dense, s_.words);
+        if (!chain.dead) gather(chain, slots);
+      });
       if (s_.dense.constant() && piece.all_full) {
         s_.definition.add(static_cast<std::uint8_t>(full_ + s_.dense.value()), piece.slots);
         continue;
@@ -456,37 +512,38 @@ class ColumnEncoder {
     const ArrowArray* dictionary = array.dictionary;
     if (!dictionary || dictionary->n_buffers < 3 || (dictionary->length > 0 && !dictionary->buffers[1]))
       throw BadColumn("a dictionary is missing");
-    if (!s_.dictionary) s_.dictionary = std::make_unique<detail::Interner>();
     source_ = dictionary;
     const auto found = std::find_if(s_.maps.begin(), s_.maps.end(),
                                     [&](const CodeMap& m) { return m.instance == slice.instance && m.epoch == slice.epoch; });
     map_ = found != s_.maps.end() ? &*found : &s_.maps.emplace_back(CodeMap{slice.instance, slice.epoch, {}});
     if (map_->ids.size() < static_cast<std::size_t>(dictionary->length)) map_->ids.resize(static_cast<std::size_t>(dictionary->length), -1);
+    numbers_ = &dictionary_->numbers(slice.instance, slice.epoch, static_cast<std::size_t>(dictionary->length));
   }
 
-  // The values of the slots in the range that have one, as s_.words says.
-  void gather(const Chain& chain, Range range) {
-    const auto n = static_cast<std::size_t>(range.end - range.begin);
+  // The values of the slots that have one, as s_.words says.
+  template <class Slots>
+  void gather(const Chain& chain, const Slots& slots) {
+    const std::size_t n = slots.n;
     const std::size_t present = s_.words.empty() ? n : count_bits(s_.words);
     if (present == 0) return;
     const bool all = present == n;
-    const std::int64_t at = chain.base + range.begin;
     const void* buffer = chain.last->buffers[1];
-    const auto fixed = [&]<class T>(const T* values, Pod<T>& out) {
-      if (all) return out.append(values + at, n);
+    const auto values = [&]<class T>(const T* first) { return slots.values(first + chain.base, std::get<Pod<T>>(s_.picked)); };
+    const auto fixed = [&]<class T>(const T* from, Pod<T>& out) {
+      if (all) return out.append(from, n);
       const std::size_t before = out.size();
       T* to = out.extend(present + 64);
-      compact(values + at, n, s_.words, to);
+      compact(from, n, s_.words, to);
       out.cut(before + present);
     };
     switch (leaf_.kind) {
-      case LeafKind::int32: return fixed(static_cast<const std::int32_t*>(buffer), s_.int32s);
+      case LeafKind::int32: return fixed(values(static_cast<const std::int32_t*>(buffer)), s_.int32s);
       case LeafKind::int64:
-      case LeafKind::timestamp: return fixed(static_cast<const std::int64_t*>(buffer), s_.int64s);
-      case LeafKind::float64: return fixed(static_cast<const double*>(buffer), s_.float64s);
-      case LeafKind::boolean: return gather_booleans(static_cast<const std::uint8_t*>(buffer), at, n, present);
+      case LeafKind::timestamp: return fixed(values(static_cast<const std::int64_t*>(buffer)), s_.int64s);
+      case LeafKind::float64: return fixed(values(static_cast<const double*>(buffer)), s_.float64s);
+      case LeafKind::boolean: return gather_booleans(static_cast<const std::uint8_t*>(buffer), chain.base, slots, present);
       case LeafKind::coded: {
-        const std::int32_t* codes = static_cast<const std::int32_t*>(buffer) + at;
+        const std::int32_t* codes = values(static_cast<const std::int32_t*>(buffer));
         if (!all) {
           s_.codes.clear();
           std::int32_t* to = s_.codes.extend(present + 64);
@@ -496,17 +553,18 @@ class ColumnEncoder {
         return map_codes(codes, present);
       }
       case LeafKind::text:
-      case LeafKind::json: return gather_text(*chain.last, at, n, present);
+      case LeafKind::json: return gather_text(*chain.last, chain.base, slots, present);
     }
   }
 
-  void gather_booleans(const std::uint8_t* bits, std::int64_t at, std::size_t n, std::size_t present) {
+  template <class Slots>
+  void gather_booleans(const std::uint8_t* bits, std::int64_t base, const Slots& slots, std::size_t present) {
     const std::size_t before = s_.booleans.size();
     std::uint8_t* to = s_.booleans.extend(present + 64);
     std::size_t k = 0;
-    for (std::size_t i = 0; i < n; i += 64) {
-      const auto m = static_cast<unsigned>(std::min<std::size_t>(64, n - i));
-      std::uint64_t values = load_bits(bits, at + static_cast<std::int64_t>(i), m);
+    for (std::size_t i = 0; i < slots.n; i += 64) {
+      const auto m = static_cast<unsigned>(std::min<std::size_t>(64, slots.n - i));
+      std::uint64_t values = slots.bits(bits, base, i, m);
       std::uint64_t valid = s_.words.empty() ? ~std::uint64_t{0} : s_.words[i / 64];
       for (unsigned j = 0; j < m; ++j, values >>= 1, valid >>= 1) {
         to[k] = static_cast<std::uint8_t>(values & 1);
@@ -517,7 +575,9 @@ class ColumnEncoder {
   }
 
   std::int32_t add_code(std::int32_t code) {
-    const std::int32_t id = s_.dictionary->intern(text_at(*source_, source_->offset + code));
+    std::int32_t& number = (*numbers_)[static_cast<std::size_t>(code)];
+    if (number < 0) number = dictionary_->number(text_at(*source_, source_->offset + code));
+    const std::int32_t id = s_.dictionary.id(number, *dictionary_);
     map_->ids[static_cast<std::size_t>(code)] = id;
     return id;
   }
@@ -544,33 +604,40 @@ class ColumnEncoder {
     }
   }
 
-  void gather_text(const ArrowArray& array, std::int64_t at, std::size_t n, std::size_t present) {
-    const std::int32_t* offsets = static_cast<const std::int32_t*>(array.buffers[1]) + at;
+  template <class Slots>
+  void gather_text(const ArrowArray& array, std::int64_t base, const Slots& slots, std::size_t present) {
+    const std::size_t n = slots.n;
+    const std::int32_t* offsets = static_cast<const std::int32_t*>(array.buffers[1]) + base;
     const auto* bytes = static_cast<const std::uint8_t*>(array.buffers[2]);
-    if (offsets[0] < 0 || offsets[n] < offsets[0] || (offsets[n] > offsets[0] && !bytes)) throw BadColumn("text offsets are out of range");
+    const std::int32_t first = offsets[slots[0]], last = offsets[slots[n - 1] + 1];
+    if (first < 0 || last < first || (last > first && !bytes)) throw BadColumn("text offsets are out of range");
     const std::size_t before = s_.int32s.size();
     if (before == 0) {
       // Batches are much alike: the first tells how much there will be, so that nothing is moved while it grows.
       constexpr std::size_t kMost = std::size_t{64} << 20;
       s_.int32s.reserve(std::min(kMost / 4, n * slices_.size() + 64));
-      s_.text.reserve(std::min(kMost, static_cast<std::size_t>(offsets[n] - offsets[0]) * slices_.size()));
+      s_.text.reserve(std::min(kMost, static_cast<std::size_t>(last - first) * slices_.size()));
     }
     std::int32_t* lengths = s_.int32s.extend(n + 64);
     std::int32_t sign = 0;
     for (std::size_t i = 0; i < n; ++i) {
-      lengths[i] = offsets[i + 1] - offsets[i];
-      sign |= lengths[i];
+      const std::int64_t at = slots[i];
+      lengths[i] = offsets[at + 1] - offsets[at];
+      // Slots ascend: what begins at or behind the first and ends at or before the last is in the buffer.
+      sign |= lengths[i] | (offsets[at] - first) | (last - offsets[at + 1]);
     }
     if (sign < 0) throw BadColumn("text offsets do not ascend");
     if (present != n) compact_lengths(lengths, n);
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < present; ++i) total += static_cast<std::uint64_t>(lengths[i]);
     s_.int32s.cut(before + present);
-    if (total == static_cast<std::uint64_t>(offsets[n] - offsets[0]))
-      return s_.text.append(bytes + offsets[0], static_cast<std::size_t>(total));
-    // Slots that are null have bytes all the same, which must not come along.
+    if (total == static_cast<std::uint64_t>(last - first)) return s_.text.append(bytes + first, static_cast<std::size_t>(total));
+    // Slots that are null, or not meant, have bytes all the same, which must not come along.
+    s_.text.reserve(s_.text.size() + total);
     for (std::size_t i = 0; i < n; ++i) {
-      if (s_.words[i / 64] >> (i % 64) & 1) s_.text.append(bytes + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
+      const std::int64_t at = slots[i];
+      if (s_.words.empty() || (s_.words[i / 64] >> (i % 64) & 1) != 0)
+        s_.text.append(bytes + offsets[at], static_cast<std::size_t>(offsets[at + 1] - offsets[at]));
     }
   }
 
@@ -629,7 +696,7 @@ class ColumnEncoder {
       case LeafKind::coded:
         if (dictionary_pays()) {
           encoding_ = Encoding::rle_dictionary;
-          width_ = std::max(1u, bit_width(s_.dictionary->size() - 1));
+          width_ = std::max(1u, bit_width(s_.dictionary.size() - 1));
         } else {
           spell_out();
           choose_text();
@@ -641,12 +708,12 @@ class ColumnEncoder {
   }
 
   bool dictionary_pays() const {
-    const detail::Interner& dictionary = *s_.dictionary;
+    const GroupDictionary& dictionary = s_.dictionary;
     const std::size_t bytes = dictionary.bytes() + 4 * dictionary.size();
     if (bytes > options_.dictionary_bytes) return false;
     if (dictionary.size() * 2 <= values_ || s_.ids.constant()) return true;
     std::size_t plain = 4 * values_;
-    for (const std::uint32_t id : s_.ids.values().span()) plain += dictionary.at(static_cast<std::int32_t>(id)).size();
+    for (const std::uint32_t id : s_.ids.values().span()) plain += dictionary.at(id).size();
     return bytes + values_ * bit_width(dictionary.size()) / 8 < plain;
   }
 
@@ -656,12 +723,12 @@ class ColumnEncoder {
     s_.ids.extend(0);
     std::size_t total = 0;
     for (std::size_t i = 0; i < values_; ++i) {
-      length[i] = static_cast<std::int32_t>(s_.dictionary->at(static_cast<std::int32_t>(s_.ids.values()[i])).size());
+      length[i] = static_cast<std::int32_t>(s_.dictionary.at(s_.ids.values()[i]).size());
       total += static_cast<std::size_t>(length[i]);
     }
     s_.text.reserve(s_.text.size() + total);
     for (std::size_t i = 0; i < values_; ++i) {
-      const std::string_view value = s_.dictionary->at(static_cast<std::int32_t>(s_.ids.values()[i]));
+      const std::string_view value = s_.dictionary.at(s_.ids.values()[i]);
       s_.text.append(reinterpret_cast<const std::uint8_t*>(value.data()), value.size());
     }
   }
@@ -731,9 +798,9 @@ class ColumnEncoder {
         return;
       }
       case LeafKind::coded: {
-        std::string_view smallest = s_.dictionary->at(0), largest = smallest;
-        for (std::size_t i = 1; i < s_.dictionary->size(); ++i) {
-          const std::string_view value = s_.dictionary->at(static_cast<std::int32_t>(i));
+        std::string_view smallest = s_.dictionary.at(0), largest = smallest;
+        for (std::size_t i = 1; i < s_.dictionary.size(); ++i) {
+          const std::string_view value = s_.dictionary.at(i);
           if (value < smallest) smallest = value;
           if (value > largest) largest = value;
         }
@@ -786,11 +853,11 @@ class ColumnEncoder {
   }
 
   void put_dictionary(ChunkInfo& info, Bytes& out) {
-    const detail::Interner& dictionary = *s_.dictionary;
+    const GroupDictionary& dictionary = s_.dictionary;
     s_.page.clear();
     s_.page.reserve(dictionary.bytes() + 4 * dictionary.size());
     for (std::size_t i = 0; i < dictionary.size(); ++i) {
-      const std::string_view value = dictionary.at(static_cast<std::int32_t>(i));
+      const std::string_view value = dictionary.at(i);
       const auto n = static_cast<std::uint32_t>(value.size());
       std::uint8_t* to = s_.page.extend(4 + value.size());
       std::memcpy(to, &n, 4);
@@ -948,54 +1015,20 @@ class ColumnEncoder {
   const Leaf& leaf_;
   const EncodeOptions& options_;
   std::span<const Rows> slices_;
+  std::span<const Selection> selections_;  // of the rows of each slice
   const Shape* shape_;
   std::uint8_t full_;
+  ColumnDictionary* dictionary_;
   Scratch& s_;
+  // Of the slice at hand, for codes.
   const ArrowArray* source_ = nullptr;
   CodeMap* map_ = nullptr;
+  std::vector<std::int32_t>* numbers_ = nullptr;
   Encoding encoding_ = Encoding::plain;
   bool text_ = false;  // the values are s_.int32s lengths and s_.text
   unsigned width_ = 1;
   std::size_t slots_ = 0, values_ = 0;
 };
-
-EncodedRowGroup encode(const TableSchema& schema, const EncodeOptions& options, std::span<const Rows> slices, ScratchPool& pool) {
-  EncodedRowGroup out;
-  std::vector<Shape> shapes(schema.anchors.size());
-  out.info.chunks.resize(schema.leaves.size());
-  out.chunks.resize(schema.leaves.size());
-  for (const Rows& slice : slices) {
-    for (const Range& range : slice.ranges) out.info.rows += range.end - range.begin;
-  }
-  const auto make_shapes = [&](std::size_t root) {
-    if (schema.anchors[root].parent >= 0) return;
-    // A tree of lists lies back to back behind its root: the leaves between do not count.
-    ShapeMaker maker(slices);
-    maker.make(schema.anchors[root], nullptr, nullptr, shapes[root]);
-    for (std::size_t a = root + 1; a < schema.anchors.size() && schema.anchors[a].parent >= 0; ++a) {
-      const auto parent = static_cast<std::size_t>(schema.anchors[a].parent);
-      maker.make(schema.anchors[a], &schema.anchors[parent], &shapes[parent], shapes[a]);
-    }
-  };
-  const auto encode_leaf = [&](std::size_t i) {
-    const Leaf& leaf = schema.leaves[i];
-    const auto anchor = static_cast<std::size_t>(leaf.anchor);
-    auto scratch = pool.take();
-    ColumnEncoder(leaf, options, slices, leaf.anchor < 0 ? nullptr : &shapes[anchor],
-                  leaf.anchor < 0 ? std::uint8_t{0} : schema.anchors[anchor].full, *scratch)
-        .run(out.info.chunks[i], out.chunks[i]);
-    pool.give(std::move(scratch));
-  };
-  constexpr std::int64_t kWorthSharing = 20000;  // values; for fewer, handing out the work costs more than it saves
-  if (out.info.rows * static_cast<std::int64_t>(schema.leaves.size()) < kWorthSharing) {
-    for (std::size_t a = 0; a < shapes.size(); ++a) make_shapes(a);
-    for (std::size_t i = 0; i < schema.leaves.size(); ++i) encode_leaf(i);
-  } else {
-    parallel(shapes.size(), make_shapes);
-    parallel(schema.leaves.size(), encode_leaf);
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -1020,10 +1053,57 @@ void ScratchPool::give(std::unique_ptr<Scratch> scratch) {
   free_.push_back(std::move(scratch));
 }
 
-Result<EncodedRowGroup> encode_row_group(const TableSchema& schema, const EncodeOptions& options, std::span<const Rows> slices,
-                                         ScratchPool& pool) {
+RowGroupEncoder::RowGroupEncoder(const TableSchema& schema, const EncodeOptions& options, ScratchPool& pool)
+    : schema_(schema), options_(options), pool_(pool) {
+  for (const Leaf& leaf : schema.leaves)
+    dictionaries_.push_back(leaf.kind == LeafKind::coded ? std::make_unique<ColumnDictionary>() : nullptr);
+}
+RowGroupEncoder::~RowGroupEncoder() = default;
+
+EncodedRowGroup RowGroupEncoder::encode_all(std::span<const Rows> slices) {
+  EncodedRowGroup out;
+  std::vector<Shape> shapes(schema_.anchors.size());
+  out.info.chunks.resize(schema_.leaves.size());
+  out.chunks.resize(schema_.leaves.size());
+  std::vector<Selection> selections;
+  selections.reserve(slices.size());
+  for (const Rows& slice : slices) {
+    selections.emplace_back(slice.ranges);
+    for (const Range& range : slice.ranges) out.info.rows += range.end - range.begin;
+  }
+  const auto make_shapes = [&](std::size_t root) {
+    if (schema_.anchors[root].parent >= 0) return;
+    // A tree of lists lies back to back behind its root: the leaves between do not count.
+    ShapeMaker maker(slices, selections);
+    maker.make(schema_.anchors[root], nullptr, nullptr, shapes[root]);
+    for (std::size_t a = root + 1; a < schema_.anchors.size() && schema_.anchors[a].parent >= 0; ++a) {
+      const auto parent = static_cast<std::size_t>(schema_.anchors[a].parent);
+      maker.make(schema_.anchors[a], &schema_.anchors[parent], &shapes[parent], shapes[a]);
+    }
+  };
+  const auto encode_leaf = [&](std::size_t i) {
+    const Leaf& leaf = schema_.leaves[i];
+    const auto anchor = static_cast<std::size_t>(leaf.anchor);
+    auto scratch = pool_.take();
+    ColumnEncoder(leaf, options_, slices, selections, leaf.anchor < 0 ? nullptr : &shapes[anchor],
+                  leaf.anchor < 0 ? std::uint8_t{0} : schema_.anchors[anchor].full, dictionaries_[i].get(), *scratch)
+        .run(out.info.chunks[i], out.chunks[i]);
+    pool_.give(std::move(scratch));
+  };
+  constexpr std::int64_t kWorthSharing = 20000;  // values; for fewer, handing out the work costs more than it saves
+  if (out.info.rows * static_cast<std::int64_t>(schema_.leaves.size()) < kWorthSharing) {
+    for (std::size_t a = 0; a < shapes.size(); ++a) make_shapes(a);
+    for (std::size_t i = 0; i < schema_.leaves.size(); ++i) encode_leaf(i);
+  } else {
+    parallel(shapes.size(), make_shapes);
+    parallel(schema_.leaves.size(), encode_leaf);
+  }
+  return out;
+}
+
+Result<EncodedRowGroup> RowGroupEncoder::encode(std::span<const Rows> slices) {
   try {
-    return encode(schema, options, slices, pool);
+    return encode_all(slices);
   } catch (const BadColumn& e) {
     return fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what());
   } catch (const TooLarge& e) {

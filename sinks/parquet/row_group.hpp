@@ -14,6 +14,7 @@
 #include "parquet/encode.hpp"
 #include "parquet/footer.hpp"
 #include "parquet/schema.hpp"
+#include "parquet/slots.hpp"
 
 #include <logmill/arrow.h>
 
@@ -24,10 +25,6 @@
 #include <vector>
 
 namespace lm::sink::parquet {
-
-struct Range {
-  std::int64_t begin = 0, end = 0;
-};
 
 // Rows of one batch, which outlives the encoding. Ranges ascend and are not empty.
 struct Rows {
@@ -67,8 +64,25 @@ class ScratchPool {
   std::vector<std::unique_ptr<Scratch>> free_;
 };
 
-// LM_INVALID if an array contradicts itself; LM_UNSUPPORTED if a value is too large for a page; LM_NO_MEMORY. Throws nothing.
-Result<EncodedRowGroup> encode_row_group(const TableSchema& schema, const EncodeOptions& options, std::span<const Rows> slices,
-                                         ScratchPool& pool);
+class ColumnDictionary;
+
+// The row groups of one table. Thread-safe: several may be encoded at once.
+class RowGroupEncoder {
+ public:
+  // All three outlive it.
+  RowGroupEncoder(const TableSchema& schema, const EncodeOptions& options, ScratchPool& pool);
+  ~RowGroupEncoder();
+
+  // LM_INVALID if an array contradicts itself; LM_UNSUPPORTED if a value is too large for a page; LM_NO_MEMORY. Throws nothing.
+  Result<EncodedRowGroup> encode(std::span<const Rows> slices);
+
+ private:
+  EncodedRowGroup encode_all(std::span<const Rows> slices);
+
+  const TableSchema& schema_;
+  const EncodeOptions& options_;
+  ScratchPool& pool_;
+  std::vector<std::unique_ptr<ColumnDictionary>> dictionaries_;  // one a leaf; null where there are no codes
+};
 
 }  // namespace lm::sink::parquet

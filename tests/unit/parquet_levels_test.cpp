@@ -52,6 +52,7 @@ TEST(Levels, CountWhatAShredderCounts) {
   const test::Schema schema(column);
   const auto table = TableSchema::make(*schema.get());
   ASSERT_TRUE(table);
+  const EncodeOptions options;
   ScratchPool pool;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     test::BatchMaker maker(column, seed);
@@ -81,7 +82,7 @@ TEST(Levels, CountWhatAShredderCounts) {
       }
     }
     for (std::size_t b = 0; b < batches.size(); ++b) slices.push_back({&batches[b], b % 2, 0, ranges[b]});
-    const auto group = encode_row_group(*table, {}, slices, pool);
+    const auto group = RowGroupEncoder(*table, options, pool).encode(slices);
     ASSERT_TRUE(group) << group.error().message;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const ChunkInfo& chunk = group->info.chunks[i];
@@ -110,10 +111,11 @@ struct Flat {
 Result<EncodedRowGroup> encode_one(const test::Column& column, Flat& flat) {
   const test::Schema schema(test::Column{'s', "", {column}, 0, false});
   const auto table = TableSchema::make(*schema.get());
+  const EncodeOptions options;
   ScratchPool pool;
   const Range all{0, flat.root.length};
   const Rows rows{&flat.root, 1, 0, {&all, 1}};
-  return encode_row_group(*table, {}, {&rows, 1}, pool);
+  return RowGroupEncoder(*table, options, pool).encode({&rows, 1});
 }
 
 TEST(Levels, AllNullColumnsCostAFewBytes) {
