@@ -2,6 +2,7 @@
 #include "frame/frame.hpp"
 
 #include "frame/json_scan.hpp"
+#include "samples.hpp"
 
 #include <benchmark/benchmark.h>
 #include <algorithm>
@@ -13,31 +14,17 @@ namespace {
 
 constexpr std::size_t kSize = 32 << 20;
 
-std::string event(std::mt19937& random) {
-  return "{\"eventVersion\":\"1.08\",\"userIdentity\":{\"type\":\"AssumedRole\",\"principalId\":\"AROA" + std::to_string(random() % 5000) +
-         ":session\",\"arn\":\"arn:aws:sts::111122223333:assumed-role/app/" + std::to_string(random() % 300) +
-         "\",\"accountId\":\"111122223333\",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\",\"userName\":\"app\"},\"attributes\":{"
-         "\"mfaAuthenticated\":\"false\",\"creationDate\":\"2026-03-01T07:00:00Z\"}}},\"eventTime\":\"2026-03-01T08:00:00Z\","
-         "\"eventSource\":"
-         "\"s3.amazonaws.com\",\"eventName\":\"GetObject\",\"awsRegion\":\"eu-central-1\",\"sourceIPAddress\":\"192.0.2." +
-         std::to_string(random() % 256) +
-         "\",\"userAgent\":\"[aws-sdk-java/1.12 \\\"x\\\"]\",\"requestParameters\":{\"bucketName\":\"data-" +
-         std::to_string(random() % 50) + "\",\"key\":\"part-" + std::to_string(random()) +
-         "\"},\"responseElements\":null,\"resources\":[{\"type\":\"AWS::S3::Object\",\"ARN\":\"arn:aws:s3:::data/x\"}],\"eventID\":\"" +
-         std::to_string(random()) + "-" + std::to_string(random()) + "\",\"readOnly\":true}";
-}
-
 std::string envelope() {
   std::mt19937 random(1);
   std::string out = "{\"Records\":[";
-  while (out.size() < kSize) out += event(random) + ",";
+  while (out.size() < kSize) out += lm::bench::cloudtrail_event(random) + ",";
   out.back() = ']';
   return out + "}";
 }
 std::string json_lines() {
   std::mt19937 random(1);
   std::string out;
-  while (out.size() < kSize) out += event(random) + "\n";
+  while (out.size() < kSize) out += lm::bench::cloudtrail_event(random) + "\n";
   return out;
 }
 std::string flow_lines() {

@@ -116,6 +116,9 @@ class Harness {
   Harness& operator=(const Harness&) = delete;
 
   const lm_parser_descriptor& descriptor() const { return *factory_.descriptor(index_); }
+  const lm_parser& parser() const { return parser_; }
+  const ArrowSchema& schema(std::uint32_t table) const { return *tables_[table].schema; }
+  Conform& conform(std::uint32_t table) { return *tables_[table].conform; }
   bool is_prologue(std::string_view line) const { return factory_.prologue && factory_.prologue(index_, str(line)) != 0; }
   KeyPattern::Captures captures(std::string_view key) const {
     KeyPattern::Captures out;
