@@ -460,6 +460,23 @@ TEST(VpcFlowJson, ReadsObjectsNamedAsInTheParquetForm) {
   }
 }
 
+TEST(VpcFlowJson, ReadsLinesThatFirehoseWraps) {
+  std::string line(kDefaultLine);
+  line.pop_back();
+  const std::string wrapped = "{\"message\":\"" + line + "\"}";
+  const std::string plain = content(read(line).events.at(0).json);
+  for (const std::string& text : {wrapped, wrapped + wrapped, wrapped + "\n" + wrapped, "{ \"message\": \"" + line + "\" }"}) {
+    const Outcome out = read(text, "object", "aws.vpcflow_json");
+    ASSERT_GE(out.events.size(), 1u) << text;
+    EXPECT_TRUE(out.drift.empty());
+    for (const auto& e : out.events) EXPECT_EQ(content(e.json), plain);
+  }
+  EXPECT_GT(Harness(logmill_entry, "aws.vpcflow_json").score(wrapped), 80);
+  EXPECT_EQ(Harness(logmill_entry, "aws.vpcflow_json").score(R"({"message":"2 hours passed"})"), 0);
+  // A message that is no line is a field like any other: there is no flow.
+  EXPECT_EQ(read(R"({"message":"2 hours passed"})", "object", "aws.vpcflow_json").rejects.size(), 1u);
+}
+
 TEST(VpcFlowJson, ValuesOfAnotherTypeAreKeptAndCounted) {
   const Outcome out = read(
       R"([{"start":1772352000,"end":1772352060,"srcaddr":"192.0.2.1","dstaddr":{"a":[1]},"action":true,"new":"x","packets":1.5,"bytes":1e3,"log_status":"OK"},

@@ -486,6 +486,65 @@ bool is_default_line(std::string_view line) {
          (status == "OK" || status == "NODATA" || status == "SKIPDATA");
 }
 
+// Lines into values, by the header above them, the configured format or the default one.
+class LineReader {
+ public:
+  void configure(std::string_view format) { configured_ = Layout::parse(format); }
+
+  void begin_block(std::string_view prologue) {
+    last_ = nullptr;
+    header_ = prologue.empty() ? nullptr : &layout(prologue.substr(prologue.rfind('\n') + 1));
+  }
+
+  // `record` may be more than the line.
+  void read(lm::Record record, std::string_view line, Mapper& mapper, Flows& flows, Windows& windows) {
+    auto& f = fields_;
+    const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
+    std::size_t n = lm::split(line, layout->separator, f);
+    std::size_t first = 0;
+    if (n == layout->fields.size() + 1 && lm::time::rfc3339(f[0])) first = 1, --n;
+    if (!header_ && !configured_ && n == gateway_.fields.size() && f[first + 1] == "TransitGateway") layout = &gateway_;
+    if (n != layout->fields.size())  // nor more than `f` holds
+      return record.reject(lm::malformed, "the line does not have as many fields as its format");
+    if (layout != last_) {
+      mapper.values = {};
+      last_ = layout;
+    }
+    mapper.unknown.clear();
+    for (std::size_t i = 0; i < n; ++i) {
+      const int field = layout->fields[i];
+      if (field >= 0) {
+        mapper.values[static_cast<std::size_t>(field)] = f[first + i];
+      } else {
+        const std::string& name = layout->unknown[mapper.unknown.size()];
+        mapper.unknown.emplace_back(name, f[first + i]);
+        record.drift(name);
+      }
+    }
+    mapper.map(record, layout->beyond_default, flows, windows);
+  }
+
+ private:
+  static std::string default_header() {
+    std::string out;
+    for (std::size_t i = 0; i < kDefaultCount; ++i) out += std::string(kFields.names[i]) + ' ';
+    return out;
+  }
+
+  const Layout& layout(std::string_view header) {
+    if (layouts_.size() > 1000) layouts_.clear();
+    const auto found = layouts_.find(header);
+    return found != layouts_.end() ? found->second : layouts_.emplace(header, Layout::parse(header)).first->second;
+  }
+
+  Layout default_ = Layout::parse(default_header()), gateway_ = Layout::parse(kTransitGatewayDefault);
+  std::optional<Layout> configured_;
+  std::map<std::string, Layout, std::less<>> layouts_;
+  const Layout* header_ = nullptr;
+  const Layout* last_ = nullptr;  // by which the mapper's values were filled
+  std::array<std::string_view, Layout::kMost + 1> fields_;
+};
+
 }  // namespace
 
 struct VpcFlow {
@@ -499,14 +558,14 @@ struct VpcFlow {
   static constexpr auto keys = kKeys;
 
   // {"format": "${version} ${account-id} ..."}: the fields of lines without a header.
-  explicit VpcFlow(lm::Config config) : default_(Layout::parse(default_header())), gateway_(Layout::parse(kTransitGatewayDefault)) {
+  explicit VpcFlow(lm::Config config) {
     lm::json::Reader reader;
     const bool ok = reader.read(config.json, [&](std::string_view key, lm::json::Value& value) {
       if (key != "format") throw std::invalid_argument("unknown setting: " + std::string(key));
       const auto format = value.text();
       if (!format || !is_header(*format))
         throw std::invalid_argument("format: wanted the field names of a flow log, as in '${version} ${account-id} ${srcaddr}'");
-      configured_ = Layout::parse(*format);
+      reader_.configure(*format);
     });
     if (!ok) throw std::invalid_argument("the configuration is not a JSON object");
   }
@@ -525,56 +584,13 @@ struct VpcFlow {
   void parse(lm::Record record, lm::Rows<kFlow>& flows, lm::Rows<kWindow>& windows) {
     if (record.starts_block()) {
       mapper_.begin_block(record);
-      mapper_.values = {};
-      header_ = nullptr;
-      if (const std::string_view prologue = record.prologue(); !prologue.empty())
-        header_ = &layout(prologue.substr(prologue.rfind('\n') + 1));
+      reader_.begin_block(record.prologue());
     }
-    auto& f = fields_;
-    const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
-    std::size_t n = lm::split(record.text(), layout->separator, f);
-    std::size_t first = 0;
-    if (n == layout->fields.size() + 1 && lm::time::rfc3339(f[0])) first = 1, --n;
-    if (!header_ && !configured_ && n == gateway_.fields.size() && f[first + 1] == "TransitGateway") layout = &gateway_;
-    if (n != layout->fields.size())  // nor more than `f` holds
-      return record.reject(lm::malformed, "the line does not have as many fields as its format");
-    if (layout != last_) {
-      mapper_.values = {};
-      last_ = layout;
-    }
-    mapper_.unknown.clear();
-    for (std::size_t i = 0; i < n; ++i) {
-      const int field = layout->fields[i];
-      if (field >= 0) {
-        mapper_.values[static_cast<std::size_t>(field)] = f[first + i];
-      } else {
-        const std::string& name = layout->unknown[mapper_.unknown.size()];
-        mapper_.unknown.emplace_back(name, f[first + i]);
-        record.drift(name);
-      }
-    }
-    mapper_.map(record, layout->beyond_default, flows, windows);
+    reader_.read(record, record.text(), mapper_, flows, windows);
   }
 
  private:
-  static std::string default_header() {
-    std::string out;
-    for (std::size_t i = 0; i < kDefaultCount; ++i) out += std::string(kFields.names[i]) + ' ';
-    return out;
-  }
-
-  const Layout& layout(std::string_view header) {
-    if (layouts_.size() > 1000) layouts_.clear();
-    const auto found = layouts_.find(header);
-    return found != layouts_.end() ? found->second : layouts_.emplace(header, Layout::parse(header)).first->second;
-  }
-
-  Layout default_, gateway_;
-  std::optional<Layout> configured_;
-  std::map<std::string, Layout, std::less<>> layouts_;
-  const Layout* header_ = nullptr;
-  const Layout* last_ = nullptr;
-  std::array<std::string_view, Layout::kMost + 1> fields_;  // of the line at hand
+  LineReader reader_;
   Mapper mapper_;
 };
 
@@ -585,18 +601,27 @@ struct VpcFlowJson {
       .title = "Amazon VPC flow logs as JSON",
       .vendor = "AWS",
       .version = "1.0.0",
-      .reads = "Flow log records as JSON objects named as in the Parquet form, as array or one a line",
+      .reads = "Flow log records as JSON objects named as in the Parquet form, as array or one a line; lines in Firehose's message",
       .framing = lm::Framing::json};
 
   static int score(lm::Sample s) {
     const auto has = [&](std::string_view text) { return s.head.find(text) != s.npos; };
+    constexpr std::string_view kMessage = "{\"message\":\"";
+    if (s.head.starts_with(kMessage)) {
+      const std::string_view line = s.head.substr(kMessage.size());
+      return is_default_line(line.substr(0, line.find('"'))) ? 90 : 0;
+    }
     return has("\"srcaddr\"") && has("\"dstaddr\"") && (has("\"log_status\"") || has("\"log-status\"")) && has("\"start\"") ? 90 : 0;
   }
 
   void parse(lm::Record record, lm::Rows<kFlow>& flows, lm::Rows<kWindow>& windows) {
-    if (record.starts_block()) mapper_.begin_block(record);
+    if (record.starts_block()) {
+      mapper_.begin_block(record);
+      reader_.begin_block({});
+    }
     mapper_.values = {};
     mapper_.unknown.clear();
+    std::optional<std::string_view> message;
     const bool ok = json_.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
       const int field = field_of(key);
       const auto text = value.text();
@@ -604,16 +629,19 @@ struct VpcFlowJson {
       if (field >= 0 && (text || value.type() == lm::json::Type::number)) {
         mapper_.values[static_cast<std::size_t>(field)] = plain;
       } else if (!value.is_null()) {
+        if (text && key == "message") message = text;
         mapper_.unknown.emplace_back(key, plain);
-        record.drift(key);
       }
     });
     if (!ok) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (message && mapper_.unknown.size() == 1 && is_default_line(*message)) return reader_.read(record, *message, mapper_, flows, windows);
+    for (const auto& [name, value] : mapper_.unknown) record.drift(name);
     mapper_.map(record, true, flows, windows);
   }
 
  private:
   lm::json::Reader json_;
+  LineReader reader_;
   Mapper mapper_;
 };
 
