@@ -31,7 +31,7 @@ struct Gate {
     const auto time = lm::time::rfc3339(words[0]);
     if (!time) return record.reject(lm::malformed, "the line does not begin with a time");
 
-    std::array<std::optional<std::string_view>, kFields.names.size()> field;
+    std::array<lm::Text, kFields.names.size()> field;
     rest_.clear();
     for (std::size_t i = 2; i < n; ++i) {
       const std::size_t equals = words[i].find('=');

@@ -57,12 +57,12 @@ struct Parser {
     auto row = rows.begin(record);
     row.set<"time">(1);
     row.set<"is_alert">(true);
-    row.set<"message">(std::optional<std::string_view>("x"));
+    row.set<"message">(lm::Text("x"));
     row.push<"src_endpoint.intermediate_ips">("192.0.2.1");
 #if defined(TEXT_FOR_AN_INTEGER)
     row.set<"time">("yesterday");
 #elif defined(OPTIONAL_TEXT_FOR_AN_INTEGER)
-    row.set<"src_endpoint.port">(std::optional<std::string_view>("80"));
+    row.set<"src_endpoint.port">(lm::Text("80"));
 #elif defined(A_BOOLEAN_FOR_AN_INTEGER)
     row.set<"traffic.bytes">(true);
 #elif defined(AN_INTEGER_FOR_A_BOOLEAN)

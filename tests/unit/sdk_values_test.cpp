@@ -1,13 +1,18 @@
 // Text, times and addresses: what is readable is read exactly, and nothing is guessed.
+#include <logmill/plugin.h>
 #include <logmill/sdk/net.hpp>
 #include <logmill/sdk/text.hpp>
 #include <logmill/sdk/time.hpp>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <array>
 #include <ctime>
+#include <optional>
 #include <random>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -124,6 +129,93 @@ TEST(Text, IntegersOfEveryLengthAreReadAsWritten) {
         ASSERT_EQ(lm::integer(spoilt), std::nullopt) << spoilt;
       }
     }
+  }
+}
+
+TEST(Text, IsAbsentOrThereIfOnlyEmpty) {
+  EXPECT_FALSE(lm::Text());
+  EXPECT_FALSE(lm::Text(std::nullopt));
+  EXPECT_TRUE(lm::Text(""));
+  EXPECT_TRUE(lm::Text(std::string_view()));
+  EXPECT_NE(lm::Text(""), lm::Text());
+  EXPECT_EQ(lm::Text("a"), lm::Text(std::string_view("ab").substr(0, 1)));
+  EXPECT_EQ(lm::Text().value_or("x"), "x");
+  const std::optional<std::string_view> none = lm::Text(), one = lm::Text("a");
+  EXPECT_EQ(none, std::nullopt);
+  EXPECT_EQ(one, "a");
+}
+
+TEST(Maybe, IsAbsentOrThereIfOnlyZero) {
+  EXPECT_FALSE(lm::Maybe<int>());
+  EXPECT_TRUE(lm::Maybe<int>(0));
+  EXPECT_NE(lm::Maybe<int>(0), lm::Maybe<int>());
+  const std::optional<int> none = lm::Maybe<int>(), one = lm::Maybe<int>(1);
+  EXPECT_EQ(none, std::nullopt);
+  EXPECT_EQ(one, 1);
+}
+
+// What lies behind a field must not matter, whatever it is.
+TEST(Integer, OfAFieldIsWhatItIsOfTextAlone) {
+  const std::vector<std::string> texts = {"",
+                                          "0",
+                                          "7",
+                                          "42",
+                                          "999",
+                                          "1234",
+                                          "65535",
+                                          "123456",
+                                          "1234567",
+                                          "12345678",
+                                          "123456789",
+                                          "1772352000",
+                                          "12345678901",
+                                          "999999999999",
+                                          "1234567890123456",
+                                          "12345678901234567",
+                                          "-",
+                                          "-1",
+                                          "-12345678",
+                                          "9223372036854775807",
+                                          "9223372036854775808",
+                                          "-9223372036854775808",
+                                          "1a",
+                                          "a1",
+                                          "12:",
+                                          "1234567/",
+                                          "12345678a",
+                                          "1234567890 ",
+                                          " 1",
+                                          "+1",
+                                          "1.5",
+                                          "0000000000000001"};
+  for (const std::string& text : texts) {
+    for (const char behind : {'0', '9', ' ', '-', '\0', '\xff'}) {
+      const std::string record = text + std::string(LM_PADDING, behind);
+      EXPECT_EQ(lm::integer(std::string_view(record).substr(0, text.size()), lm::in_record), lm::integer(text)) << text;
+    }
+  }
+}
+
+TEST(Split, GivesTheFieldsOfAnyLength) {
+  std::uint64_t state = 1;
+  for (std::size_t size = 0; size < 300; ++size) {
+    std::string text(size, 'a');
+    for (char& c : text) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      if ((state >> 40) % 4 == 0) c = ' ';
+    }
+    std::vector<std::string_view> expected;
+    for (std::size_t at = 0; at < size;) {
+      const std::size_t end = std::min(text.find(' ', at), size);
+      if (end > at) expected.push_back(std::string_view(text).substr(at, end - at));
+      at = end + 1;
+    }
+    std::vector<std::string_view> fields(expected.size());
+    ASSERT_EQ(lm::split(text, ' ', fields), expected.size()) << text;
+    EXPECT_EQ(fields, expected) << text;
+    std::vector<std::string_view> few(expected.size() / 2);
+    EXPECT_EQ(lm::split(text, ' ', few), expected.size());
+    EXPECT_TRUE(std::equal(few.begin(), few.end(), expected.begin()));
   }
 }
 

@@ -13,9 +13,9 @@ namespace ocsf = lm::ocsf::v1_8;
 
 namespace cloudtrail {
 
+using lm::Text;
 using lm::json::Type;
 using lm::json::Value;
-using Text = std::optional<std::string_view>;
 
 // ---- Tables ----
 
@@ -168,7 +168,7 @@ struct Identity {
 struct Event {
   Text version, time, source, name, region, address, agent, error, error_message, request_id, event_id, type, api_version, recipient,
       shared_id, endpoint, category;
-  std::optional<bool> read_only;
+  lm::Maybe<bool> read_only;
   Text host_header, addendum_original, request, response, additional, resources, insight;
   Text account, window_start, window_end, summary;  // of aggregated events
   bool addendum_updated = false;
@@ -269,14 +269,14 @@ Text user_name(const Identity& user) {
 
 Text user_uid(const Identity& user) { return user.arn ? user.arn : user.on_behalf_user ? user.on_behalf_user : user.principal; }
 
-std::optional<std::int64_t> any_time(std::string_view text) {
+lm::Maybe<std::int64_t> any_time(std::string_view text) {
   auto t = lm::time::rfc3339(text, true);
   if (!t) t = lm::time::iso_basic(text);
   return t && lm::time::plausible(*t) ? t : std::nullopt;
 }
 
 // "Mar 1, 2026, 1:28:26 PM" (STS) and "Mar 1, 2026 12:23:05 PM" (IAM); the space before AM or PM may be U+202F.
-std::optional<std::int64_t> us_time(std::string_view text) {
+lm::Maybe<std::int64_t> us_time(std::string_view text) {
   static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
   if (text.size() < 3) return std::nullopt;
   const std::size_t month = kMonths.find(text.substr(0, 3));
@@ -345,7 +345,7 @@ struct CloudTrail {
     if (!insight && !aggregated && (!e.name || !e.source))
       return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
 
-    std::optional<std::int64_t> time;
+    lm::Maybe<std::int64_t> time;
     if (aggregated && e.window_start) time = any_time(*e.window_start);
     if (!time && e.time) time = any_time(*e.time);
     if (!time) time = time_of_key(record.uri());
@@ -547,7 +547,7 @@ struct CloudTrail {
     r.text(e.endpoint);
     if (e.endpoint && !e.endpoint->starts_with("vpce-")) {
       r.keep();
-      e.endpoint.reset();
+      e.endpoint = {};
     }
   }
 
@@ -587,7 +587,7 @@ struct CloudTrail {
   }
 
   // The minute of delivery in the file's name, "..._20260301T1205Z_...": the last resort for a record without a readable time.
-  static std::optional<std::int64_t> time_of_key(std::string_view key) {
+  static lm::Maybe<std::int64_t> time_of_key(std::string_view key) {
     for (std::size_t at = key.find('T'); at != std::string_view::npos; at = key.find('T', at + 1)) {
       if (at < 8 || at + 5 >= key.size() || key[at + 5] != 'Z') continue;
       const auto year = lm::time::digits(key, at - 8, 4), month = lm::time::digits(key, at - 4, 2), day = lm::time::digits(key, at - 2, 2),
@@ -703,7 +703,7 @@ struct CloudTrail {
 
   bool succeeded(const Event& e) {
     if (e.response && e.source == kSignin) {
-      std::optional<bool> said;
+      lm::Maybe<bool> said;
       response_json_.read(*e.response, [&](std::string_view key, Value& value) {
         if (key != *e.name) return;
         const auto text = value.text();
@@ -1181,7 +1181,7 @@ struct CloudTrail {
       if (name) item.set<"api.service.name">(source);
       item.set<"actor.user.uid">(user);
     };
-    for (const std::string& user : users_) evidence(user);
+    for (const std::string& user : users_) evidence(std::string_view(user));
     if (users_.empty() && name) evidence(std::nullopt);
     for (const std::string& target : targets_) row.push<"resources">().set<"uid">(target);
     keep_call(e);

@@ -208,7 +208,7 @@ class Mapper {
 
   // One record. `beyond_default`: more than the fields of version 2 may be set.
   void map(lm::Record record, bool beyond_default, Flows& flows, Windows& windows) {
-    const auto start = lm::time::seconds(values[at("start")]), end = lm::time::seconds(values[at("end")]);
+    const auto start = lm::time::seconds(values[at("start")], lm::in_record), end = lm::time::seconds(values[at("end")], lm::in_record);
     if (!start || !lm::time::plausible(*start)) return record.reject(lm::malformed, "'start' is not a time");
     if (!end || !lm::time::plausible(*end)) return record.reject(lm::malformed, "'end' is not a time");
     unmapped_.clear();
@@ -224,23 +224,23 @@ class Mapper {
   }
 
  private:
-  std::optional<std::string_view> text(std::size_t field) const { return lm::present(values[field]); }
+  lm::Text text(std::size_t field) const { return lm::present(values[field]); }
 
   void keep(std::size_t field) {
     if (const auto value = text(field)) unmapped_.add_text(kFields.names[field], *value);
   }
 
   // A number, or its text in `unmapped`.
-  [[gnu::always_inline]] std::optional<std::int64_t> number(std::size_t field, std::int64_t most = INT64_MAX) {
+  [[gnu::always_inline]] lm::Maybe<std::int64_t> number(std::size_t field, std::int64_t most = INT64_MAX) {
     const auto value = text(field);
     if (!value) return std::nullopt;
-    const auto n = lm::integer(*value);
+    const auto n = lm::integer(*value, lm::in_record);
     if (n && *n >= 0 && *n <= most) return n;
     keep(field);
     return std::nullopt;
   }
 
-  std::optional<std::string_view> address(std::size_t field) {
+  lm::Text address(std::size_t field) {
     const auto value = text(field);
     if (!value || lm::net::is_ip(*value)) return value;
     keep(field);
@@ -318,7 +318,7 @@ class Mapper {
       if (const auto name = protocol_name(*protocol); !name.empty()) row.set<"connection_info.protocol_name">(name);
     }
     const auto source = address(at("srcaddr")), destination = address(at("dstaddr"));
-    std::optional<std::string_view> packet_source, packet_destination;
+    lm::Text packet_source, packet_destination;
     if (beyond_default) packet_source = address(at("pkt-srcaddr")), packet_destination = address(at("pkt-dstaddr"));
     const auto source_ip = packet_source ? packet_source : source, destination_ip = packet_destination ? packet_destination : destination;
     row.set<"src_endpoint.ip">(source_ip);
@@ -378,7 +378,7 @@ class Mapper {
 
   // The fields beyond version 2. Answers the direction.
   template <class Row>
-  int extended(Row& row, bool gateway, std::optional<std::string_view> interface) {
+  int extended(Row& row, bool gateway, lm::Text interface) {
     int direction = 0;
     const std::string_view way = values[at("flow-direction")];
     if (lm::is(way, "ingress") || lm::is(way, "egress")) {
@@ -621,7 +621,7 @@ struct VpcFlowJson {
     }
     mapper_.values = {};
     mapper_.unknown.clear();
-    std::optional<std::string_view> message;
+    lm::Text message;
     const bool ok = json_.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
       const int field = field_of(key);
       const auto text = value.text();

@@ -338,6 +338,10 @@ template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsOptional<Maybe<T>> : std::true_type {};
+template <>
+struct IsOptional<Text> : std::true_type {};
 
 }  // namespace detail
 
@@ -349,8 +353,8 @@ class Row {
  public:
   Row(detail::Columns& columns, std::uint32_t row) : columns_(&columns), row_(row) {}
 
-  // Text takes what converts to std::string_view, integers take integers, booleans bool; any of them as std::optional, where none leaves the attribute
-  // absent. A 32-bit attribute that cannot hold the value stays absent too: check before, where the source may send it.
+  // Text takes what converts to std::string_view, integers take integers, booleans bool; any of them as lm::Maybe, lm::Text or std::optional, where none
+  // leaves the attribute absent. A 32-bit attribute that cannot hold the value stays absent too: check before, where the source may send it.
   template <detail::FixedString Path, class Value>
   [[gnu::always_inline]] void set(const Value& value) {
     constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());

@@ -17,6 +17,7 @@
 // Nesting deeper than kMaxDepth is an error of its own. Never throws but std::bad_alloc. One thread at a time.
 #pragma once
 
+#include <logmill/plugin.h>
 #include <logmill/sdk/text.hpp>
 
 #include <array>
@@ -363,7 +364,7 @@ class Reader {
     if (scratch_used_ == scratch_.size()) scratch_.emplace_back();
     std::string& out = scratch_[scratch_used_++];
     out.clear();
-    out.reserve(raw.size());
+    out.reserve(raw.size() + LM_PADDING);  // as behind text that stands in the record
     const auto unit = [&](std::size_t at) {
       return static_cast<std::uint32_t>((hex(raw[at]) << 12) | (hex(raw[at + 1]) << 8) | (hex(raw[at + 2]) << 4) | hex(raw[at + 3]));
     };
@@ -429,7 +430,7 @@ class Value {
   }
   bool is_null() const { return type() == Type::null; }
 
-  std::optional<std::string_view> text() {
+  Text text() {
     if (type() != Type::string) return skip(), std::nullopt;
     taken_ = true;
     ++reader_.at_;
@@ -440,15 +441,15 @@ class Value {
     return escaped ? reader_.unescape(raw) : raw;
   }
 
-  std::optional<bool> boolean() {
+  Maybe<bool> boolean() {
     if (type() != Type::boolean) return skip(), std::nullopt;
     const bool value = *first_ == 't';
     skip();
-    return ok_ ? std::optional(value) : std::nullopt;
+    return ok_ ? Maybe(value) : Maybe<bool>();
   }
 
   // Absent also for a number with a fraction or an exponent, or beyond 64 bits.
-  std::optional<std::int64_t> integer() {
+  Maybe<std::int64_t> integer() {
     if (type() != Type::number) return skip(), std::nullopt;
     const std::string_view number = raw();
     return ok_ ? lm::integer<std::int64_t>(number) : std::nullopt;

@@ -1,5 +1,6 @@
-// logmill/sdk/text.hpp -- text into fields and numbers. All functions are pure, allocate nothing and never throw; what is unreadable is absent.
+// logmill/sdk/text.hpp -- text that may be absent; text into fields and numbers. All functions are pure, allocate nothing and never throw; what is unreadable is absent.
 //   lm::integer("443")                     -> 443           the whole text, decimal, no sign but '-', no spaces; overflow is absent
+//   lm::integer(field, lm::in_record)      -> the same, faster, of a field of the record at hand
 //   lm::split(line, ' ', fields)           -> fields used    runs of the separator count as one
 //   lm::present("-")                       -> nullopt        "-" and "" mean absent in AWS's text formats
 #pragma once
@@ -19,6 +20,50 @@
 #endif
 
 namespace lm {
+
+// A number that may be absent, used as std::optional<T> is. That one is a union, which compilers build in memory, part by part, and read back whole: the processor waits
+// for it each time, and parsers do little else than pass such values on.
+template <class T>
+class Maybe {
+ public:
+  constexpr Maybe() = default;
+  constexpr Maybe(std::nullopt_t) {}
+  constexpr Maybe(T value) : value_(value), there_(true) {}
+
+  constexpr bool has_value() const { return there_; }
+  constexpr explicit operator bool() const { return there_; }
+  constexpr T operator*() const { return value_; }
+  constexpr T value_or(T other) const { return there_ ? value_ : other; }
+  constexpr operator std::optional<T>() const { return there_ ? std::optional<T>(value_) : std::nullopt; }
+
+  friend constexpr bool operator==(Maybe a, Maybe b) { return a.there_ == b.there_ && (!a.there_ || a.value_ == b.value_); }
+
+ private:
+  T value_{};
+  bool there_ = false;
+};
+
+// Text that may be absent, likewise: two words instead of std::optional<std::string_view>.
+class Text {
+ public:
+  constexpr Text() = default;
+  constexpr Text(std::nullopt_t) {}
+  // Present, also if it is empty.
+  constexpr Text(std::string_view text) : text_(text.data() ? text : std::string_view("", 0)) {}
+  constexpr Text(const char* text) : text_(text) {}
+
+  constexpr bool has_value() const { return text_.data() != nullptr; }
+  constexpr explicit operator bool() const { return has_value(); }
+  constexpr std::string_view operator*() const { return text_; }
+  constexpr const std::string_view* operator->() const { return &text_; }
+  constexpr std::string_view value_or(std::string_view other) const { return has_value() ? text_ : other; }
+  constexpr operator std::optional<std::string_view>() const { return has_value() ? std::optional(text_) : std::nullopt; }
+
+  friend constexpr bool operator==(Text a, Text b) { return a.has_value() == b.has_value() && a.text_ == b.text_; }
+
+ private:
+  std::string_view text_;
+};
 
 namespace detail {
 
@@ -57,7 +102,7 @@ struct Words {
 constexpr std::uint32_t kNoDigits = 0xffffffff;
 
 // The number that 1 to 8 decimal digits say, the first digit in the lowest byte and nothing above the last; kNoDigits if one of them is none.
-inline std::uint32_t eight_digits(std::uint64_t digits, std::size_t n) {
+[[gnu::always_inline]] inline std::uint32_t eight_digits(std::uint64_t digits, std::size_t n) {
   // Zeroes in front: the digits move up, '0' fills in below.
   const std::size_t shift = 8 * (8 - n);
   const std::uint64_t v = digits << shift | (0x3030303030303030u & ((std::uint64_t{1} << shift) - 1));
@@ -72,7 +117,7 @@ inline std::uint32_t eight_digits(std::uint64_t digits, std::size_t n) {
 
 namespace detail {
 template <class Integer>
-[[gnu::noinline]] constexpr std::optional<Integer> any_integer(std::string_view text) {
+[[gnu::noinline]] constexpr Maybe<Integer> any_integer(std::string_view text) {
   Integer value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
@@ -80,9 +125,13 @@ template <class Integer>
 }
 }  // namespace detail
 
-// Inlined, because an optional that comes back from a call costs more than the digits do: it is put together in memory byte by byte.
+// Says of a text that it is part of the record at hand, as its fields are, or what json::Reader makes of it: behind it are bytes that may be read, if not trusted
+// (LM_PADDING in plugin.h).
+struct InRecord {};
+constexpr InRecord in_record;
+
 template <class Integer = std::int64_t>
-[[gnu::always_inline]] constexpr std::optional<Integer> integer(std::string_view text) {
+[[gnu::always_inline]] constexpr Maybe<Integer> integer(std::string_view text) {
   if constexpr (sizeof(Integer) >= 4) {
     if (!std::is_constant_evaluated() && !text.empty() && text.size() <= 16 && text[0] != '-') {
       const detail::Words words = detail::short_words(text);
@@ -102,14 +151,33 @@ template <class Integer = std::int64_t>
   return detail::any_integer<Integer>(text);
 }
 
-inline std::optional<double> number(std::string_view text) {
+// The same, without a look at each length.
+[[gnu::always_inline]] inline Maybe<std::int64_t> integer(std::string_view text, InRecord) {
+  if (text.empty() || text.size() > 16 || text[0] == '-') [[unlikely]]
+    return detail::any_integer<std::int64_t>(text);
+  constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  const std::uint64_t low = detail::load64(text.data());
+  if (text.size() <= 8) {
+    const std::uint32_t value = detail::eight_digits(low & kAll >> (64 - 8 * text.size()), text.size());
+    if (value == detail::kNoDigits) return std::nullopt;
+    return value;
+  }
+  const std::size_t rest = text.size() - 8;
+  const std::uint32_t high = detail::eight_digits(low, 8);
+  const std::uint32_t value = detail::eight_digits(detail::load64(text.data() + 8) & kAll >> (64 - 8 * rest), rest);
+  if (high == detail::kNoDigits || value == detail::kNoDigits) return std::nullopt;
+  constexpr std::array<std::uint32_t, 9> kScale{1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+  return std::int64_t{high} * kScale[rest] + value;
+}
+
+inline Maybe<double> number(std::string_view text) {
   double value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
   return value;
 }
 
-constexpr std::optional<std::string_view> present(std::string_view text) {
+constexpr Text present(std::string_view text) {
   if (text.empty() || (text.size() == 1 && text[0] == '-')) return std::nullopt;
   return text;
 }
@@ -134,11 +202,23 @@ inline std::size_t split(std::string_view text, char separator, std::span<std::s
     begin = end + 1;
   };
 #if defined(__SSE2__)
+  // A bit a byte, 64 at a time, so that the loop over the bits seldom ends: what does not fill a vector is the end of one that begins before.
   const __m128i wanted = _mm_set1_epi8(separator);
-  for (; at + 16 <= size; at += 16) {
-    auto mask =
-        static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data + at)), wanted)));
-    for (; mask != 0; mask &= mask - 1) end_field(at + static_cast<std::size_t>(__builtin_ctz(mask)));
+  const auto bits = [&](std::size_t from) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + from));
+    return static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted))));
+  };
+  if (size >= 16) {
+    for (; at < size; at += 64) {
+      const std::size_t n = size - at < 64 ? size - at : 64;
+      std::uint64_t mask = 0;
+      std::size_t i = 0;
+      for (; i + 16 <= n; i += 16) mask |= bits(at + i) << i;
+      if (i < n) mask |= bits(at + n - 16) >> (16 - (n - i)) << i;
+      for (; mask != 0; mask &= mask - 1) end_field(at + static_cast<std::size_t>(__builtin_ctzll(mask)));
+    }
+    end_field(size);
+    return count;
   }
 #endif
   for (; at < size; ++at) {

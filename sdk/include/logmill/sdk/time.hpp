@@ -8,7 +8,6 @@
 #include <logmill/sdk/text.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace lm::time {
@@ -46,8 +45,8 @@ constexpr unsigned days_in_month(std::int64_t year, unsigned month) {
 }
 
 // Milliseconds of a checked date and time of day; absent if there is no such moment.
-constexpr std::optional<std::int64_t> moment(std::int64_t year, unsigned month, unsigned day, unsigned hour, unsigned minute,
-                                             unsigned second, unsigned millisecond = 0) {
+constexpr Maybe<std::int64_t> moment(std::int64_t year, unsigned month, unsigned day, unsigned hour, unsigned minute, unsigned second,
+                                     unsigned millisecond = 0) {
   if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
     return std::nullopt;
   if (second == 60) second = 59, millisecond = 999;
@@ -55,7 +54,7 @@ constexpr std::optional<std::int64_t> moment(std::int64_t year, unsigned month, 
 }
 
 // `size` decimal digits at `at`, or absent. The text must be that long.
-constexpr std::optional<unsigned> digits(std::string_view text, std::size_t at, std::size_t size) {
+constexpr Maybe<unsigned> digits(std::string_view text, std::size_t at, std::size_t size) {
   unsigned value = 0;
   for (std::size_t i = at; i < at + size; ++i) {
     const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
@@ -67,7 +66,7 @@ constexpr std::optional<unsigned> digits(std::string_view text, std::size_t at, 
 
 // RFC 3339 as logs write it: 'T' or a space between date and time, any number of fraction digits, 'Z' or an offset with or without a colon.
 // Without a zone it is read as UTC only if `zone_optional`.
-constexpr std::optional<std::int64_t> rfc3339(std::string_view text, bool zone_optional = false) {
+constexpr Maybe<std::int64_t> rfc3339(std::string_view text, bool zone_optional = false) {
   if (text.size() < 19 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' ||
       text[16] != ':') {
     return std::nullopt;
@@ -106,7 +105,7 @@ constexpr std::optional<std::int64_t> rfc3339(std::string_view text, bool zone_o
 }
 
 // ISO 8601 basic form, "20131102T010628Z".
-constexpr std::optional<std::int64_t> iso_basic(std::string_view text) {
+constexpr Maybe<std::int64_t> iso_basic(std::string_view text) {
   if (text.size() != 16 || text[8] != 'T' || text[15] != 'Z') return std::nullopt;
   const auto year = digits(text, 0, 4), month = digits(text, 4, 2), day = digits(text, 6, 2), hour = digits(text, 9, 2),
              minute = digits(text, 11, 2), second = digits(text, 13, 2);
@@ -118,10 +117,13 @@ constexpr std::optional<std::int64_t> iso_basic(std::string_view text) {
 constexpr bool plausible(std::int64_t milliseconds) { return milliseconds >= 631'152'000'000 && milliseconds <= 4'102'444'800'000; }
 
 // Epoch seconds as decimal text.
-[[gnu::always_inline]] constexpr std::optional<std::int64_t> seconds(std::string_view text) {
-  const auto value = integer<std::int64_t>(text);
+constexpr Maybe<std::int64_t> from_seconds(Maybe<std::int64_t> value) {
   if (!value || *value < -62'135'596'800 || *value > 253'402'300'799) return std::nullopt;  // years 1 to 9999
   return *value * 1000;
+}
+[[gnu::always_inline]] constexpr Maybe<std::int64_t> seconds(std::string_view text) { return from_seconds(integer(text)); }
+[[gnu::always_inline]] inline Maybe<std::int64_t> seconds(std::string_view text, InRecord) {
+  return from_seconds(integer(text, in_record));
 }
 
 }  // namespace lm::time
