@@ -10,13 +10,13 @@
 
 namespace lm {
 
-// How `--memory` is shared out. Measured: the program itself, its decoders, dictionaries and allocator hold about 160 MiB, and a byte that is accounted for
+// How `--memory` is shared out. Measured: the program itself, its decoders, dictionaries and allocator hold about 200 MiB, and a byte that is accounted for
 // costs a little more than two while it is parsed, conformed and encoded.
 struct MemoryShares {
   std::uint64_t in_flight, sinks;
 };
 inline MemoryShares share_memory(std::uint64_t memory) {
-  constexpr std::uint64_t kFixed = std::uint64_t{160} << 20;
+  constexpr std::uint64_t kFixed = std::uint64_t{208} << 20;
   const std::uint64_t usable = memory > kFixed + kFixed / 2 ? memory - kFixed : memory / 3;
   return {usable / 6, usable / 4};
 }
