@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: check.sh [STAGE...]   What CI runs besides the tests, each stage by its name: format includes tidy asan tsan fuzz. All, if none is named.
+# usage: check.sh [STAGE...]   What CI runs besides the tests, each stage by its name: format includes guard tidy asan tsan fuzz. All, if none is named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
@@ -32,10 +32,17 @@ stage_tsan() {
   ctest --test-dir build-tsan --output-on-failure --label-regex '^pipeline$' --no-tests=error
 }
 
+# Instructions, which do not depend on how busy the machine is.
+stage_guard() {
+  cmake --preset release >/dev/null
+  cmake --build build -j "$jobs" --target logmill
+  python3 bench/guard --logmill build/logmill
+}
+
 stage_fuzz() { bash scripts/fuzz.sh 60 --in-all; }
 
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(format includes tidy asan tsan fuzz)
+[ ${#stages[@]} -gt 0 ] || stages=(format includes guard tidy asan tsan fuzz)
 for stage in "${stages[@]}"; do
   declare -F "stage_$stage" >/dev/null || { echo "check: no stage is called $stage" >&2; exit 2; }
   echo "== check: $stage"

@@ -161,12 +161,13 @@ class Interner {
     return last_ = code;
   }
 
-  std::int32_t add(std::string_view text, Slot entry, std::size_t slot) {
+  std::int32_t add(std::string_view text, const Slot& made, std::size_t slot) {
     if (used_ + text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
       throw std::length_error("a dictionary outgrew 2 GiB");
     if (size_ == storage_->entries || used_ + text.size() > storage_->capacity) grow(text.size());
     if (!text.empty()) std::memcpy(storage_->bytes.get() + used_, text.data(), text.size());
     used_ += text.size();
+    Slot entry = made;
     entry.code = static_cast<std::int32_t>(size_++);
     storage_->offsets[size_] = static_cast<std::int32_t>(used_);
     slots_[slot] = entry;
