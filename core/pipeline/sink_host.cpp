@@ -142,7 +142,8 @@ class PluginSink final : public BatchSink {
     std::vector<std::string> names;
     for (const Output& o : outputs) {
       if (const lm_status published = sink_.publish(sink_.self, str(o.token), &error); published != LM_OK) return failed(published, error);
-      names.push_back(o.name.empty() ? label_ : fmt::format("{}/{}", label_, o.name));
+      std::string name = o.name.empty() ? label_ : fmt::format("{}/{}", label_, o.name);
+      if (names.empty() || names.back() != name) names.push_back(std::move(name));  // all tables may be in one stream
     }
     return names;
   }

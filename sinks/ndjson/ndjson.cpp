@@ -320,7 +320,7 @@ class NdjsonSink {
     }
     for (std::size_t i = 0; i < tables_.size(); ++i) {
       Table& table = *tables_[i];
-      if (table.rows != 0) report(Output{static_cast<std::uint32_t>(i), kStdout, kStdout, table.rows, table.bytes});
+      if (table.rows != 0) report(Output{static_cast<std::uint32_t>(i), {}, kStdout, table.rows, table.bytes});
       table.rows = table.bytes = 0;
     }
     return {};

@@ -340,7 +340,7 @@ TEST_F(NdjsonSink, WritesEveryEventToStdoutAndNothingElse) {
     }
     ::close(fd);
     ASSERT_EQ(sealed_.size(), 2u);
-    EXPECT_EQ(sealed_[0].name, "-");
+    EXPECT_EQ(sealed_[0].name, "");
     EXPECT_EQ(sealed_[0].rows + sealed_[1].rows, 1500u);
     EXPECT_EQ(sealed_[0].bytes + sealed_[1].bytes, fs::file_size(path));
     publish_all();
