@@ -49,7 +49,7 @@ class Text {
   constexpr Text() = default;
   constexpr Text(std::nullopt_t) {}
   // Present, also if it is empty.
-  constexpr Text(std::string_view text) : text_(text.data() ? text : std::string_view("", 0)) {}
+  constexpr Text(std::string_view text) : text_(text.data() ? text : std::string_view("")) {}
   constexpr Text(const char* text) : text_(text) {}
 
   constexpr bool has_value() const { return text_.data() != nullptr; }
