@@ -473,6 +473,12 @@ TEST(VpcFlowJson, ReadsLinesThatFirehoseWraps) {
   }
   EXPECT_GT(Harness(logmill_entry, "aws.vpcflow_json").score(wrapped), 80);
   EXPECT_EQ(Harness(logmill_entry, "aws.vpcflow_json").score(R"({"message":"2 hours passed"})"), 0);
+  // Beside other fields a message is one of them: nothing that the record says is dropped for the line.
+  const Outcome beside =
+      read("{\"srcaddr\":\"192.0.2.77\",\"vpc_id\":\"vpc-77\",\"start\":1772352000,\"end\":1772352060,\"message\":\"" + line + "\"}",
+           "object", "aws.vpcflow_json");
+  expect_events(beside, {R"({"src_endpoint": {"ip": "192.0.2.77"}, "network_observation_point": {"vpc_uid": "vpc-77"}})"});
+  EXPECT_EQ(beside.drift, (std::map<std::string, std::uint64_t>{{"message", 1}}));
   // A message that is no line is a field like any other: there is no flow.
   EXPECT_EQ(read(R"({"message":"2 hours passed"})", "object", "aws.vpcflow_json").rejects.size(), 1u);
 }

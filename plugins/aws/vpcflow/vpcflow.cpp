@@ -622,9 +622,11 @@ struct VpcFlowJson {
     mapper_.values = {};
     mapper_.unknown.clear();
     lm::Text message;
+    std::size_t members = 0;
     const bool ok = json_.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
       const int field = field_of(key);
       const auto text = value.text();
+      if (!value.is_null()) ++members;
       const std::string_view plain = text ? *text : value.raw();
       if (field >= 0 && (text || value.type() == lm::json::Type::number)) {
         mapper_.values[static_cast<std::size_t>(field)] = plain;
@@ -634,7 +636,7 @@ struct VpcFlowJson {
       }
     });
     if (!ok) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
-    if (message && mapper_.unknown.size() == 1 && is_default_line(*message)) return reader_.read(record, *message, mapper_, flows, windows);
+    if (message && members == 1 && is_default_line(*message)) return reader_.read(record, *message, mapper_, flows, windows);
     for (const auto& [name, value] : mapper_.unknown) record.drift(name);
     mapper_.map(record, true, flows, windows);
   }
