@@ -51,8 +51,8 @@ typedef struct lm_table { /* [borrowed] */
 typedef struct lm_output { /* [borrowed] what was sealed */
   uint32_t struct_size;
   uint32_t table;
-  lm_str
-      name; /* where readers will find it, relative to the target: "api_activity/region=eu-west-1/part-0.parquet". "": the target itself */
+  /* Where readers will find it, relative to the target: "api_activity/region=eu-west-1/part-0.parquet"; "" is the target itself, as a stream is. */
+  lm_str name;
   lm_str token; /* the sink's own: publish and discard get it back, also in a later process */
   uint64_t rows, bytes;
 } lm_output;

@@ -113,9 +113,6 @@ constexpr std::uint32_t kNoDigits = 0xffffffff;
   return static_cast<std::uint32_t>(((pairs & mask) * 0x000f424000000064u + (pairs >> 16 & mask) * 0x0000271000000001u) >> 32);
 }
 
-}  // namespace detail
-
-namespace detail {
 template <class Integer>
 [[gnu::noinline]] constexpr Maybe<Integer> any_integer(std::string_view text) {
   Integer value{};
