@@ -341,15 +341,9 @@ class GroupDictionary {
   // All values are there: they can be read without the column's mutex.
   void finish(const ColumnDictionary& column) {
     texts_ = column.texts();
-    for (const std::int32_t number : order_) {
-      const std::int32_t* offset = texts_->offsets.get() + number;
-      bytes_ += static_cast<std::size_t>(offset[1] - offset[0]);
-    }
+    for (const std::int32_t number : order_) bytes_ += texts_->at(number).size();
   }
-  std::string_view at(std::size_t id) const {
-    const std::int32_t* offset = texts_->offsets.get() + order_[id];
-    return {texts_->bytes.get() + offset[0], static_cast<std::size_t>(offset[1] - offset[0])};
-  }
+  std::string_view at(std::size_t id) const { return texts_->at(order_[id]); }
 
  private:
   std::vector<std::int32_t> order_, ids_;

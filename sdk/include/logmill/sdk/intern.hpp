@@ -80,6 +80,10 @@ class Interner {
           capacity(bytes_capacity) {
       offsets[0] = 0;
     }
+    std::string_view at(std::int32_t code) const {
+      const std::int32_t* const offset = offsets.get() + code;
+      return {bytes.get() + offset[0], static_cast<std::size_t>(offset[1] - offset[0])};
+    }
     std::unique_ptr<std::int32_t[]> offsets;
     std::unique_ptr<char[]> bytes;
     std::size_t entries, capacity;
@@ -100,10 +104,7 @@ class Interner {
     if (text.size() <= kShort) __builtin_prefetch(&slots_[hash_of(short_words(text), text.size()) & (slots_.size() - 1)]);
   }
 
-  std::string_view at(std::int32_t code) const {
-    const std::int32_t begin = storage_->offsets[static_cast<std::size_t>(code)];
-    return {storage_->bytes.get() + begin, static_cast<std::size_t>(storage_->offsets[static_cast<std::size_t>(code) + 1] - begin)};
-  }
+  std::string_view at(std::int32_t code) const { return storage_->at(code); }
 
   std::size_t size() const { return size_; }
   std::size_t bytes() const { return used_; }
