@@ -50,11 +50,12 @@ const Format* sniff(Bytes head) {
   return nullptr;
 }
 
-// The whole of a stream is the beginning of a magic number, and no text could be: it was cut off there.
-const Format* sniff_cut_off(Bytes whole) {
+// The whole of a stream is the beginning of a magic number: it was cut off there. Text may be whole, unless the layer below broke off: what it then takes its bytes
+// for must not depend on how many of them came before the damage was seen.
+const Format* sniff_cut_off(Bytes whole, bool torn) {
   const std::string_view text = as_text(whole);
   const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-  if (text.empty() || printable) return nullptr;
+  if (text.empty() || (printable && !torn)) return nullptr;
   for (const Format& f : kFormats) {
     if (text.size() < f.magic.size() && matches(f.magic.substr(0, text.size()), text)) return &f;
   }
@@ -108,7 +109,7 @@ class Layer {
     decided_ = true;
     if (!may_decode) return true;
     format_ = sniff(input.held());
-    if (!format_) format_ = sniff_cut_off(input.held());
+    if (!format_) format_ = sniff_cut_off(input.held(), torn.has_value());
     if (format_) codec_ = format_->make();
     return true;
   }
