@@ -1,6 +1,7 @@
 #include "frame/frame.hpp"
 
 #include "frame/json_scan.hpp"
+#include "frame/line_scan.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -202,15 +203,9 @@ class LineFramer final : public FramerBase {
  private:
   void scan() override {
     if (line_ < first_) line_ = scanned_ = first_;
-    const auto* data = reinterpret_cast<const char*>(buffer_.data());
-    while (scanned_ < buffer_.size()) {
-      const auto* found = static_cast<const char*>(std::memchr(data + scanned_, '\n', buffer_.size() - scanned_));
-      if (!found) {
-        scanned_ = buffer_.size();
-        break;
-      }
-      const auto end = static_cast<std::size_t>(found - data);
-      scanned_ = end + 1;
+    find_line_ends(buffer_.bytes(), scanned_, buffer_.size(), ends_);
+    scanned_ = buffer_.size();
+    for (const std::size_t end : ends_) {  // a prologue cuts records off, but moves no byte
       const std::size_t from = std::exchange(line_, end + 1);
       if (skipping_) {
         oversize_.length += end - from;
@@ -221,7 +216,6 @@ class LineFramer final : public FramerBase {
       } else {
         take_line(from, end);
       }
-      data = reinterpret_cast<const char*>(buffer_.data());  // a prologue may have cut the buffer
     }
     if (!skipping_ && buffer_.size() - line_ > limits_.max_record) {
       begin_oversize(line_, buffer_.size());
@@ -242,24 +236,29 @@ class LineFramer final : public FramerBase {
 
   bool blank(std::size_t from, std::size_t to) const { return text(from, to).find_first_not_of(" \t\r") == std::string_view::npos; }
 
-  void take_line(std::size_t from, std::size_t to) {
+  [[gnu::always_inline]] void take_line(std::size_t from, std::size_t to) {
     if (to > from && at(to - 1) == '\r') --to;
-    if (blank(from, to)) return;
-    if (spec_.is_prologue && spec_.is_prologue(text(from, to))) {
-      cut_records();
-      if (!in_prologue_) header_.clear();
-      in_prologue_ = true;
-      // Headers of a size that no format has are as little held whole as records are.
-      if (!header_.empty() && header_.size() < limits_.max_record) header_ += '\n';
-      header_.append(text(from, to).substr(0, limits_.max_record - std::min(limits_.max_record, header_.size())));
-      return;
-    }
-    if (in_prologue_) prologue_ = std::make_shared<const std::string>(header_);
-    in_prologue_ = false;
+    if (to == from || (static_cast<unsigned char>(at(from)) <= ' ' && blank(from, to))) return;
+    if (spec_.is_prologue && spec_.is_prologue(text(from, to))) return take_prologue(from, to);
+    if (in_prologue_) end_prologue();
     add_record(from, to);
   }
 
+  [[gnu::noinline]] void take_prologue(std::size_t from, std::size_t to) {
+    cut_records();
+    if (!in_prologue_) header_.clear();
+    in_prologue_ = true;
+    // Headers of a size that no format has are as little held whole as records are.
+    if (!header_.empty() && header_.size() < limits_.max_record) header_ += '\n';
+    header_.append(text(from, to).substr(0, limits_.max_record - std::min(limits_.max_record, header_.size())));
+  }
+  [[gnu::noinline]] void end_prologue() {
+    prologue_ = std::make_shared<const std::string>(header_);
+    in_prologue_ = false;
+  }
+
   std::size_t line_ = 0, scanned_ = 0;  // where the line at hand begins; how far we looked for its end
+  std::vector<std::uint32_t> ends_;     // of the lines in what came last
   bool in_prologue_ = false;
   std::string header_;  // the header lines so far; they become the prologue with the first record below them
 };

@@ -369,6 +369,24 @@ TEST(JsonScan, WhatIsInNoJsonIsSeenAtOnce) {
   EXPECT_EQ(broken_at("{\"a\":[\n{\"b\":1},\n{\"c\":\n{"), -1) << "an array may be laid out so";
 }
 
+TEST(JsonScan, EveryByteBehindAStringIsJudgedAlike) {
+  for (unsigned c = 0; c < 256; ++c) {
+    for (const std::size_t at : {10u, 63u, 64u, 100u}) {
+      std::string text = "{\"" + std::string(at - 3, 'x') + "\"";
+      text += static_cast<char>(c);
+      text.append(200, ' ');
+      const std::size_t size = text.size();
+      text.append(LM_PADDING, ' ');
+      JsonScan fast, obvious;
+      bool fast_broken = false, obvious_broken = false;
+      const auto* data = reinterpret_cast<const std::uint8_t*>(text.data());
+      ASSERT_EQ(scan_json(fast, data, size, 0, &fast_broken), scan_json_scalar(obvious, data, size, 0, &obvious_broken))
+          << c << " at " << at;
+      ASSERT_EQ(fast_broken, obvious_broken) << c << " at " << at;
+    }
+  }
+}
+
 TEST(JsonScan, TheFastScannerAgreesWithTheObviousOne) {
   std::mt19937 random(2);
   static constexpr char kAlphabet[] = "{{}}[]\"\"\\\\\n\n ,:aa\x1f\xdb";
