@@ -1,5 +1,7 @@
 #include "conform/conform.hpp"
 
+#include "base/passes.hpp"
+
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/intern.hpp>
 
@@ -7,7 +9,7 @@
 #include <xxhash.h>
 #include <algorithm>
 #include <atomic>
-#include <charconv>
+#include <map>
 #include <set>
 #include <unordered_map>
 
@@ -86,19 +88,26 @@ Derived derived_by_path(std::string_view path) {
 
 // Captions of an enum: a fixed dictionary, and the code of each id.
 struct Captions {
+  static constexpr std::int32_t kSmall = 128;
   Interner dictionary;
   std::unordered_map<std::int32_t, std::int32_t> codes;
-  std::array<std::int32_t, 128> small{};  // codes of ids 0 to 127; -1: no caption
+  std::array<std::int32_t, kSmall> small{};  // codes of ids below kSmall; -1: no caption
 
+  Captions() { small.fill(-1); }
   void add(std::int32_t id, std::string_view text) {
     const std::int32_t code = dictionary.intern(text);
     codes[id] = code;
-    if (id >= 0 && id < 128) small[static_cast<std::size_t>(id)] = code;
+    if (id >= 0 && id < kSmall) small[static_cast<std::size_t>(id)] = code;
   }
   std::int32_t code(std::int32_t id) const {
-    if (id >= 0 && id < 128) return small[static_cast<std::size_t>(id)];
+    if (id >= 0 && id < kSmall) return small[static_cast<std::size_t>(id)];
     const auto found = codes.find(id);
     return found == codes.end() ? -1 : found->second;
+  }
+  // All ids from `least` to `most` are small and have a caption.
+  bool has_all(const passes::Range& ids) const {
+    return ids.least >= 0 && ids.most < kSmall &&
+           std::all_of(small.begin() + ids.least, small.begin() + ids.most + 1, [](std::int32_t code) { return code >= 0; });
   }
 };
 
@@ -125,15 +134,29 @@ struct MergedDictionary {
   }
 };
 
+// One number in every row: a buffer for all batches, as long as the longest of them.
+template <class T>
+struct Repeated {
+  std::shared_ptr<std::vector<T>> values;
+
+  const T* get(ArrayArena& arena, T value, std::size_t rows) {
+    if (!values || values->size() < rows || values->front() != value) values = std::make_shared<std::vector<T>>(rows + rows / 2 + 1, value);
+    arena.keep(values);
+    return values->data();
+  }
+};
+
 struct PlanNode {
   const TableNode* node = nullptr;
   int in = -1;  // index among the parser's children of the same parent; -1: the parser has none
   Derived derived = Derived::none;
-  int id_in = -1;  // caption, type_*: the id's index among the parser's children
-  std::unique_ptr<Captions> captions;
-  std::unique_ptr<MergedDictionary> merged;             // caption where the parser sets the text itself too: source 0 is the parser's
-  Interner constants;                                   // of host-made constant text
-  std::shared_ptr<std::vector<std::int32_t>> repeated;  // of what is the same in every row: shared by all batches
+  int id_in = -1;                            // caption, type_*: the id's index among the parser's children
+  std::shared_ptr<Captions> captions;        // shared by all columns of the same enum
+  std::unique_ptr<MergedDictionary> merged;  // caption where the parser sets the text itself too: source 0 is the parser's
+  Interner constants;                        // of host-made constant text
+  Repeated<std::int32_t> same;               // of what is the same in every row
+  Repeated<std::int64_t> same_long;
+  std::shared_ptr<std::vector<std::int32_t>> repeated;  // of a list that is
   std::size_t repeated_rows = 0;
   std::vector<PlanNode> children;
 };
@@ -222,6 +245,8 @@ class ConformImpl final : public Conform {
     const ArrowArray& in = arena->hold(&taken);
     in_root_ = &in;
     rows_ = static_cast<std::size_t>(in.length);
+    made_.clear();
+    trace(*arena, rows_);
     ArrowArray& root = structure(*arena, root_, &in, rows_);
     root.null_count = 0, root.buffers[0] = nullptr;
     out.bytes = arena->bytes() + batch.bytes;
@@ -231,6 +256,17 @@ class ConformImpl final : public Conform {
   }
 
  private:
+  // Captions that this batch has already.
+  struct Made {
+    const Captions* captions;
+    const ArrowArray *ids, *of;
+
+    bool is_of(const Captions& wanted, const ArrowArray& a, std::size_t rows) const {
+      return captions == &wanted && ids->buffers[0] == a.buffers[0] && ids->buffers[1] == a.buffers[1] && ids->null_count == a.null_count &&
+             ids->length == a.length && of->length == static_cast<std::int64_t>(rows);
+    }
+  };
+
   static constexpr std::size_t kMaxDictionaryBytes = 4 << 20;
 
   static std::uint64_t next_instance() {
@@ -347,8 +383,7 @@ class ConformImpl final : public Conform {
       plan.id_in = child_index(parent_schema, "activity_id");
       if (plan.id_in < 0) return fail(Errc::plugin, fmt::format("table {} has no activity_id, which every OCSF event needs", table_.name));
       if (plan.derived == Derived::type_name) {
-        plan.captions = std::make_unique<Captions>();
-        plan.captions->small.fill(-1);
+        plan.captions = std::make_shared<Captions>();
         const auto* activity = catalogue().find(catalogue().attributes_of(*table_.ocsf_class), "activity_id");
         for (const auto& member : catalogue().members_of(*activity)) {
           plan.captions->add(member.value, fmt::format("{}: {}", table_.ocsf_class->caption, member.caption));
@@ -370,7 +405,7 @@ class ConformImpl final : public Conform {
   }
 
   // True if some "_id" attribute beside this one, which the parser sets, has its captions here.
-  static bool plan_caption(PlanNode& plan, const PlanNode& parent, const ArrowSchema* parent_schema) {
+  bool plan_caption(PlanNode& plan, const PlanNode& parent, const ArrowSchema* parent_schema) {
     if (!plan.node->attribute) return false;
     for (const auto& other : parent.node->children) {
       if (!other->attribute || other->kind != TableNode::Kind::leaf || other->type != LeafType::int32) continue;
@@ -380,9 +415,7 @@ class ConformImpl final : public Conform {
       if (id_in < 0) continue;
       plan.derived = Derived::caption;
       plan.id_in = id_in;
-      plan.captions = std::make_unique<Captions>();
-      plan.captions->small.fill(-1);
-      for (const auto& member : catalogue().members_of(*other->attribute)) plan.captions->add(member.value, member.caption);
+      plan.captions = captions_of(*other->attribute);
       if (plan.in >= 0) {
         plan.merged = std::make_unique<MergedDictionary>();
         plan.merged->maps.resize(2);
@@ -390,6 +423,15 @@ class ConformImpl final : public Conform {
       return true;
     }
     return false;
+  }
+
+  std::shared_ptr<Captions> captions_of(const ocsf::Attribute& id) {
+    auto& out = captions_[&id];
+    if (!out) {
+      out = std::make_shared<Captions>();
+      for (const auto& member : catalogue().members_of(id)) out->add(member.value, member.caption);
+    }
+    return out;
   }
 
   static std::string_view observable_caption(std::int32_t type_id) {
@@ -564,37 +606,69 @@ class ConformImpl final : public Conform {
     return a;
   }
 
-  // The same number in every row: one buffer for all batches, as long as the longest of them.
-  ArrowArray& constant_number(ArrayArena& arena, PlanNode& plan, std::int32_t value, std::size_t rows) {
+  static ArrowArray& constant_number(ArrayArena& arena, PlanNode& plan, std::int32_t value, std::size_t rows) {
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
-    if (!plan.repeated || plan.repeated->size() < rows) plan.repeated = std::make_shared<std::vector<std::int32_t>>(rows + rows / 2, value);
-    arena.keep(plan.repeated);
-    a.buffers[1] = plan.repeated->data();
+    a.buffers[1] = plan.same.get(arena, value, rows);
     return a;
   }
 
-  // One value per row of a block, worked out with the block at hand: value(block, origin).
-  template <class T, class Value>
-  ArrowArray& by_origin(ArrayArena& arena, std::size_t rows, Value&& value) {
-    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
-    Memory values = detail::allocate((rows + 1) * sizeof(T));
-    each_run(rows, [&](std::uint32_t block, std::size_t begin, std::size_t end) {
-      const BlockOrigin& b = blocks_[block];
-      for (std::size_t i = begin; i < end; ++i) slots<T>(values)[i] = static_cast<T>(value(b, origins_[i]));
-    });
-    a.buffers[1] = arena.keep(std::move(values), rows * sizeof(T));
-    return a;
-  }
-
-  // Rows that follow each other mostly come from the same block: run(block, first row, row behind the last).
-  template <class Run>
-  void each_run(std::size_t rows, Run&& run) {
-    for (std::size_t begin = 0; begin < rows;) {
-      std::size_t end = begin + 1;
-      while (end < rows && origins_[end].block == origins_[begin].block) ++end;
-      run(origins_[begin].block, begin, end);
-      begin = end;
+  // The same code, or null (-1), in every row.
+  ArrowArray& constant_code(ArrayArena& arena, PlanNode& plan, std::int32_t code, std::size_t rows, const Interner& dictionary) {
+    if (code > 0) {
+      ArrowArray& a = constant_number(arena, plan, code, rows);
+      a.dictionary = &dictionary.export_dictionary(arena);
+      return a;
     }
+    ArrowArray& a = constant_text(arena, dictionary, rows);
+    if (code < 0 && rows != 0) {
+      a.null_count = static_cast<std::int64_t>(rows);
+      a.buffers[0] = a.buffers[1];
+    }
+    return a;
+  }
+
+  // The rows of the batch at hand whose origins lie in the same block; rows that follow each other mostly do.
+  struct Stretch {
+    std::uint32_t block;
+    std::size_t begin, end;
+  };
+
+  // Goes over the origins, once for all columns that come from them.
+  void trace(ArrayArena& arena, std::size_t rows) {
+    stretches_.clear();
+    const auto column = [&] {
+      Memory memory = detail::allocate(rows * 8);
+      auto* const out = slots<std::int64_t>(memory);
+      arena.keep(std::move(memory), rows * 8);
+      return out;
+    };
+    auto *const offset = column(), *const length = column(), *const ordinal = column();
+    record_offsets_ = offset, record_lengths_ = length, ordinals_ = ordinal;
+    std::uint32_t items = 0;
+    for (std::size_t begin = 0, end = 0; begin < rows; begin = end) {
+      const std::uint32_t at = origins_[begin].block;
+      const lm_block& block = *blocks_[at].block;
+      const auto first_byte = static_cast<std::int64_t>(block.offset), first_record = static_cast<std::int64_t>(block.first_record);
+      for (end = begin; end < rows && origins_[end].block == at; ++end) {
+        const lm_origin& o = origins_[end];
+        const lm_record& record = block.records[o.record];
+        offset[end] = first_byte + record.offset;
+        length[end] = record.length;
+        ordinal[end] = first_record + o.record;
+        items |= o.item;
+      }
+      if (const auto* ordinals = blocks_[at].ordinals) {
+        for (std::size_t i = begin; i < end; ++i) ordinal[i] = static_cast<std::int64_t>((*ordinals)[origins_[i].record]);
+      }
+      stretches_.push_back({at, begin, end});
+    }
+    items_ = items != 0;
+  }
+
+  static ArrowArray& traced(ArrayArena& arena, const std::int64_t* values, std::size_t rows) {
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    a.buffers[1] = values;
+    return a;
   }
 
   // Codes, -1 for null.
@@ -612,15 +686,19 @@ class ConformImpl final : public Conform {
   }
 
   // A code a block.
-  ArrowArray& coded_by_block(ArrayArena& arena, std::size_t rows, const Interner& dictionary, const std::vector<std::int32_t>& codes) {
+  ArrowArray& coded_by_block(ArrayArena& arena, PlanNode& plan, std::size_t rows, const Interner& dictionary,
+                             const std::vector<std::int32_t>& codes) {
+    const auto same = [&](const Stretch& s) { return codes[s.block] == codes[stretches_.front().block]; };
+    if (rows != 0 && std::all_of(stretches_.begin(), stretches_.end(), same))
+      return constant_code(arena, plan, codes[stretches_.front().block], rows, dictionary);
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
     Memory values = detail::allocate((rows + 1) * 4);
     auto* out = slots<std::int32_t>(values);
     std::int64_t nulls = 0;
-    each_run(rows, [&](std::uint32_t block, std::size_t begin, std::size_t end) {
-      std::fill(out + begin, out + end, codes[block]);
-      if (codes[block] < 0) nulls += static_cast<std::int64_t>(end - begin);
-    });
+    for (const Stretch& s : stretches_) {
+      std::fill(out + s.begin, out + s.end, codes[s.block]);
+      if (codes[s.block] < 0) nulls += static_cast<std::int64_t>(s.end - s.begin);
+    }
     return finish_codes(arena, a, std::move(values), nulls, rows, dictionary);
   }
 
@@ -629,10 +707,14 @@ class ConformImpl final : public Conform {
     if (nulls) {
       auto* codes = slots<std::int32_t>(values);
       Memory valid = allocate_zeroed(bitmap_bytes(rows));
-      for (std::size_t i = 0; i < rows; ++i) {
-        auto& byte = slots<std::uint8_t>(valid)[i >> 3];
-        byte = static_cast<std::uint8_t>(byte | (codes[i] >= 0 ? 1u : 0u) << (i & 7));
-        codes[i] = std::max(codes[i], 0);
+      for (std::size_t begin = 0; begin < rows; begin += 64) {
+        std::uint64_t word = 0;
+        const std::size_t n = std::min<std::size_t>(rows - begin, 64);
+        for (std::size_t i = 0; i < n; ++i) {
+          word |= std::uint64_t{codes[begin + i] >= 0} << i;
+          codes[begin + i] = std::max(codes[begin + i], 0);
+        }
+        slots<std::uint64_t>(valid)[begin / 64] = word;
       }
       a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
     }
@@ -640,10 +722,6 @@ class ConformImpl final : public Conform {
     a.buffers[1] = arena.keep(std::move(values), rows * 4);
     a.dictionary = &dictionary.export_dictionary(arena);
     return a;
-  }
-
-  static std::uint64_t record_offset(const BlockOrigin& b, const lm_origin& o) {
-    return b.block->offset + b.block->records[o.record].offset;
   }
 
   ArrowArray& derive(ArrayArena& arena, PlanNode& plan, const ArrowArray* parent, const ArrowArray* in, std::size_t rows) {
@@ -655,28 +733,18 @@ class ConformImpl final : public Conform {
       case Derived::category_name:
       case Derived::metadata_version:
       case Derived::lineage_parser: return constant_text(arena, plan.constants, rows);
-      case Derived::type_uid: {
-        const auto* activity = static_cast<const std::int32_t*>(ids()->buffers[1]);
-        const std::int64_t base = std::int64_t{table_.class_uid} * 100;
-        return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return base + activity[i]; });
-      }
+      case Derived::type_uid: return type_uids(arena, plan, *ids(), rows);
       case Derived::type_name:
       case Derived::caption: return captions(arena, plan, *ids(), in, rows);
       case Derived::metadata_profiles: return profiles(arena, plan, rows);
       case Derived::metadata_uid: return uids(arena, rows);
       case Derived::log_source:
-      case Derived::lineage_uri: return coded_by_block(arena, rows, uris_, block_uris_);
-      case Derived::lineage_etag: return coded_by_block(arena, rows, etags_, block_etags_);
-      case Derived::lineage_offset: return by_origin<std::int64_t>(arena, rows, record_offset);
-      case Derived::lineage_length:
-        return by_origin<std::int64_t>(arena, rows,
-                                       [](const BlockOrigin& b, const lm_origin& o) { return b.block->records[o.record].length; });
-      case Derived::lineage_record:
-        return by_origin<std::int64_t>(arena, rows, [](const BlockOrigin& b, const lm_origin& o) {
-          return b.ordinals ? (*b.ordinals)[o.record] : b.block->first_record + o.record;
-        });
-      case Derived::lineage_item:
-        return by_origin<std::int32_t>(arena, rows, [](const BlockOrigin&, const lm_origin& o) { return o.item; });
+      case Derived::lineage_uri: return coded_by_block(arena, plan, rows, uris_, block_uris_);
+      case Derived::lineage_etag: return coded_by_block(arena, plan, rows, etags_, block_etags_);
+      case Derived::lineage_offset: return traced(arena, record_offsets_, rows);
+      case Derived::lineage_length: return traced(arena, record_lengths_, rows);
+      case Derived::lineage_record: return traced(arena, ordinals_, rows);
+      case Derived::lineage_item: return items(arena, rows);
       case Derived::raw_data: return options_.raw_data ? raw(arena, rows) : absent(arena, *plan.node, rows);
       case Derived::observables: return observables(arena, plan, rows);
       case Derived::none: break;
@@ -684,15 +752,67 @@ class ConformImpl final : public Conform {
     return absent(arena, *plan.node, rows);
   }
 
-  ArrowArray& captions(ArrayArena& arena, PlanNode& plan, const ArrowArray& ids, const ArrowArray* own, std::size_t rows) {
-    const auto* values = static_cast<const std::int32_t*>(ids.buffers[1]);
-    const Captions& captions = *plan.captions;
-    const auto of_id = [&](std::size_t i) { return valid_at(ids, i) ? captions.code(values[i]) : -1; };
-    if (!plan.merged) {
-      if (ids.null_count != 0) return coded(arena, rows, captions.dictionary, of_id);
-      return coded(arena, rows, captions.dictionary, [&](std::size_t i) { return captions.code(values[i]); });
+  ArrowArray& type_uids(ArrayArena& arena, PlanNode& plan, const ArrowArray& ids, std::size_t rows) {
+    const auto* activity = static_cast<const std::int32_t*>(ids.buffers[1]);
+    const std::int64_t base = std::int64_t{table_.class_uid} * 100;
+    if (const passes::Range range = passes::range(activity, rows); range.least == range.most) {
+      ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+      a.buffers[1] = plan.same_long.get(arena, base + range.least, rows);
+      return a;
     }
-    MergedDictionary& merged = *plan.merged;
+    return numbers<std::int64_t>(arena, rows, [&](std::size_t i) { return base + activity[i]; });
+  }
+
+  ArrowArray& items(ArrayArena& arena, std::size_t rows) {
+    if (items_) return numbers<std::int32_t>(arena, rows, [&](std::size_t i) { return origins_[i].item; });
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    a.buffers[1] = zeroes_.get(arena, (rows + 1) * 4);
+    return a;
+  }
+
+  ArrowArray& captions(ArrayArena& arena, PlanNode& plan, const ArrowArray& ids, const ArrowArray* own, std::size_t rows) {
+    const Captions& captions = *plan.captions;
+    if (plan.merged) return merged_captions(arena, *plan.merged, captions, ids, own, rows);
+    // Two id columns that are one have one column of captions.
+    for (const Made& made : made_) {
+      if (!made.is_of(captions, ids, rows)) continue;
+      ArrowArray& a = alias(arena, *made.of);
+      a.dictionary = &alias(arena, *made.of->dictionary);
+      return a;
+    }
+    ArrowArray& a = plain_captions(arena, plan, captions, ids, rows);
+    made_.push_back({&captions, &ids, &a});
+    return a;
+  }
+
+  ArrowArray& plain_captions(ArrayArena& arena, PlanNode& plan, const Captions& captions, const ArrowArray& ids, std::size_t rows) {
+    const auto* values = static_cast<const std::int32_t*>(ids.buffers[1]);
+    if (all_null(ids)) return constant_code(arena, plan, -1, rows, captions.dictionary);
+    const passes::Range range = rows != 0 ? passes::range(values, rows) : passes::Range{};
+    if (rows == 0 || ids.length != static_cast<std::int64_t>(rows) || !captions.has_all(range)) {
+      return coded(arena, rows, captions.dictionary, [&](std::size_t i) { return valid_at(ids, i) ? captions.code(values[i]) : -1; });
+    }
+    ArrowArray* a = nullptr;
+    if (range.least == range.most) {
+      a = &constant_code(arena, plan, captions.code(range.least), rows, captions.dictionary);
+    } else {
+      a = &arena.add(static_cast<std::int64_t>(rows), 2);
+      Memory codes = detail::allocate((rows + 1) * 4);
+      passes::look_up(values, rows, captions.small.data(), slots<std::int32_t>(codes));
+      a->buffers[1] = arena.keep(std::move(codes), rows * 4);
+      a->dictionary = &captions.dictionary.export_dictionary(arena);
+    }
+    // There is a caption wherever there is an id.
+    a->null_count = ids.null_count;
+    a->buffers[0] = ids.null_count != 0 ? ids.buffers[0] : nullptr;
+    return *a;
+  }
+
+  // Where the parser sets the text itself too, its own stands.
+  ArrowArray& merged_captions(ArrayArena& arena, MergedDictionary& merged, const Captions& captions, const ArrowArray& ids,
+                              const ArrowArray* own, std::size_t rows) {
+    if (own && all_null(*own)) own = nullptr;
+    const auto* values = static_cast<const std::int32_t*>(ids.buffers[1]);
     const auto* codes = own ? static_cast<const std::int32_t*>(own->buffers[1]) : nullptr;
     if (own) MergedDictionary::fit(merged.maps[0], *own->dictionary);
     auto& caption_map = merged.maps[1];
@@ -704,7 +824,7 @@ class ConformImpl final : public Conform {
         merged_codes_[i] = merged.map(merged.maps[0], codes[i], *own->dictionary);
         continue;
       }
-      const std::int32_t code = of_id(i);
+      const std::int32_t code = valid_at(ids, i) ? captions.code(values[i]) : -1;
       if (code >= 0 && caption_map[static_cast<std::size_t>(code)] < 0) {
         caption_map[static_cast<std::size_t>(code)] = merged.values.intern(captions.dictionary.at(code));
       }
@@ -738,38 +858,61 @@ class ConformImpl final : public Conform {
   }
 
   // "<object hash>-<record offset, hexadecimal>", and "-<item>" where a record gives several rows: see docs/adr.
-  ArrowArray& uids(ArrayArena& arena, std::size_t rows) {
+  [[gnu::noinline]] ArrowArray& uids(ArrayArena& arena, std::size_t rows) {
     constexpr std::size_t kMost = 32 + 1 + 16 + 1 + 8;
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 3);
     Memory offsets = detail::allocate((rows + 1) * 4), text = detail::allocate(rows * kMost + 1);
     char* const first = slots<char>(text);
     char* at = first;
-    slots<std::int32_t>(offsets)[0] = 0;
-    each_run(rows, [&](std::uint32_t block, std::size_t begin, std::size_t end) {
-      const BlockOrigin& b = blocks_[block];
-      for (std::size_t i = begin; i < end; ++i) {  // each row has its share of the buffer, kMost bytes
-        const lm_origin& o = origins_[i];
-        std::memcpy(at, b.object_hash.data(), 32);
-        at[32] = '-';
-        at = put_hexadecimal(at + 33, record_offset(b, o));
-        if (o.item != 0) {
+    auto* const offset = slots<std::int32_t>(offsets);
+    offset[0] = 0;
+    const std::int64_t* const bytes = record_offsets_;
+    const bool items = items_;
+    for (const Stretch& s : stretches_) {
+      std::array<char, 33> prefix{};
+      std::memcpy(prefix.data(), blocks_[s.block].object_hash.data(), 32);
+      prefix[32] = '-';
+      for (std::size_t i = s.begin; i < s.end; ++i) {  // each row has its share of the buffer, kMost bytes
+        std::memcpy(at, prefix.data(), 33);
+        at = put_hexadecimal(at + 33, static_cast<std::uint64_t>(bytes[i]));
+        if (items && origins_[i].item != 0) {
           *at++ = '-';
-          at = put_hexadecimal(at, o.item);
+          at = put_hexadecimal(at, origins_[i].item);
         }
-        slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(at - first);
+        offset[i + 1] = static_cast<std::int32_t>(at - first);
       }
-    });
+    }
     const auto size = static_cast<std::size_t>(at - first);
     a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
     a.buffers[2] = arena.keep(std::move(text), size);
     return a;
   }
 
-  // At most 16 characters. Answers the end.
+  // At most 16 characters. Answers the end; up to 8 characters are written whatever the number.
   static char* put_hexadecimal(char* at, std::uint64_t value) {
-    const int digits = value == 0 ? 1 : (67 - __builtin_clzll(value)) / 4;
-    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[value >> shift & 15];
-    return at;
+    if (value >> 32) {
+      at = put_digits(at, static_cast<std::uint32_t>(value >> 32));
+      const std::uint64_t low = digits(static_cast<std::uint32_t>(value));
+      std::memcpy(at, &low, 8);
+      return at + 8;
+    }
+    return put_digits(at, static_cast<std::uint32_t>(value));
+  }
+  static char* put_digits(char* at, std::uint32_t value) {
+    const int blank = __builtin_clz(value | 1) / 4;  // leading zeroes
+    const std::uint64_t text = digits(value) >> (8 * blank);
+    std::memcpy(at, &text, 8);
+    return at + (8 - blank);
+  }
+  // Eight digits, the first of them in the lowest byte: the nibbles are spread over the bytes, and those above 9 become letters.
+  static std::uint64_t digits(std::uint32_t value) {
+    std::uint64_t x = value;
+    x = (x | x << 16) & 0x0000ffff0000ffffu;
+    x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fu;
+    x = __builtin_bswap64(x);
+    const std::uint64_t letters = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+    return x + 0x3030303030303030u + letters * std::uint64_t{'a' - '9' - 1};
   }
 
   ArrowArray& raw(ArrayArena& arena, std::size_t rows) {
@@ -790,16 +933,50 @@ class ConformImpl final : public Conform {
     return a;
   }
 
+  // A column in which observables are, of the batch at hand.
+  struct Active {
+    const ObservableSource* source;
+    std::vector<std::int32_t>* map;
+    const ArrowArray* leaf;
+    const std::int32_t* codes;
+    std::vector<const std::int32_t*> lists;
+
+    bool plain() const { return source->dictionary && leaf->null_count == 0 && lists.empty(); }
+  };
+
+  // What every row of a batch has the same of, where each has one observable of each source: buffers for all batches with these sources, as long as the longest.
+  struct Pattern {
+    std::vector<const ObservableSource*> sources;
+    std::size_t rows = 0;
+    std::shared_ptr<std::vector<std::int32_t>> offsets, names, types, type_ids;
+  };
+
+  const Pattern& pattern(std::size_t rows) {
+    const auto same = [](const Active& x, const ObservableSource* s) { return x.source == s; };
+    if (rows <= pattern_.rows && std::equal(active_.begin(), active_.end(), pattern_.sources.begin(), pattern_.sources.end(), same))
+      return pattern_;
+    pattern_.rows = rows + rows / 2;
+    pattern_.sources.clear();
+    for (const Active& x : active_) pattern_.sources.push_back(x.source);
+    const std::size_t n = active_.size();
+    const auto repeat = [&](auto&& member) {
+      auto out = std::make_shared<std::vector<std::int32_t>>(pattern_.rows * n);
+      for (std::size_t i = 0; i < out->size(); i += n) {
+        for (std::size_t s = 0; s < n; ++s) (*out)[i + s] = member(*pattern_.sources[s]);
+      }
+      return out;
+    };
+    pattern_.names = repeat([](const ObservableSource& s) { return s.name_code; });
+    pattern_.types = repeat([](const ObservableSource& s) { return s.type_code; });
+    pattern_.type_ids = repeat([](const ObservableSource& s) { return s.type_id; });
+    pattern_.offsets = std::make_shared<std::vector<std::int32_t>>(pattern_.rows + 1);
+    for (std::size_t i = 0; i <= pattern_.rows; ++i) (*pattern_.offsets)[i] = static_cast<std::int32_t>(i * n);
+    return pattern_;
+  }
+
   // From codes, not from text: a value is looked up once per dictionary, and a row only maps its codes.
   ArrowArray& observables(ArrayArena& arena, PlanNode& plan, std::size_t rows) {
-    struct Active {
-      const ObservableSource* source;
-      std::vector<std::int32_t>* map;
-      const ArrowArray* leaf;
-      const std::int32_t* codes;
-      std::vector<const std::int32_t*> lists;
-    };
-    std::vector<Active> active;
+    active_.clear();
     std::size_t most = 0;
     for (std::size_t s = 0; s < sources_.size(); ++s) {
       Active x{&sources_[s], &observables_.maps[s], in_root_, nullptr, {}};
@@ -811,12 +988,22 @@ class ConformImpl final : public Conform {
       x.codes = static_cast<const std::int32_t*>(x.leaf->buffers[1]);
       if (x.leaf->dictionary) MergedDictionary::fit(*x.map, *x.leaf->dictionary);
       most += static_cast<std::size_t>(x.leaf->length - x.leaf->null_count);
-      active.push_back(std::move(x));
+      active_.push_back(std::move(x));
     }
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    Memory values = detail::allocate(most * 4);
+    if (!active_.empty() && std::all_of(active_.begin(), active_.end(), [](const Active& x) { return x.plain(); })) {
+      const std::size_t step = active_.size();
+      for (std::size_t s = 0; s < step; ++s) put_values(active_[s], rows, slots<std::int32_t>(values) + s, step);
+      const Pattern& same = pattern(rows);
+      for (const auto& shared : {same.offsets, same.names, same.types, same.type_ids}) arena.keep(shared);
+      a.buffers[1] = same.offsets->data();
+      const auto* const kept = arena.keep(std::move(values), rows * step * 4);
+      set_observables(arena, plan, a, rows * step, {same.names->data(), same.types->data(), same.type_ids->data(), kept});
+      return a;
+    }
     Memory offsets = detail::allocate((rows + 1) * 4);
-    Memory names = detail::allocate(most * 4), types = detail::allocate(most * 4), type_ids = detail::allocate(most * 4),
-           values = detail::allocate(most * 4);
+    Memory names = detail::allocate(most * 4), types = detail::allocate(most * 4), type_ids = detail::allocate(most * 4);
     auto *const name = slots<std::int32_t>(names), *const type = slots<std::int32_t>(types), *const type_id = slots<std::int32_t>(type_ids),
                 *const value = slots<std::int32_t>(values);
     slots<std::int32_t>(offsets)[0] = 0;
@@ -824,7 +1011,7 @@ class ConformImpl final : public Conform {
     std::int64_t nulls = 0;
     for (std::size_t row = 0; row < rows; ++row) {
       const std::size_t before = n;
-      for (Active& x : active) {
+      for (Active& x : active_) {
         std::size_t begin = row, end = row + 1;
         for (const std::int32_t* list : x.lists) begin = static_cast<std::size_t>(list[begin]), end = static_cast<std::size_t>(list[end]);
         for (std::size_t i = begin; i < end; ++i) {
@@ -851,9 +1038,30 @@ class ConformImpl final : public Conform {
       a.buffers[0] = arena.keep(std::move(valid), bitmap_bytes(rows));
     }
     a.buffers[1] = arena.keep(std::move(offsets), (rows + 1) * 4);
-    const auto column = [&](Memory&& memory, const Interner* dictionary) {
+    set_observables(arena, plan, a, n,
+                    {arena.keep(std::move(names), n * 4), arena.keep(std::move(types), n * 4), arena.keep(std::move(type_ids), n * 4),
+                     arena.keep(std::move(values), n * 4)});
+    return a;
+  }
+
+  // The values of a plain source, every `step`th of `out`.
+  [[gnu::noinline]] void put_values(Active& x, std::size_t rows, std::int32_t* out, std::size_t step) {
+    const std::int32_t *const map = x.map->data(), *const codes = x.codes;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::int32_t mine = map[codes[i]];
+      out[i * step] = mine >= 0 ? mine : observables_.map(*x.map, codes[i], *x.leaf->dictionary);
+    }
+  }
+
+  struct ObservableColumns {
+    const void *name, *type, *type_id, *value;
+  };
+
+  // The elements of the list `a`, `n` of them.
+  void set_observables(ArrayArena& arena, const PlanNode& plan, ArrowArray& a, std::size_t n, const ObservableColumns& columns) {
+    const auto column = [&](const void* buffer, const Interner* dictionary) {
       ArrowArray& c = arena.add(static_cast<std::int64_t>(n), 2);
-      c.buffers[1] = arena.keep(std::move(memory), n * 4);
+      c.buffers[1] = buffer;
       if (dictionary) c.dictionary = &dictionary->export_dictionary(arena);
       return &c;
     };
@@ -862,18 +1070,17 @@ class ConformImpl final : public Conform {
     for (const PlanNode& child : plan.children[0].children) {
       const std::string& attribute = child.node->name;
       if (attribute == "name") {
-        children.push_back(column(std::move(names), &observable_names_));
+        children.push_back(column(columns.name, &observable_names_));
       } else if (attribute == "type") {
-        children.push_back(column(std::move(types), &observable_types_));
+        children.push_back(column(columns.type, &observable_types_));
       } else if (attribute == "type_id") {
-        children.push_back(column(std::move(type_ids), nullptr));
+        children.push_back(column(columns.type_id, nullptr));
       } else {
-        children.push_back(column(std::move(values), &observables_.values));
+        children.push_back(column(columns.value, &observables_.values));
       }
     }
     arena.set_children(item, std::move(children));
     arena.set_children(a, {&item});
-    return a;
   }
 
   const Table& table_;
@@ -894,6 +1101,7 @@ class ConformImpl final : public Conform {
   Interner observable_names_, observable_types_;
   MergedDictionary observables_;
   Interner uris_, etags_;
+  std::map<const ocsf::Attribute*, std::shared_ptr<Captions>> captions_;
 
   // Of the batch at hand.
   std::span<const BlockOrigin> blocks_;
@@ -901,6 +1109,12 @@ class ConformImpl final : public Conform {
   std::vector<lm_origin> kept_origins_;
   std::vector<std::uint32_t> selected_;
   std::vector<std::int32_t> block_uris_, block_etags_, merged_codes_;
+  std::vector<Stretch> stretches_;
+  const std::int64_t *record_offsets_ = nullptr, *record_lengths_ = nullptr, *ordinals_ = nullptr;  // a row each; the batch's
+  bool items_ = false;  // some row is not the first of its record
+  std::vector<Made> made_;
+  std::vector<Active> active_;
+  Pattern pattern_;
   const ArrowArray* in_root_ = nullptr;
   std::size_t rows_ = 0;
 

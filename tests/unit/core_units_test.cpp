@@ -1,9 +1,16 @@
-// Small parts of core: key patterns, sizes, times, sink specifications, the byte budget.
+// Small parts of core: key patterns, sizes, times, sink specifications, the byte budget, passes over columns, what conform derives.
+#include "base/passes.hpp"
+#include "conform/conform.hpp"
 #include "pipeline/budget.hpp"
 #include "plugin_host/key_pattern.hpp"
+#include "plugin_host/validate.hpp"
 
 #include <gtest/gtest.h>
 #include <logmill/core.hpp>
+#include <logmill/sdk/arrays.hpp>
+#include <logmill/sdk/columns.hpp>
+#include <logmill/sdk/intern.hpp>
+#include <random>
 
 namespace {
 
@@ -56,6 +63,319 @@ TEST(Budget, WhoGetsNothingIsCalledWhenSomethingIsGivenBack) {
   EXPECT_FALSE(budget.take(60, [&] { ++called; }));
   budget.give(60);
   EXPECT_EQ(called, 2);
+}
+
+TEST(Passes, AgreeWithALoop) {
+  std::mt19937 random(3);
+  for (std::size_t size = 0; size < 200; ++size) {
+    std::vector<std::int32_t> values(size), table(64), looked_up(size);
+    for (auto& t : table) t = static_cast<std::int32_t>(random());
+    for (auto& v : values) v = static_cast<std::int32_t>(random() % 64);
+    passes::look_up(values.data(), size, table.data(), looked_up.data());
+    for (std::size_t i = 0; i < size; ++i) ASSERT_EQ(looked_up[i], table[static_cast<std::size_t>(values[i])]);
+
+    for (auto& v : values) v = static_cast<std::int32_t>(random());
+    std::vector<std::uint32_t> codes(values.begin(), values.end());
+    ASSERT_EQ(passes::most(codes.data(), size), size ? *std::max_element(codes.begin(), codes.end()) : 0);
+    const passes::Range range = passes::range(values.data(), size);
+    if (size) {
+      ASSERT_EQ(range.least, *std::min_element(values.begin(), values.end()));
+      ASSERT_EQ(range.most, *std::max_element(values.begin(), values.end()));
+    }
+    std::sort(values.begin(), values.end());
+    ASSERT_TRUE(passes::ascending(values.data(), size));
+    for (std::size_t i = 1; i < size; ++i) {  // wherever it goes backwards
+      std::vector<std::int32_t> wrong = values;
+      wrong[i] = wrong[i - 1] - 1;
+      ASSERT_FALSE(passes::ascending(wrong.data(), size)) << size << " " << i;
+    }
+    std::vector<std::uint8_t> bits((size + 7) / 8);
+    std::size_t set = 0;
+    for (auto& b : bits) b = static_cast<std::uint8_t>(random());
+    for (std::size_t i = 0; i < size; ++i) set += bits[i >> 3] >> (i & 7) & 1;
+    ASSERT_EQ(passes::bits_set(bits.data(), size), set);
+  }
+}
+
+// A table with two addresses, two ids of one enum and a status, and batches for it.
+class ConformTest : public testing::Test {
+ protected:
+  ConformTest() {
+    for (std::size_t i = 0; i < std::size(columns_); ++i) {
+      columns_[i] = {sizeof(lm_column), i == 3 || i == 4 ? std::uint32_t{LM_TEXT_DICTIONARY} : 0, text(kPaths[i]), {}};
+    }
+    class_ = {sizeof(lm_class), 4001, columns_, std::size(columns_), nullptr, 0};
+    EXPECT_TRUE(tables_.add(class_));
+    const auto endpoint = [](const char* name) {
+      std::vector<ArrowSchema> children(2);
+      detail::SchemaOwner::make(&children[0], "i", "ip", {}, true);
+      detail::SchemaOwner::make(&children[1], "i", "type_id");
+      ArrowSchema out{};
+      detail::SchemaOwner::make(&out, "+s", name, std::move(children));
+      return out;
+    };
+    std::vector<ArrowSchema> children(5);
+    detail::SchemaOwner::make(&children[0], "i", "activity_id");
+    detail::SchemaOwner::make(&children[1], "l", "time");
+    detail::SchemaOwner::make(&children[2], "i", "status_id");
+    children[3] = endpoint("src_endpoint"), children[4] = endpoint("dst_endpoint");
+    detail::SchemaOwner::make(&schema_, "+s", "", std::move(children));
+    auto conform = Conform::create(*tables_.find(4001), class_, schema_, "test 1", {});
+    EXPECT_TRUE(conform) << conform.error().what;
+    conform_ = std::move(*conform);
+    tables_.find(4001)->export_schema(&whole_);
+  }
+  ~ConformTest() override { schema_.release(&schema_), whole_.release(&whole_); }
+
+  static lm_str text(std::string_view s) { return {s.data(), s.size()}; }
+
+  struct In {
+    std::vector<std::int32_t> activity, status, src_type, dst_type;
+    std::vector<const char*> src, dst;  // null: absent
+    std::vector<lm_origin> origins;
+    bool same_types = false;  // the two type columns are one
+  };
+
+  static const void* numbers(detail::ArrayArena& arena, const void* from, std::size_t bytes) {
+    detail::Memory memory = detail::allocate(bytes);
+    if (bytes) std::memcpy(memory.get(), from, bytes);
+    return arena.keep(std::move(memory), bytes);
+  }
+
+  // Ids below 0 are absent.
+  static ArrowArray& ids(detail::ArrayArena& arena, std::vector<std::int32_t> values) {
+    const std::size_t rows = values.size();
+    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
+    detail::Memory valid = detail::allocate_zeroed(detail::bitmap_bytes(rows));
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (values[i] >= 0) {
+        detail::slots<std::uint8_t>(valid)[i >> 3] |= static_cast<std::uint8_t>(1u << (i & 7));
+      } else {
+        values[i] = 0, ++a.null_count;
+      }
+    }
+    if (a.null_count) a.buffers[0] = arena.keep(std::move(valid), detail::bitmap_bytes(rows));
+    a.buffers[1] = numbers(arena, values.data(), rows * 4);
+    return a;
+  }
+
+  static ArrowArray& texts(detail::ArrayArena& arena, const std::vector<const char*>& values, detail::Interner& dictionary) {
+    std::vector<std::int32_t> codes;
+    for (const char* v : values) codes.push_back(v ? dictionary.intern(v) : -1);
+    ArrowArray& a = ids(arena, codes);
+    a.dictionary = &dictionary.export_dictionary(arena);
+    return a;
+  }
+
+  ConformedBatch run(In& in, std::span<const BlockOrigin> blocks) {
+    auto arena = detail::ArrayArena::make();
+    const std::size_t rows = in.activity.size();
+    const std::vector<std::int64_t> times(rows, 1'772'352'000'000);
+    ArrowArray& time = arena->add(static_cast<std::int64_t>(rows), 2);
+    time.buffers[1] = numbers(*arena, times.data(), rows * 8);
+    const auto endpoint = [&](ArrowArray& ip, ArrowArray& type) -> ArrowArray& {
+      ArrowArray& a = arena->add(static_cast<std::int64_t>(rows), 1);
+      arena->set_children(a, {&ip, &type});
+      return a;
+    };
+    ArrowArray &src_type = ids(*arena, in.src_type), &dst_type = ids(*arena, in.dst_type);
+    if (in.same_types) dst_type.null_count = src_type.null_count, std::copy_n(src_type.buffers, 2, dst_type.buffers);
+    ArrowArray& root = arena->add(static_cast<std::int64_t>(rows), 1);
+    arena->set_children(root,
+                        {&ids(*arena, in.activity), &time, &ids(*arena, in.status), &endpoint(texts(*arena, in.src, dictionary_), src_type),
+                         &endpoint(texts(*arena, in.dst, dictionary_), dst_type)});
+    lm_batch batch{};
+    batch.struct_size = sizeof batch;
+    batch.dictionary_epoch = 1;
+    batch.origins = in.origins.data();
+    detail::ArrayArena::finish(std::move(arena), root, &batch.array);
+    EXPECT_TRUE(validate(schema_, batch.array, Validation::full));
+    auto out = conform_->run(batch, blocks);
+    EXPECT_TRUE(out);
+    EXPECT_TRUE(validate(whole_, out->array, Validation::full));
+    return *out;
+  }
+
+  // The array at a path, "src_endpoint.ip"; "[]" is a list's element.
+  const ArrowArray& at(const ConformedBatch& batch, std::string_view path) const {
+    const ArrowArray* a = &batch.array;
+    const ArrowSchema* s = &whole_;
+    while (!path.empty()) {
+      const std::string_view name = path.substr(0, path.find('.'));
+      path.remove_prefix(std::min(path.size(), name.size() + 1));
+      std::int64_t i = 0;
+      while (i < s->n_children && name != s->children[i]->name && name != "[]") ++i;
+      EXPECT_LT(i, s->n_children) << name;
+      a = a->children[i], s = s->children[i];
+    }
+    return *a;
+  }
+  static std::string value(const ArrowArray& a, std::size_t i) {
+    if (a.null_count != 0 && !(static_cast<const std::uint8_t*>(a.buffers[0])[i >> 3] >> (i & 7) & 1)) return "null";
+    if (a.dictionary) return string(*a.dictionary, static_cast<std::size_t>(static_cast<const std::int32_t*>(a.buffers[1])[i]));
+    return string(a, i);
+  }
+  static std::string string(const ArrowArray& a, std::size_t i) {
+    const auto* offsets = static_cast<const std::int32_t*>(a.buffers[1]);
+    return {static_cast<const char*>(a.buffers[2]) + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i])};
+  }
+  std::vector<std::string> values(const ConformedBatch& batch, std::string_view path) const {
+    const ArrowArray& a = at(batch, path);
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(a.length); ++i) out.push_back(value(a, i));
+    return out;
+  }
+  template <class T>
+  std::vector<T> numbers(const ConformedBatch& batch, std::string_view path) const {
+    const ArrowArray& a = at(batch, path);
+    const auto* first = static_cast<const T*>(a.buffers[1]);
+    return {first, first + a.length};
+  }
+  // "name=value" of the observables of a row.
+  std::vector<std::string> observables(const ConformedBatch& batch, std::size_t row) const {
+    const auto* offsets = static_cast<const std::int32_t*>(at(batch, "observables").buffers[1]);
+    std::vector<std::string> out;
+    for (auto i = static_cast<std::size_t>(offsets[row]); i < static_cast<std::size_t>(offsets[row + 1]); ++i) {
+      EXPECT_EQ(value(at(batch, "observables.[].type"), i), "IP Address");
+      EXPECT_EQ(static_cast<const std::int32_t*>(at(batch, "observables.[].type_id").buffers[1])[i], 2);
+      out.push_back(value(at(batch, "observables.[].name"), i) + "=" + value(at(batch, "observables.[].value"), i));
+    }
+    return out;
+  }
+
+  static constexpr std::string_view kPaths[] = {
+      "activity_id", "time", "status_id", "src_endpoint.ip", "dst_endpoint.ip", "src_endpoint.type_id", "dst_endpoint.type_id"};
+  lm_column columns_[7]{};
+  lm_class class_{};
+  TableSet tables_;
+  ArrowSchema schema_{}, whole_{};
+  std::unique_ptr<Conform> conform_;
+  detail::Interner dictionary_;
+  lm_object one_{sizeof(lm_object), 0, text("one"), text("e1"), 0, 0, nullptr, 0},
+      two_{sizeof(lm_object), 0, text("two"), {}, 0, 0, nullptr, 0};
+  std::string hash_one_ = std::string(32, '1'), hash_two_ = std::string(32, '2');
+};
+
+TEST_F(ConformTest, WhatComesFromTheOriginIsTheRecords) {
+  // Offsets with 1 to 16 digits; a record with two rows; a block whose records were thinned out.
+  const std::vector<lm_record> records{{0, 5}, {15, 1}, {16, 7}, {0xfffffffe, 1}};
+  const std::vector<std::uint64_t> ordinals{7, 9, 11, 500};
+  const lm_block low{sizeof(lm_block), 0, nullptr, 0, records.data(), 4, 0, 100, nullptr, 0, &one_};
+  const lm_block high{sizeof(lm_block), 0, nullptr, 0, records.data(), 4, 0xfedcba9876543210, 0, nullptr, 0, &two_};
+  const lm_block edge{sizeof(lm_block), 0, nullptr, 0, records.data(), 4, 0xfffffff0, 0, nullptr, 0, &two_};
+  const BlockOrigin blocks[] = {{&low, nullptr, hash_one_}, {&high, &ordinals, hash_two_}, {&edge, nullptr, hash_two_}};
+  In in{{6, 6, 6, 6, 6, 6, 6, 6}, {1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}, {}, {}, {}};
+  in.src = in.dst = std::vector<const char*>(8, "192.0.2.1");
+  in.origins = {{0, 0, 0, 0}, {0, 1, 0, 0}, {0, 2, 0, 0}, {0, 2, 26, 0}, {0, 3, 0, 0}, {1, 0, 0, 0}, {1, 3, 0xffffffff, 0}, {2, 2, 0, 0}};
+  ConformedBatch out = run(in, blocks);
+  EXPECT_EQ(
+      values(out, "metadata.uid"),
+      (std::vector<std::string>{hash_one_ + "-0", hash_one_ + "-f", hash_one_ + "-10", hash_one_ + "-10-1a", hash_one_ + "-fffffffe",
+                                hash_two_ + "-fedcba9876543210", hash_two_ + "-fedcba997654320e-ffffffff", hash_two_ + "-100000000"}));
+  EXPECT_EQ(numbers<std::int64_t>(out, "lineage.length"), (std::vector<std::int64_t>{5, 1, 7, 7, 1, 5, 1, 7}));
+  EXPECT_EQ(numbers<std::int64_t>(out, "lineage.record"), (std::vector<std::int64_t>{100, 101, 102, 102, 103, 7, 500, 2}));
+  EXPECT_EQ(numbers<std::int32_t>(out, "lineage.item"), (std::vector<std::int32_t>{0, 0, 0, 26, 0, 0, -1, 0}));
+  EXPECT_EQ(values(out, "lineage.uri"), (std::vector<std::string>{"one", "one", "one", "one", "one", "two", "two", "two"}));
+  EXPECT_EQ(values(out, "lineage.etag"), (std::vector<std::string>{"e1", "e1", "e1", "e1", "e1", "null", "null", "null"}));
+  out.array.release(&out.array);
+  // All from one object, which has no etag; then from the other.
+  for (auto& o : in.origins) o = {2, 0, 0, 0};
+  out = run(in, blocks);
+  EXPECT_EQ(values(out, "lineage.uri"), std::vector<std::string>(8, "two"));
+  EXPECT_EQ(values(out, "lineage.etag"), std::vector<std::string>(8, "null"));
+  EXPECT_EQ(values(out, "metadata.log_source"), std::vector<std::string>(8, "two"));
+  EXPECT_EQ(numbers<std::int32_t>(out, "lineage.item"), std::vector<std::int32_t>(8, 0));
+  out.array.release(&out.array);
+  for (auto& o : in.origins) o = {0, 0, 0, 0};
+  out = run(in, blocks);
+  EXPECT_EQ(values(out, "lineage.uri"), std::vector<std::string>(8, "one"));
+  EXPECT_EQ(values(out, "lineage.etag"), std::vector<std::string>(8, "e1"));
+  out.array.release(&out.array);
+}
+
+TEST_F(ConformTest, CaptionsFollowTheirIds) {
+  const std::vector<lm_record> records{{0, 5}};
+  const lm_block block{sizeof(lm_block), 0, nullptr, 0, records.data(), 1, 0, 0, nullptr, 0, &one_};
+  const BlockOrigin blocks[] = {{&block, nullptr, hash_one_}};
+  const auto caption = [](std::int32_t id) -> std::string {
+    return id == 0 ? "Unknown" : id == 1 ? "Success" : id == 2 ? "Failure" : id == 99 ? "Other" : "null";
+  };
+  std::mt19937 random(4);
+  // One id in every row; several; some absent; some without a caption; all absent.
+  const std::vector<std::int32_t> choices[] = {{1}, {0}, {99}, {0, 1, 2}, {1, 2, -1}, {-1}, {1, 1'000'000}, {55}, {2, 99, 127, 128, -1}};
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& choice : choices) {
+      for (const std::size_t rows : {1, 7, 64, 130}) {
+        In in;
+        in.activity.assign(rows, 6), in.src.assign(rows, "192.0.2.1"), in.dst = in.src, in.origins.assign(rows, {});
+        for (std::size_t i = 0; i < rows; ++i) in.status.push_back(choice[random() % choice.size()]);
+        in.src_type = in.dst_type = in.status;
+        in.same_types = round == 1;
+        if (round == 2) std::reverse(in.dst_type.begin(), in.dst_type.end());
+        ConformedBatch out = run(in, blocks);
+        const auto status = values(out, "status"), src = values(out, "src_endpoint.type"), dst = values(out, "dst_endpoint.type");
+        for (std::size_t i = 0; i < rows; ++i) {
+          ASSERT_EQ(status[i], caption(in.status[i]));
+          ASSERT_EQ(src[i] == "null", in.src_type[i] < 0 || in.src_type[i] == 1'000'000 || in.src_type[i] == 55 || in.src_type[i] > 126)
+              << in.src_type[i];
+        }
+        if (round == 1) {
+          ASSERT_EQ(src, dst);
+        } else if (round == 2) {
+          ASSERT_EQ(src, std::vector<std::string>(dst.rbegin(), dst.rend()));
+        }
+        out.array.release(&out.array);
+      }
+    }
+  }
+}
+
+TEST_F(ConformTest, TypesFollowTheActivity) {
+  const std::vector<lm_record> records{{0, 5}};
+  const lm_block block{sizeof(lm_block), 0, nullptr, 0, records.data(), 1, 0, 0, nullptr, 0, &one_};
+  const BlockOrigin blocks[] = {{&block, nullptr, hash_one_}};
+  for (const std::vector<std::int32_t>& activity : {std::vector<std::int32_t>{6, 6, 6}, {1, 2, 6}, {2, 2, 2}, {6, 6, 6}}) {
+    In in{activity,    {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {"192.0.2.1", "192.0.2.1", "192.0.2.1"}, {"192.0.2.1", "192.0.2.1", "192.0.2.1"},
+          {{}, {}, {}}};
+    ConformedBatch out = run(in, blocks);
+    const auto uids = numbers<std::int64_t>(out, "type_uid");
+    const auto names = values(out, "type_name");
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(uids[i], 400100 + activity[i]);
+      EXPECT_EQ(names[i], activity[i] == 6   ? "Network Activity: Traffic"
+                          : activity[i] == 1 ? "Network Activity: Open"
+                                             : "Network Activity: Close");
+    }
+    out.array.release(&out.array);
+  }
+}
+
+TEST_F(ConformTest, ObservablesAreTheValuesOfTheirColumns) {
+  const std::vector<lm_record> records{{0, 5}};
+  const lm_block block{sizeof(lm_block), 0, nullptr, 0, records.data(), 1, 0, 0, nullptr, 0, &one_};
+  const BlockOrigin blocks[] = {{&block, nullptr, hash_one_}};
+  std::mt19937 random(5);
+  static constexpr const char* kAddresses[] = {"192.0.2.1", "192.0.2.2", "198.51.100.7", "2001:db8::1"};
+  // Which of the two are there: both, one in every row, one in some, none; and from batch to batch all of it changes.
+  for (int round = 0; round < 100; ++round) {
+    const std::size_t rows = random() % 150 + 1;
+    const auto kinds = random() % 9;
+    In in;
+    in.activity.assign(rows, 6), in.status.assign(rows, 1), in.src_type = in.dst_type = in.status, in.origins.assign(rows, {});
+    const auto address = [&](unsigned kind) { return kind == 0 || (kind == 1 && random() % 2) ? kAddresses[random() % 4] : nullptr; };
+    for (std::size_t i = 0; i < rows; ++i)
+      in.src.push_back(address(kinds % 3)), in.dst.push_back(address(static_cast<unsigned>(kinds / 3)));
+    ConformedBatch out = run(in, blocks);
+    for (std::size_t i = 0; i < rows; ++i) {
+      std::vector<std::string> wanted;
+      if (in.src[i]) wanted.push_back(std::string("src_endpoint.ip=") + in.src[i]);
+      if (in.dst[i]) wanted.push_back(std::string("dst_endpoint.ip=") + in.dst[i]);
+      auto got = observables(out, i);
+      std::sort(got.rbegin(), got.rend());
+      ASSERT_EQ(got, wanted) << round << " " << i;
+    }
+    out.array.release(&out.array);
+  }
 }
 
 }  // namespace
