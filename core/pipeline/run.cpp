@@ -432,7 +432,11 @@ struct Engine::State {
     FrameSpec spec;
     spec.framing = o.parser->descriptor->framing;
     spec.envelope = view(o.parser->descriptor->envelope);
-    if (o.parser->factory->prologue) spec.is_prologue = [parser = o.parser](std::string_view line) { return parser->is_prologue(line); };
+    if (o.parser->factory->prologue) {
+      spec.is_prologue = [prologue = o.parser->factory->prologue, index = o.parser->index](std::string_view line) {
+        return prologue(index, str(line)) != 0;
+      };
+    }
     o.framer = make_framer(std::move(spec), frame_limits);
     for (std::span<const std::byte> rest = o.head.contents(); !rest.empty();) {
       const std::span<std::byte> space = o.framer->space();
@@ -607,6 +611,12 @@ struct Engine::State {
 
   // ---- Parsing ----
 
+  // Rows that follow each other and come from the same block.
+  struct Stretch {
+    std::uint32_t block;
+    std::size_t begin, end;  // the first row, the row behind the last
+  };
+
   struct ParseCall {
     State* state;
     Group* group;
@@ -614,7 +624,8 @@ struct Engine::State {
     std::vector<std::size_t> first;  // of each block's records among `seen`
     std::vector<std::uint8_t> seen;  // 0 not yet, 1 rows, 2 rejected
     std::vector<BlockOrigin> origins;
-    std::string contract;  // how the parser broke it, if it did
+    std::string contract;            // how the parser broke it, if it did
+    std::vector<Stretch> stretches;  // of the batch at hand
   };
 
   Result<std::unique_ptr<Instance>> take_instance(const ParserPlugin& plugin) {
@@ -732,21 +743,12 @@ struct Engine::State {
     }
     if (batch.array.length == 0) return refuse("");
     if (!batch.origins) return refuse("it emitted rows without origins");
-    const lm_origin* last = nullptr;
-    for (std::int64_t i = 0; i < batch.array.length; ++i) {
-      const lm_origin& o = batch.origins[i];
-      if (o.block >= call.group->blocks.size() || o.record >= call.group->blocks[o.block].block.records.size())
-        return refuse("it emitted a row of a record that does not exist");
-      if (last && (o.block < last->block || (o.block == last->block && o.record < last->record)))
-        return refuse("its rows are out of order");
-      if (call.seen[call.first[o.block] + o.record] == 2) return refuse("it emitted a row of a record that it had rejected");
-      last = &o;
-    }
+    if (auto why = check_origins(call, batch); !why.empty()) return refuse(std::move(why));
     if (auto why = missing_required(call, batch); !why.empty()) return refuse(std::move(why));
     Conform& conform = *call.instance->tables[batch.table];
     const auto rows_in = static_cast<std::uint64_t>(batch.array.length);
     // Marked before conform takes the batch: the origins are borrowed, and conform may filter.
-    for (std::int64_t i = 0; i < batch.array.length; ++i) call.seen[call.first[batch.origins[i].block] + batch.origins[i].record] = 1;
+    mark_origins(call, batch);
     auto out = conform.run(batch, call.origins);
     if (!out) {
       fail_run(out.error());
@@ -773,6 +775,39 @@ struct Engine::State {
       }
     }
     return stopping() && failed ? LM_CANCELLED : LM_OK;
+  }
+
+  // Origins are used as indices from here on. Fills call.stretches.
+  static std::string check_origins(ParseCall& call, const lm_batch& batch) {
+    static constexpr const char* kNoRecord = "it emitted a row of a record that does not exist";
+    const std::span<const lm_origin> origins(batch.origins, static_cast<std::size_t>(batch.array.length));
+    call.stretches.clear();
+    std::uint32_t last_block = 0;
+    for (std::size_t begin = 0, i = 0; begin < origins.size(); begin = i) {
+      const std::uint32_t block = origins[begin].block;
+      if (block >= call.group->blocks.size()) return kNoRecord;
+      const std::size_t records = call.group->blocks[block].block.records.size();
+      if (origins[begin].record >= records) return kNoRecord;
+      if (block < std::exchange(last_block, block)) return "its rows are out of order";
+      const std::uint8_t* const seen = call.seen.data() + call.first[block];
+      std::uint32_t last = 0;
+      for (; i < origins.size() && origins[i].block == block; ++i) {
+        const std::uint32_t record = origins[i].record;
+        if (record >= records) return kNoRecord;
+        if (record < std::exchange(last, record)) return "its rows are out of order";
+        if (seen[record] == 2) return "it emitted a row of a record that it had rejected";
+      }
+      call.stretches.push_back({block, begin, i});
+    }
+    return {};
+  }
+
+  static void mark_origins(ParseCall& call, const lm_batch& batch) {
+    for (const auto& s : call.stretches) {
+      std::uint8_t* const seen = call.seen.data() + call.first[s.block];
+      const lm_origin* const origins = batch.origins;
+      for (std::size_t i = s.begin; i < s.end; ++i) seen[origins[i].record] = 1;
+    }
   }
 
   // What every event must have and no host can derive.
@@ -825,7 +860,7 @@ struct Engine::State {
 
   void parse_group(Group& group) {
     const auto start = Clock::now();
-    ParseCall call{this, &group, nullptr, {}, {}, {}, {}};
+    ParseCall call{this, &group, nullptr, {}, {}, {}, {}, {}};
     std::uint64_t delivered = 0;
     for (const WorkBlock& work : group.blocks) delivered += work.block.records.size();
     records += delivered;
@@ -874,13 +909,16 @@ struct Engine::State {
   void account(ParseCall& call, Group& group, const std::string& why) {
     std::uint64_t with_rows = 0;
     for (std::uint32_t b = 0; b < group.blocks.size(); ++b) {
+      const std::uint8_t* const seen = call.seen.data() + call.first[b];
+      const std::size_t count = group.blocks[b].block.records.size();
+      with_rows += static_cast<std::uint64_t>(std::count(seen, seen + count, std::uint8_t{1}));
       bool lost = false;
-      for (std::uint32_t r = 0; r < group.blocks[b].block.records.size(); ++r) {
-        const std::uint8_t seen = call.seen[call.first[b] + r];
-        with_rows += seen == 1;
-        if (seen != 0) continue;
+      for (std::size_t from = 0; from < count; ++from) {
+        const void* const found = std::memchr(seen + from, 0, count - from);
+        if (!found) break;
+        from = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - seen);
         lost = true;
-        reject_record(call, b, r, "plugin",
+        reject_record(call, b, static_cast<std::uint32_t>(from), "plugin",
                       why.empty()
                           ? fmt::format("parser '{}' broke its contract: it gave the record neither a row nor a reject", group.parser->id)
                           : why);

@@ -25,8 +25,6 @@ struct ParserPlugin {
   const lm_parser_descriptor* descriptor = nullptr;
   std::vector<KeyPattern> keys;
   std::filesystem::path file;
-
-  bool is_prologue(std::string_view line) const { return factory->prologue && factory->prologue(index, str(line)) != 0; }
 };
 
 struct SinkPlugin {
