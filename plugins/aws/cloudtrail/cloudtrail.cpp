@@ -31,7 +31,6 @@ constexpr auto kEvery = lm::columns({{"activity_id"},
                                      {"cloud.org.uid"},
                                      {"cloud.cloud_partition"},
                                      lm::constant("cloud.provider", "AWS"),
-                                     {"metadata.event_code"},
                                      {"metadata.log_version"},
                                      lm::plain("metadata.original_event_uid"),
                                      lm::plain("metadata.correlation_uid"),
@@ -61,6 +60,7 @@ constexpr auto kActor = lm::columns({{"actor.app_name"},
                                      {"actor.user.programmatic_credentials[].uid"}});
 
 constexpr auto kCall = lm::columns({{"api.operation"},
+                                    lm::same("metadata.event_code", "api.operation"),
                                     {"api.service.name"},
                                     {"api.version"},
                                     lm::plain("api.request.uid"),
@@ -68,8 +68,8 @@ constexpr auto kCall = lm::columns({{"api.operation"},
                                     {"api.response.data"},
                                     {"api.response.error"},
                                     {"api.response.error_message"},
-                                    {"status_code"},
-                                    {"status_detail"},
+                                    lm::same("status_code", "api.response.error"),
+                                    lm::same("status_detail", "api.response.error_message"),
                                     {"http_request.user_agent"},
                                     {"src_endpoint.ip"},
                                     {"src_endpoint.svc_name"},
@@ -79,7 +79,7 @@ constexpr auto kCall = lm::columns({{"api.operation"},
 
 constexpr auto kApi = lm::table(ocsf::api_activity, lm::profiles("cloud"),
                                 kEvery + kActor + kCall +
-                                    lm::columns({{"dst_endpoint.svc_name"},
+                                    lm::columns({lm::same("dst_endpoint.svc_name", "api.service.name"),
                                                  {"dst_endpoint.hostname"},
                                                  {"resources[].uid"},
                                                  {"resources[].name"},
@@ -89,9 +89,9 @@ constexpr auto kApi = lm::table(ocsf::api_activity, lm::profiles("cloud"),
 
 constexpr auto kAuthentication = lm::table(ocsf::authentication, lm::profiles("cloud"),
                                            kEvery + kActor + kCall +
-                                               lm::columns({{"dst_endpoint.svc_name"},
+                                               lm::columns({lm::same("dst_endpoint.svc_name", "api.service.name"),
                                                             {"dst_endpoint.hostname"},
-                                                            {"service.name"},
+                                                            lm::same("service.name", "api.service.name"),
                                                             lm::constant("is_remote", "true"),
                                                             {"is_mfa"},
                                                             {"logon_type_id"},
@@ -135,7 +135,8 @@ constexpr auto kGroup = lm::table(ocsf::group_management, lm::profiles("cloud"),
                                   kEvery + kActor + kCall + lm::columns({{"group.name"}, {"group.uid"}, {"user.name"}, {"privileges[]"}}));
 
 constexpr auto kFinding = lm::table(ocsf::detection_finding, lm::profiles("cloud"),
-                                    kEvery + lm::columns({{"is_alert"},
+                                    kEvery + lm::columns({{"metadata.event_code"},
+                                                          {"is_alert"},
                                                           lm::plain("finding_info.uid"),
                                                           {"finding_info.title"},
                                                           {"finding_info.types[]"},
@@ -188,7 +189,7 @@ struct Reading {
       if (out) rest.add_text(key, *out);
       out = v;
     } else if (!value.is_null()) {
-      rest.add(key, value.raw());
+      rest.keep(value);
     }
   }
   // JSON that passes as it stands.
@@ -200,7 +201,7 @@ struct Reading {
   }
   void keep() const {
     const std::string_view raw = value.raw();
-    if (!value.is_null() && raw != "{}" && raw != "\"\"") rest.add(key, raw);
+    if (!value.is_null() && raw != "{}" && raw != "\"\"") rest.keep(value);
   }
 };
 
@@ -674,7 +675,6 @@ struct CloudTrail {
     row.template set<"activity_id">(activity);
     if (activity == 99) row.template set<"activity_name">(e.name);
     row.template set<"severity_id">(1);  // Informational
-    row.template set<"metadata.event_code">(e.name);
     row.template set<"metadata.correlation_uid">(e.shared_id ? e.shared_id : e.addendum_updated ? e.addendum_original : std::nullopt);
     row.template set<"api.operation">(e.name);
     row.template set<"api.service.name">(e.source);
@@ -688,13 +688,10 @@ struct CloudTrail {
     row.template set<"api.response.data">(e.response);
     row.template set<"api.response.error">(e.error);
     row.template set<"api.response.error_message">(e.error_message);
-    row.template set<"status_code">(e.error);
-    row.template set<"status_detail">(e.error_message);
     row.template set<"status_id">(succeeded(e) ? 1 : 2);
     row.template set<"http_request.user_agent">(e.agent);
     source_endpoint(row, e);
     if constexpr (Row::template has<"dst_endpoint.svc_name">) {
-      row.template set<"dst_endpoint.svc_name">(e.source);
       row.template set<"dst_endpoint.hostname">(e.host_header);
     } else if (e.host_header) {
       rest_.add_text("tlsDetails.clientProvidedHostHeader", *e.host_header);
@@ -724,8 +721,8 @@ struct CloudTrail {
     if (text.empty()) {
       // The class needs an endpoint: the calling service if one is known, else the one that wrote the event.
       row.template set<"src_endpoint.svc_name">(e.user.invoked_by ? e.user.invoked_by : e.source);
-    } else if (lm::net::is_ip(text)) {
-      row.template set<"src_endpoint.ip">(text);
+    } else if (row.template set<"src_endpoint.ip">(text)) {
+      // An address.
     } else if (text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") || text.ends_with(".aws.internal") ||
                text.starts_with("AWS Internal")) {
       row.template set<"src_endpoint.svc_name">(text);
@@ -832,7 +829,6 @@ struct CloudTrail {
     actor(row, e);
     call(row, e, activity);
     keep_resources(row, e);
-    row.set<"service.name">(e.source);
 
     Text login_to, mfa_used, credential_type, mfa_type, mfa_identifier, additional_name, switch_from;
     if (e.additional && e.additional->front() == '{') {

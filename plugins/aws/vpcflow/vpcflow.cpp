@@ -54,6 +54,7 @@ struct Layout {
   static constexpr std::size_t kMost = 128;
   char separator = ' ';
   std::vector<int> fields;           // numbers, -1 for words that are no field
+  bool straight = true;              // they are 0, 1, 2, ...
   std::vector<std::string> unknown;  // their names, in the order of the -1s
   bool beyond_default = false;       // has more than the fields of version 2
 
@@ -67,6 +68,7 @@ struct Layout {
       // A field that is named twice: the second value must not hide the first one.
       if (std::find(out.fields.begin(), out.fields.end(), field) != out.fields.end()) field = -1;
       out.fields.push_back(field);
+      out.straight = out.straight && field == static_cast<int>(i);
       if (field < 0) out.unknown.emplace_back(words[i]);
       out.beyond_default = out.beyond_default || field < 0 || static_cast<std::size_t>(field) >= kDefaultCount;
     }
@@ -109,14 +111,14 @@ constexpr std::string_view protocol_name(std::int64_t protocol) {
 constexpr auto kFlow = lm::table(ocsf::network_activity, lm::profiles("cloud", "security_control"),
                                  {{"activity_id"},
                                   {"time"},
-                                  {"start_time"},
+                                  lm::same("start_time", "time"),
                                   {"end_time"},
                                   {"duration"},
                                   lm::constant("severity_id", "1"),
                                   lm::constant("is_src_dst_assignment_known", "false"),
                                   {"action_id"},
-                                  {"disposition_id"},
-                                  {"status_id"},
+                                  lm::same("disposition_id", "action_id"),  // Allowed, Blocked
+                                  lm::same("status_id", "action_id"),       // Success, Failure
                                   {"status_code"},
                                   {"status_detail"},
                                   {"observation_point_id"},
@@ -153,9 +155,9 @@ constexpr auto kFlow = lm::table(ocsf::network_activity, lm::profiles("cloud", "
                                   {"connection_info.tcp_flags"},
                                   {"connection_info.boundary_id"},
                                   {"traffic.bytes"},
-                                  {"traffic.bytes_out"},
+                                  lm::same("traffic.bytes_out", "traffic.bytes"),
                                   {"traffic.packets"},
-                                  {"traffic.packets_out"},
+                                  lm::same("traffic.packets_out", "traffic.packets"),
                                   {"cloud.account.uid"},
                                   {"cloud.account.type_id"},
                                   lm::constant("cloud.provider", "AWS"),
@@ -174,7 +176,7 @@ constexpr auto kWindow = lm::table(ocsf::base_event, lm::profiles("cloud"),
                                    {{"activity_id"},
                                     {"activity_name"},
                                     {"time"},
-                                    {"start_time"},
+                                    lm::same("start_time", "time"),
                                     {"end_time"},
                                     {"duration"},
                                     lm::constant("severity_id", "1"),
@@ -240,23 +242,20 @@ class Mapper {
     return std::nullopt;
   }
 
-  lm::Text address(std::size_t field) {
-    const auto value = text(field);
-    if (!value || lm::net::is_ip(*value)) return value;
-    keep(field);
-    return std::nullopt;
-  }
-
   // What a flow and a window have in common.
   template <class Row>
   void common(Row& row, std::int64_t start, std::int64_t end, bool gateway) {
     row.template set<"time">(start);
-    row.template set<"start_time">(start);
     row.template set<"end_time">(end);
     if (end >= start) row.template set<"duration">(end - start);
     row.template set<"metadata.log_version">(text(at("version")));
-    row.template set<"metadata.product.name">(gateway ? "AWS Transit Gateway" : "Amazon VPC");
-    row.template set<"metadata.log_provider">(gateway ? "Transit Gateway Flow Logs" : "VPC Flow Logs");
+    if (gateway) {
+      row.template set<"metadata.product.name">("AWS Transit Gateway");
+      row.template set<"metadata.log_provider">("Transit Gateway Flow Logs");
+    } else {
+      row.template set<"metadata.product.name">("Amazon VPC");
+      row.template set<"metadata.log_provider">("VPC Flow Logs");
+    }
     row.template set<"status_code">(text(at("log-status")));
     std::string_view account = values[at("account-id")];
     if (lm::is(account, "unknown")) keep(at("account-id"));
@@ -305,8 +304,6 @@ class Mapper {
       const bool accepted = lm::is(action, "ACCEPT");
       row.set<"activity_id">(accepted ? 6 : 5);  // Traffic, Refuse
       row.set<"action_id">(accepted ? 1 : 2);
-      row.set<"disposition_id">(accepted ? 1 : 2);
-      row.set<"status_id">(accepted ? 1 : 2);
     } else {
       keep(at("action"));
       row.set<"activity_id">(gateway && lost() && packets == 0 ? 4 : 6);  // Fail, Traffic
@@ -317,14 +314,10 @@ class Mapper {
       row.set<"connection_info.protocol_num">(*protocol);
       if (const auto name = protocol_name(*protocol); !name.empty()) row.set<"connection_info.protocol_name">(name);
     }
-    const auto source = address(at("srcaddr")), destination = address(at("dstaddr"));
-    lm::Text packet_source, packet_destination;
-    if (beyond_default) packet_source = address(at("pkt-srcaddr")), packet_destination = address(at("pkt-dstaddr"));
-    const auto source_ip = packet_source ? packet_source : source, destination_ip = packet_destination ? packet_destination : destination;
-    row.set<"src_endpoint.ip">(source_ip);
-    row.set<"dst_endpoint.ip">(destination_ip);
-    if (source && source_ip != source) row.push<"src_endpoint.intermediate_ips">(*source);
-    if (destination && destination_ip != destination) row.push<"dst_endpoint.intermediate_ips">(*destination);
+    const lm::Text source_ip =
+        endpoint<"src_endpoint.ip", "src_endpoint.intermediate_ips">(row, at("srcaddr"), at("pkt-srcaddr"), beyond_default);
+    const lm::Text destination_ip =
+        endpoint<"dst_endpoint.ip", "dst_endpoint.intermediate_ips">(row, at("dstaddr"), at("pkt-dstaddr"), beyond_default);
     if (protocol && has_ports(*protocol)) {
       if (source_ip) {
         row.set<"src_endpoint.port">(number(at("srcport"), 65535));
@@ -342,9 +335,7 @@ class Mapper {
       if (!lm::is(values[at("dstport")], "0")) keep(at("dstport"));
     }
     row.set<"traffic.bytes">(bytes);
-    row.set<"traffic.bytes_out">(bytes);
     row.set<"traffic.packets">(packets);
-    row.set<"traffic.packets_out">(packets);
 
     int version = 0;
     const std::string_view type = values[at("type")];
@@ -356,7 +347,7 @@ class Mapper {
       version = 99;
     } else {
       keep(at("type"));
-      if (source_ip) version = source_ip->find(':') == std::string_view::npos ? 4 : 6;
+      if (source_ip) version = lm::net::version(*source_ip);
     }
     if (version != 0) row.set<"connection_info.protocol_ver_id">(version);
 
@@ -366,6 +357,22 @@ class Mapper {
     if (beyond_default) direction = extended(row, gateway, interface);
     row.set<"connection_info.direction_id">(direction);
     if (const auto rest = unmapped_.finish(); !rest.empty()) row.set<"unmapped">(rest);
+  }
+
+  // The packet's own address is the endpoint's; where the interface's differs, the packet came by way of it. Answers the endpoint's.
+  template <lm::detail::FixedString Ip, lm::detail::FixedString By, class Row>
+  [[gnu::always_inline]] lm::Text endpoint(Row& row, std::size_t interface_field, std::size_t packet_field, bool beyond_default) {
+    const lm::Text interface = text(interface_field), packet = beyond_default ? text(packet_field) : std::nullopt;
+    if (packet) {
+      if (row.template set<Ip>(packet)) {
+        if (interface && interface != packet && !row.template push<By>(interface)) keep(interface_field);
+        return packet;
+      }
+      keep(packet_field);
+    }
+    if (!interface || row.template set<Ip>(interface)) return interface;
+    keep(interface_field);
+    return std::nullopt;
   }
 
   bool lost() const {
@@ -500,6 +507,14 @@ class LineReader {
   void read(lm::Record record, std::string_view line, Mapper& mapper, Flows& flows, Windows& windows) {
     auto& f = fields_;
     const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
+    if (layout->straight && layout == last_) {
+      // The common case: the fields are the values. A line that turns out to have others leaves some here, which the next one overwrites.
+      const std::span<std::string_view> values(mapper.values.data(), layout->fields.size());
+      if (lm::split(line, layout->separator, values) == values.size()) {
+        mapper.unknown.clear();
+        return mapper.map(record, layout->beyond_default, flows, windows);
+      }
+    }
     std::size_t n = lm::split(line, layout->separator, f);
     std::size_t first = 0;
     if (n == layout->fields.size() + 1 && lm::time::rfc3339(f[0])) first = 1, --n;

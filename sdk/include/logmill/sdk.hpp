@@ -81,10 +81,13 @@ struct Column {
   std::string_view path;
   Encoding encoding = Encoding::automatic;
   std::string_view constant = {};
+  std::string_view same_as = {};
 };
 
 constexpr Column plain(std::string_view path) { return {path, Encoding::plain}; }
 constexpr Column constant(std::string_view path, std::string_view value) { return {path, Encoding::automatic, value}; }
+// Has what the column `other` has, in every row: it is not set, not stored and not encoded twice.
+constexpr Column same(std::string_view path, std::string_view other) { return {path, Encoding::automatic, {}, other}; }
 
 template <std::size_t N>
 struct Strings {
@@ -208,8 +211,24 @@ consteval TableLayout<N> layout_of(const TableSpec<N, P>& spec) {
       from = at + 2;
     }
     const auto resolved = ocsf::v1_8::catalogue.resolve(spec.class_id.uid, path);
+    const Check check = resolved.datetime                 ? Check::none
+                        : resolved.leaf->type == "ip_t"   ? Check::address
+                        : resolved.leaf->type == "port_t" ? Check::port
+                                                          : Check::none;
     out.columns[i] = {path, store_of(spec.columns[i], resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind),
-                      static_cast<std::uint16_t>(current), spec.columns[i].constant};
+                      static_cast<std::uint16_t>(current), spec.columns[i].constant, check};
+  }
+  for (std::size_t i = 0; i < N; ++i) {
+    if (spec.columns[i].same_as.empty()) continue;
+    std::size_t other = 0;
+    while (other < N && spec.columns[other].path != spec.columns[i].same_as) ++other;
+    if (other == N || !spec.columns[other].same_as.empty() || !spec.columns[other].constant.empty())
+      throw "a column can be the same only as another one of the table that is set";
+    const auto kind = [&](std::size_t at) { return ocsf::v1_8::catalogue.resolve(spec.class_id.uid, spec.columns[at].path).leaf->kind; };
+    if (kind(i) != kind(other) || out.columns[i].level != out.columns[other].level)
+      throw "columns that are the same have one type and lie in one list";
+    out.columns[i].store = out.columns[other].store;
+    out.columns[i].same_as = static_cast<std::uint16_t>(other);
   }
   return out;
 }
@@ -236,6 +255,7 @@ consteval std::size_t column_index(std::size_t level, std::string_view name) {
   for (std::size_t i = 0; i < Table.columns.size(); ++i) {
     if (is_path(Table.columns[i].path, prefix, name)) {
       if (!Table.columns[i].constant.empty()) throw "this column is constant";
+      if (!Table.columns[i].same_as.empty()) throw "this column is the same as another one: set that";
       if (kLayout<Table>.columns[i].level != level) throw "this column lies in a list: push an element first";
       return i;
     }
@@ -354,11 +374,12 @@ class Row {
   Row(detail::Columns& columns, std::uint32_t row) : columns_(&columns), row_(row) {}
 
   // Text takes what converts to std::string_view, integers take integers, booleans bool; any of them as lm::Maybe, lm::Text or std::optional, where none
-  // leaves the attribute absent. A 32-bit attribute that cannot hold the value stays absent too: check before, where the source may send it.
+  // leaves the attribute absent. Answers whether the row has the value: false for none, for what is no address where OCSF wants one (ip_t; a text is looked
+  // at once, not each time that it comes), for what is no port (port_t), and for what 32 bits cannot hold. Keep the text of those in `unmapped`.
   template <detail::FixedString Path, class Value>
-  [[gnu::always_inline]] void set(const Value& value) {
+  [[gnu::always_inline]] bool set(const Value& value) {
     constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());
-    put<column>(value);
+    return put<column>(value);
   }
 
   // Text of many values that will be set a little later, addresses for one: its dictionary entry is fetched meanwhile.
@@ -381,14 +402,18 @@ class Row {
     return Row<Table, level>(*columns_, columns_->push(level, row_));
   }
 
-  // A new value at the end of a list of scalars.
+  // A new value at the end of a list of scalars. Answers as set does; what is not taken is no element.
   template <detail::FixedString Path, class Value>
-  void push(const Value& value) {
+  bool push(const Value& value) {
     if constexpr (detail::IsOptional<Value>::value) {
-      if (value) push<Path>(*value);
+      return value ? push<Path>(*value) : false;
     } else {
-      auto element = push<Path>();
-      element.template set<"">(value);
+      constexpr std::size_t level = detail::list_index<Table>(Level, Path.view());
+      constexpr std::size_t column = detail::column_index<Table>(level, "");
+      if constexpr (detail::kLayout<Table>.columns[column].check == detail::Check::address) {
+        if (!net::is_ip(std::string_view(value))) return false;
+      }
+      return push<Path>().template set<"">(value);
     }
   }
 
@@ -406,15 +431,18 @@ class Row {
 
  private:
   template <std::size_t Column, class Value>
-  [[gnu::always_inline]] void put(const Value& value) {
+  [[gnu::always_inline]] bool put(const Value& value) {
     constexpr detail::Store store = detail::kLayout<Table>.columns[Column].store;
+    constexpr detail::Check check = detail::kLayout<Table>.columns[Column].check;
     if constexpr (detail::IsOptional<Value>::value) {
-      if (value) put<Column>(*value);
+      return value ? put<Column>(*value) : false;
     } else if constexpr (store == detail::Store::code) {
       static_assert(std::convertible_to<Value, std::string_view>, "a text attribute takes text");
+      if constexpr (check == detail::Check::address) return columns_->put_checked(Column, row_, std::string_view(value), net::is_ip);
       columns_->put_code(Column, row_, std::string_view(value));
     } else if constexpr (store == detail::Store::text) {
       static_assert(std::convertible_to<Value, std::string_view>, "a text attribute takes text");
+      if (check == detail::Check::address && !net::is_ip(std::string_view(value))) return false;
       columns_->put_text(Column, row_, std::string_view(value));
     } else if constexpr (store == detail::Store::boolean) {
       static_assert(std::same_as<Value, bool>, "a boolean attribute takes bool");
@@ -423,11 +451,14 @@ class Row {
       columns_->put(Column, row_, static_cast<double>(value));
     } else if constexpr (store == detail::Store::int64) {
       static_assert(std::integral<Value> && !std::same_as<Value, bool>, "an integer attribute takes an integer");
-      if (std::in_range<std::int64_t>(value)) columns_->put(Column, row_, static_cast<std::int64_t>(value));
+      if (!std::in_range<std::int64_t>(value)) return false;
+      columns_->put(Column, row_, static_cast<std::int64_t>(value));
     } else {
       static_assert(std::integral<Value> && !std::same_as<Value, bool>, "an integer attribute takes an integer");
-      if (std::in_range<std::int32_t>(value)) columns_->put(Column, row_, static_cast<std::int32_t>(value));
+      if (check == detail::Check::port ? !std::in_range<std::uint16_t>(value) : !std::in_range<std::int32_t>(value)) return false;
+      columns_->put(Column, row_, static_cast<std::int32_t>(value));
     }
+    return true;
   }
   detail::Columns* columns_;
   std::uint32_t row_;

@@ -32,11 +32,17 @@ namespace lm::detail {
 
 enum class Store : std::uint8_t { code, text, int32, int64, float64, boolean };
 
+constexpr std::uint16_t kItself = 0xffff;
+
+enum class Check : std::uint8_t { none, address, port };  // what a value must be beyond its type
+
 struct ColumnSpec {
   std::string_view path;
   Store store = Store::text;
   std::uint16_t level = 0;
   std::string_view constant;  // not empty: every row of level 0 has it, and nothing is stored
+  Check check = Check::none;
+  std::uint16_t same_as = kItself;  // the column whose values these are
 };
 
 struct LevelSpec {
@@ -54,6 +60,8 @@ struct ColumnData {
   std::size_t text_size = 0, text_capacity = 0;
   std::uint32_t text_row = 0;  // the last row whose text was written: text lies in the order of the rows
   std::unique_ptr<Interner> interner;
+  std::vector<std::uint8_t> checked;     // by code: 0 not yet, 1 it may not stand here, 2 it may
+  const ArrowArray* exported = nullptr;  // of the batch that is being exported
 };
 
 struct LevelData {
@@ -68,7 +76,7 @@ class Columns {
   Columns(const ColumnSpec* columns, std::size_t n_columns, const LevelSpec* levels, std::size_t n_levels)
       : column_specs_(columns, columns + n_columns), level_specs_(levels, levels + n_levels), columns_(n_columns), levels_(n_levels) {
     for (std::size_t i = 0; i < n_columns; ++i) {
-      if (column_specs_[i].store == Store::code) columns_[i].interner = std::make_unique<Interner>();
+      if (column_specs_[i].store == Store::code && column_specs_[i].same_as == kItself) columns_[i].interner = std::make_unique<Interner>();
     }
     for (std::size_t i = 0; i < n_columns; ++i) add_leaf(i);
   }
@@ -125,6 +133,25 @@ class Columns {
     put(column, row, columns_[column].interner->intern(text));
   }
 
+  // Only what `may` accepts; it is asked once for each value. False: not put.
+  template <class May>
+  [[gnu::always_inline]] bool put_checked(std::size_t column, std::uint32_t row, std::string_view text, May&& may) {
+    ColumnData& c = columns_[column];
+    const std::int32_t code = c.interner->intern(text);
+    const auto at = static_cast<std::size_t>(code);
+    if (at >= c.checked.size() || c.checked[at] != 2) [[unlikely]] {
+      if (!check_slowly(c, at, text, may)) return false;
+    }
+    put(column, row, code);
+    return true;
+  }
+  template <class May>
+  [[gnu::noinline]] static bool check_slowly(ColumnData& c, std::size_t code, std::string_view text, May&& may) {
+    if (code >= c.checked.size()) c.checked.resize(std::max<std::size_t>(64, code * 2));
+    if (c.checked[code] == 0) c.checked[code] = may(text) ? 2 : 1;
+    return c.checked[code] == 2;
+  }
+
   [[gnu::always_inline]] void expect_code(std::size_t column, std::string_view text) const { columns_[column].interner->expect(text); }
 
   void put_text(std::size_t column, std::uint32_t row, std::string_view text) {
@@ -177,6 +204,7 @@ class Columns {
   void clear_dictionaries() {
     for (ColumnData& c : columns_) {
       if (c.interner) c.interner->clear();
+      c.checked.clear();
     }
   }
 
@@ -440,11 +468,22 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
   };
 
   if (node.kind == NodeKind::leaf) {
-    const ColumnSpec& spec = column_specs_[node.index];
-    ColumnData& c = columns_[node.index];
+    // Columns that are the same share their buffers, whichever of them comes first.
+    const std::uint16_t same_as = column_specs_[node.index].same_as;
+    const std::size_t source = same_as == kItself ? node.index : same_as;
+    const ColumnSpec& spec = column_specs_[source];
+    ColumnData& c = columns_[source];
+    if (c.exported) {
+      a.n_buffers = c.exported->n_buffers;
+      a.null_count = c.exported->null_count;
+      for (std::int64_t i = 0; i < a.n_buffers; ++i) a.buffers[i] = c.exported->buffers[i];
+      if (c.interner) a.dictionary = &c.interner->export_dictionary(arena);
+      return a;
+    }
+    c.exported = &a;
     const bool constant = !spec.constant.empty();
     a.n_buffers = spec.store == Store::text ? 3 : 2;
-    if (!constant && c.values && !c.valid && c.dense < rows) make_sparse(node.index);
+    if (!constant && c.values && !c.valid && c.dense < rows) make_sparse(source);
     const std::uint32_t present = constant || (c.values && !c.valid) ? rows : c.values ? count_bits(c.valid, rows) : 0;
     a.null_count = static_cast<std::int64_t>(rows) - present;
     if (constant && rows != 0 && spec.store != Store::code) {  // a constant number or boolean
@@ -537,6 +576,7 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
 
 inline void Columns::export_rows(ArrowArray* out, std::uint64_t* bytes) {
   auto arena = ArrayArena::make();
+  for (ColumnData& c : columns_) c.exported = nullptr;
   ArrowArray& root = export_node(*arena, 0, levels_[0].rows);
   *bytes = arena->bytes();
   levels_[0] = LevelData{};

@@ -46,29 +46,6 @@ inline std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
   return mix(a ^ h ^ k0, b ^ h ^ k1);
 }
 
-// Equality of texts that are mostly short: two overlapping words instead of a call.
-inline bool same_text(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  const char *p = a.data(), *q = b.data();
-  std::size_t n = a.size();
-  if (n >= 8) {
-    for (; n > 8; p += 8, q += 8, n -= 8) {
-      if (load64(p) != load64(q)) return false;
-    }
-    return load64(p + n - 8) == load64(q + n - 8);
-  }
-  if (n >= 4) {
-    std::uint32_t x[2], y[2];
-    std::memcpy(&x[0], p, 4), std::memcpy(&y[0], q, 4);
-    std::memcpy(&x[1], p + n - 4, 4), std::memcpy(&y[1], q + n - 4, 4);
-    return x[0] == y[0] && x[1] == y[1];
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    if (p[i] != q[i]) return false;
-  }
-  return true;
-}
-
 class Interner {
  public:
   // utf8 with int32 offsets, as Arrow's "u" wants it. Shared with exported dictionaries.

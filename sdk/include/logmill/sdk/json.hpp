@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,15 +42,76 @@ enum class Type : std::uint8_t { object, array, string, number, boolean, null };
 
 class Value;
 
+namespace detail {
+
+// Text under construction, as std::string but with everything inlined: `unmapped` is written in many short pieces.
+class TextBuffer {
+ public:
+  void clear() { size_ = 0; }
+  bool empty() const { return size_ == 0; }
+  char back() const { return data_[size_ - 1]; }  // not of an empty one
+  std::string_view view() const { return {data_.get(), size_}; }
+  void push_back(char c) {
+    if (size_ == capacity_) [[unlikely]]
+      grow(1);
+    data_[size_++] = c;
+  }
+  void append(const char* text, std::size_t n) {
+    if (n > capacity_ - size_) [[unlikely]]
+      grow(n);
+    char* const to = data_.get() + size_;
+    if (n > 16 || n < 8) {
+      if (n != 0) std::memcpy(to, text, n);
+    } else {
+      std::uint64_t first, last;
+      std::memcpy(&first, text, 8), std::memcpy(&last, text + n - 8, 8);
+      std::memcpy(to, &first, 8), std::memcpy(to + n - 8, &last, 8);
+    }
+    size_ += n;
+  }
+  void append(std::string_view text) { append(text.data(), text.size()); }
+
+ private:
+  [[gnu::noinline]] void grow(std::size_t more) {
+    const std::size_t capacity = (size_ + more) * 2 + 256;
+    std::unique_ptr<char[]> fresh(new char[capacity]);
+    if (size_ != 0) std::memcpy(fresh.get(), data_.get(), size_);
+    data_ = std::move(fresh), capacity_ = capacity;
+  }
+  std::unique_ptr<char[]> data_;
+  std::size_t size_ = 0, capacity_ = 0;
+};
+
+// Where the first byte is, from `at` on, that a JSON string must escape; text.size() if there is none.
+inline std::size_t find_special(std::string_view text, std::size_t at) {
+#if defined(__SSE2__)
+  for (; at + 16 <= text.size(); at += 16) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+    const __m128i low = _mm_set1_epi8(0x1f);
+    const int mask =
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
+                                       _mm_cmpeq_epi8(_mm_max_epu8(v, low), low)));
+    if (mask != 0) return at + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(mask)));
+  }
+#endif
+  for (; at < text.size(); ++at) {
+    const auto c = static_cast<unsigned char>(text[at]);
+    if (c < 0x20 || c == '"' || c == '\\') break;
+  }
+  return at;
+}
+
+}  // namespace detail
+
 // Appends `text` as a JSON string, quotes included.
-inline void append_quoted(std::string& out, std::string_view text) {
+template <class Out>  // std::string, or what has append and push_back as it does
+void append_quoted(Out& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out.push_back('"');
   std::size_t clean = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = detail::find_special(text, 0); i < text.size(); i = detail::find_special(text, i + 1)) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, clean, i - clean);
+    out.append(text.data() + clean, i - clean);
     clean = i + 1;
     switch (c) {
       case '"': out.append("\\\""); break;
@@ -63,7 +125,7 @@ inline void append_quoted(std::string& out, std::string_view text) {
         out.push_back(kHex[c & 15]);
     }
   }
-  out.append(text, clean, text.size() - clean);
+  out.append(text.data() + clean, text.size() - clean);
   out.push_back('"');
 }
 
@@ -72,9 +134,11 @@ class ObjectWriter {
  public:
   void clear() { text_.clear(), depth_ = 0; }
   bool empty() const { return text_.empty(); }
+  // The member that a Reader stands on, key and value, as they stand in the record: the cheapest way.
+  inline void keep(Value& value);
   void add(std::string_view key, std::string_view raw) {
     member(key);
-    text_.append(raw);
+    text_.append(raw.data(), raw.size());
   }
   void add_text(std::string_view key, std::string_view value) {
     member(key);
@@ -92,17 +156,23 @@ class ObjectWriter {
   // The object so far; empty if it has no member. Every begin has had its end.
   std::string_view finish() {
     if (!text_.empty() && depth_ == 0) text_.push_back('}'), depth_ = -1;
-    return text_;
+    return text_.view();
   }
 
  private:
+  void separate() {
+    if (text_.empty()) {
+      text_.push_back('{');
+    } else if (text_.back() != '{') {
+      text_.push_back(',');
+    }
+  }
   void member(std::string_view key) {
-    if (text_.empty()) text_.push_back('{');
-    if (text_.back() != '{') text_.push_back(',');
+    separate();
     append_quoted(text_, key);
     text_.push_back(':');
   }
-  std::string text_;
+  detail::TextBuffer text_;
   int depth_ = 0;
 };
 
@@ -151,7 +221,11 @@ class Reader {
     return false;
   }
 
-  void skip_space() {
+  [[gnu::always_inline]] void skip_space() {
+    if (at_ != end_ && static_cast<unsigned char>(*at_) <= ' ') [[unlikely]]
+      skip_spaces();
+  }
+  [[gnu::noinline]] void skip_spaces() {
     while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
   }
 
@@ -169,20 +243,44 @@ class Reader {
     return true;
   }
 
+#if defined(__SSE2__)
+  // A bit for each of 16 bytes that ends a stretch of plain text in a string. The bytes are there.
+  static unsigned string_marks(const char* p) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+    const __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+    const __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x1f)), _mm_set1_epi8(0x1f));
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control)));
+  }
+#endif
+
   // at_ stands behind the opening quote. Answers the raw content, at_ behind the closing quote. Escapes are checked.
-  bool string(std::string_view& raw, bool& escaped) {
+  [[gnu::always_inline]] bool string(std::string_view& raw, bool& escaped) {
+#if defined(__SSE2__)
+    // Most strings end within 32 bytes and have no escape.
+    const char* p = at_;
+    for (int step = 0; step < 2 && end_ - p >= 16; ++step, p += 16) {
+      const unsigned marks = string_marks(p);
+      if (marks == 0) continue;
+      p += __builtin_ctz(marks);
+      if (*p != '"') break;
+      raw = {at_, static_cast<std::size_t>(p - at_)};
+      escaped = false;
+      at_ = p + 1;
+      return true;
+    }
+#endif
+    return long_string(raw, escaped);
+  }
+  [[gnu::noinline]] bool long_string(std::string_view& raw, bool& escaped) {
     const char* const first = at_;
     escaped = false;
     for (;;) {
 #if defined(__SSE2__)
       while (end_ - at_ >= 16) {
-        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
-        const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-        const __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-        const __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x1f)), _mm_set1_epi8(0x1f));
-        const int mask = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
-        if (mask != 0) {
-          at_ += __builtin_ctz(static_cast<unsigned>(mask));
+        const unsigned marks = string_marks(at_);
+        if (marks != 0) {
+          at_ += __builtin_ctz(marks);
           break;
         }
         at_ += 16;
@@ -414,7 +512,8 @@ class Reader {
 // value of another type, and answers that it is absent (the type and raw() are still there to be kept in `unmapped`).
 class Value {
  public:
-  explicit Value(Reader& reader) : reader_(reader), first_(reader.at_) {}
+  // `member`: where its key begins, quote included; null for an element of an array.
+  explicit Value(Reader& reader, const char* member = nullptr) : reader_(reader), first_(reader.at_), member_(member) {}
 
   Type type() const {
     if (first_ == reader_.end_) return Type::null;
@@ -479,6 +578,7 @@ class Value {
 
  private:
   friend class Reader;
+  friend class ObjectWriter;
   void skip() {
     if (taken_) return;
     taken_ = true;
@@ -488,8 +588,15 @@ class Value {
   Reader& reader_;
   const char* first_;
   const char* last_ = nullptr;
+  const char* member_;
   bool taken_ = false, ok_ = true;
 };
+
+inline void ObjectWriter::keep(Value& value) {
+  if (value.raw().empty() || !value.member_) return;
+  separate();
+  text_.append(value.member_, static_cast<std::size_t>(value.last_ - value.member_));
+}
 
 template <class OnMember>
 bool Reader::object(OnMember&& on_member) {
@@ -504,10 +611,12 @@ bool Reader::object(OnMember&& on_member) {
   for (;;) {
     std::string_view key;
     bool escaped;
+    const char* const member = at_;
     if (!key_text(key, escaped)) return false;
-    if (escaped) key = unescape(key);
+    if (escaped) [[unlikely]]
+      key = unescape(key);
     skip_space();
-    Value value(*this);
+    Value value(*this, member);
     on_member(key, value);
     value.skip();
     if (!value.ok_ || error_) return fail("not a JSON value");
@@ -569,11 +678,8 @@ struct Keys {
 
   // Up to 8 bytes, little-endian.
   static constexpr std::uint64_t load(const char* p, std::size_t n) {
+    if (!std::is_constant_evaluated()) return detail::short_words({p, n}).low;
     std::uint64_t word = 0;
-    if (!std::is_constant_evaluated() && n == 8) {
-      std::memcpy(&word, p, 8);
-      return word;
-    }
     for (std::size_t i = 0; i < n; ++i) word |= std::uint64_t{static_cast<unsigned char>(p[i])} << (8 * i);
     return word;
   }
@@ -590,7 +696,7 @@ struct Keys {
 
   constexpr int find(std::string_view key) const {
     const int index = table[slot(key, seed)];
-    return index >= 0 && names[static_cast<std::size_t>(index)] == key ? index : -1;
+    return index >= 0 && detail::equal(names[static_cast<std::size_t>(index)], key) ? index : -1;
   }
   consteval int at(std::string_view key) const {
     const int index = find(key);

@@ -1,6 +1,7 @@
 // logmill/sdk/net.hpp -- is this text an address? Pure, no allocation, never throws.
 //   lm::net::is_ipv4("192.0.2.1") -> true     "192.0.2.01" -> false (leading zeros are read as octal by some; nothing is guessed)
 //   lm::net::is_ipv6("2001:db8::1") -> true   also with an embedded IPv4 tail; without zone or brackets
+//   lm::net::version("192.0.2.1") -> 4
 #pragma once
 
 #include <logmill/sdk/text.hpp>
@@ -94,5 +95,10 @@ constexpr bool is_ipv6(std::string_view text) {
 }
 
 constexpr bool is_ip(std::string_view text) { return is_ipv4(text) || is_ipv6(text); }
+
+// 4 or 6, of what is_ip() accepts: an IPv4 address has a point behind its first one to three digits, an IPv6 address none so early but behind "::".
+constexpr int version(std::string_view address) {
+  return address[0] != ':' && (address[1] == '.' || address[2] == '.' || address[3] == '.') ? 4 : 6;
+}
 
 }  // namespace lm::net

@@ -64,16 +64,45 @@ constexpr Maybe<unsigned> digits(std::string_view text, std::size_t at, std::siz
   return value;
 }
 
+namespace detail {
+
+// "2026-03-01T08:00:00": the numbers of the first 19 characters, of which the eleventh is not looked at. Month 0: they are none.
+struct Civil {
+  unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+};
+
+constexpr Civil civil_digit_by_digit(std::string_view text) {
+  if (text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':') return {};
+  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2), hour = digits(text, 11, 2),
+             minute = digits(text, 14, 2), second = digits(text, 17, 2);
+  if (!year || !month || !day || !hour || !minute || !second) return {};
+  return {*year, *month, *day, *hour, *minute, *second};
+}
+
+// Eight characters at a time: a difference to the pattern is a digit's value where the pattern has a digit, and nothing elsewhere. `allowed` is 0x7f less what
+// a byte of the difference may be, so that adding it shows in the highest bit what is too large.
+inline Civil civil(std::string_view text) {
+  constexpr std::uint64_t kHigh = 0x8080808080808080u, kAny = 0xff0000;                             // of the second word: the 'T'
+  const std::uint64_t date = lm::detail::load64(text.data()) ^ 0x2d30302d30303030u;                 // "0000-00-"
+  const std::uint64_t clock = (lm::detail::load64(text.data() + 8) ^ 0x30303a3030003030u) & ~kAny;  // "00T00:00"
+  std::uint32_t tail;
+  std::memcpy(&tail, text.data() + 15, 4);
+  const std::uint64_t seconds = tail ^ 0x30303a30u;  // "0:00"
+  const std::uint64_t wrong =
+      ((date + 0x7f76767f76767676u) | date) | ((clock + 0x76767f7676007676u) | clock) | ((seconds + 0x76767f76u) | seconds);
+  if ((wrong & kHigh) != 0) return {};
+  const auto pair = [](std::uint64_t word, unsigned at) { return static_cast<unsigned>((word * 10 + (word >> 8)) >> (8 * at) & 0xff); };
+  return {pair(date, 0) * 100 + pair(date, 2), pair(date, 5), pair(clock, 0), pair(clock, 3), pair(clock, 6), pair(seconds, 2)};
+}
+
+}  // namespace detail
+
 // RFC 3339 as logs write it: 'T' or a space between date and time, any number of fraction digits, 'Z' or an offset with or without a colon.
 // Without a zone it is read as UTC only if `zone_optional`.
 constexpr Maybe<std::int64_t> rfc3339(std::string_view text, bool zone_optional = false) {
-  if (text.size() < 19 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' ||
-      text[16] != ':') {
-    return std::nullopt;
-  }
-  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2), hour = digits(text, 11, 2),
-             minute = digits(text, 14, 2), second = digits(text, 17, 2);
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
+  if (text.size() < 19 || (text[10] != 'T' && text[10] != 't' && text[10] != ' ')) return std::nullopt;
+  const detail::Civil c = std::is_constant_evaluated() ? detail::civil_digit_by_digit(text) : detail::civil(text);
+  if (c.month == 0) return std::nullopt;  // no digits, or no month
   std::size_t at = 19;
   unsigned millisecond = 0;
   if (at < text.size() && text[at] == '.') {
@@ -99,7 +128,7 @@ constexpr Maybe<std::int64_t> rfc3339(std::string_view text, bool zone_optional 
   } else {
     return std::nullopt;
   }
-  const auto utc = moment(*year, *month, *day, *hour, *minute, *second, millisecond);
+  const auto utc = moment(c.year, c.month, c.day, c.hour, c.minute, c.second, millisecond);
   if (!utc) return std::nullopt;
   return *utc - offset_minutes * 60'000;
 }
