@@ -260,6 +260,19 @@ std::vector<TableInfo> Registry::tables() const {
   return out;
 }
 
+namespace {
+
+// Whether the content begins as the parser's framing does: no binary format, and JSON where JSON is wanted.
+bool may_be(const ParserPlugin& parser, std::span<const std::byte> head) {
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+  if (text.find('\0') != std::string_view::npos) return false;
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  const bool json = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
+  return json == (parser.descriptor->framing == LM_FRAMING_JSON);
+}
+
+}  // namespace
+
 Match detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole) {
   lm_sample sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
   Match best;
@@ -275,6 +288,11 @@ Match detect(const Registry::Impl& registry, std::string_view key, std::span<con
     if (score == best.score && !by_key) continue;
     best = {p.get(), score, {}};
     best_key = by_key;
+  }
+  // Content that says nothing (an array without records, a first record that is longer than what is looked at) is what its key says, if it can be.
+  if (!best.parser) {
+    const ParserPlugin* named = detect_by_key(registry, key);
+    if (named && may_be(*named, head)) best = {named, 1, {}};
   }
   return best;
 }

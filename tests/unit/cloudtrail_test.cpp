@@ -217,7 +217,7 @@ TEST(CloudTrail, AggregatedEventsCountTheirWindow) {
   for (const std::string_view value : {"-5", "1.5", "\"7\"", "null"})
     expect_event(head + R"("eventTime":"2026-03-01T12:00:00Z","timeWindow":5,"summary":{"primaryDimension":{"statistics":[{"value":)" +
                      std::string(value) + R"(}],"aggregationType":"Count"}}})",
-                 R"({"count":0,"end_time":null,"unmapped":{"timeWindow":5}})");
+                 R"({"count":null,"end_time":null,"unmapped":{"timeWindow":5}})");
   expect_event(
       head +
           R"("eventTime":"2026-03-01T12:00:00Z","timeWindow":{"windowStart":"never"},"summary":{"primaryDimension":{"statistics":[{"value":2147483647},{"value":1}],"aggregationType":"Count"}}})",
@@ -233,6 +233,38 @@ TEST(CloudTrail, AggregatedEventsCountTheirWindow) {
 }
 
 // ---- Sign-ins, accounts and groups ----
+
+TEST(CloudTrail, SignInsKeepWhatTheyCannotMap) {
+  // A host header that is not where the sign-in went.
+  expect_event(
+      record(
+          R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","tlsDetails":{"clientProvidedHostHeader":"signin.aws.amazon.com"},"additionalEventData":{"LoginTo":"https://console.example.com/x"})"),
+      R"({"dst_endpoint":{"hostname":"console.example.com"},"unmapped":{"tlsDetails.clientProvidedHostHeader":"signin.aws.amazon.com"}})");
+  // The step's own result counts, wherever it stands.
+  for (const std::string_view member : {"responseElements", "serviceEventDetails"}) {
+    expect_event(record(R"("eventSource":"signin.amazonaws.com","eventName":"CredentialVerification",")" + std::string(member) +
+                        R"(":{"CredentialVerification":"Failure"})"),
+                 R"({"status_id":2,"status":"Failure"})");
+  }
+  expect_event(
+      record(
+          R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","additionalEventData":{"CredentialType":"PASSWORD,TOTP","MFAIdentifier":"arn:aws:iam::111122223333:mfa/alice"})"),
+      R"({"auth_factors":[{"factor_type_id":11,"factor_type":"PASSWORD"},{"factor_type_id":7,"factor_type":"TOTP"},{"factor_type_id":7,"factor_type":"arn:aws:iam::111122223333:mfa/alice"}]})");
+  // Of who switched roles the ARN is all that is known: nothing of the role may stand beside it.
+  expect_event(
+      record(
+          R"("eventSource":"signin.amazonaws.com","eventName":"SwitchRole","additionalEventData":{"SwitchFrom":"arn:aws:iam::444455556666:user/carol"})"),
+      R"({"actor":{"user":{"uid":"arn:aws:iam::444455556666:user/carol","name":"carol","type":"IAMUser","type_id":1,"account":{"uid":"444455556666"}}}})");
+  // Root of an account is taken over by the account's number.
+  expect_event(
+      record(R"("eventSource":"sts.amazonaws.com","eventName":"AssumeRoot","requestParameters":{"targetPrincipal":"777788889999"})"),
+      R"({"user":{"uid":"777788889999","account":{"uid":"777788889999"}}})");
+}
+
+TEST(CloudTrail, RefusesAnotherMajorVersion) {
+  const Outcome out = read(record(R"("eventVersion":"2.0")"));
+  EXPECT_EQ(out.events.size(), 0u);
+}
 
 TEST(CloudTrail, SignInsTellTheirFactors) {
   const std::string head = R"("eventSource":"signin.amazonaws.com","eventType":"AwsConsoleSignIn",)";
@@ -555,6 +587,15 @@ TEST(CloudTrail, KnowsItsObjectsAndLeavesTheOthersToTheirParsers) {
       {R"({"messageType":"DATA_MESSAGE","logEvents":[{"message":"eventSource eventName eventVersion"}]})", false, false, false},
       {R"({"class_uid":6003,"eventSource":"a","eventName":"b","eventVersion":"c"})", false, false, false},
       {"", false, false, false},
+      // Who may write a tag must not be able to hide the object that it stands in.
+      {"{\"Records\":[" + record(R"("requestParameters":{"tags":{"s3":"aws:s3","digestStartTime":"1","digestS3Object":"2"}})") + "]}", true,
+       false, false},
+      {"{\"Records\":[" +
+           record(R"("requestParameters":{"detail-type":"x","logEvents":[],"class_uid":1,"CloudTrailEvent":"{}","s3Bucket":"b"})") + "]}",
+       true, false, false},
+      // A line that is broken does not cost the others.
+      {"{\"torn\":tru\n" + record(), true, false, false},
+      {"no JSON at all\n\n" + record(), true, false, false},
       {"text with \"eventSource\" \"eventName\" \"eventVersion\"", false, false, false},
   };
   for (const auto& c : kCases) {

@@ -201,6 +201,9 @@ TEST(VpcFlow, KnowsItsObjectsAndNoOthers) {
   EXPECT_GT(harness.score("${version} ${vpc-id} ${srcaddr} ${dstaddr} ${log-status}"), 90);
   EXPECT_GT(harness.score(kDefaultLine), 80);
   EXPECT_GT(harness.score("2026-03-01T08:00:00.000Z " + std::string(kDefaultLine)), 80);
+  // A line that is cut off, or blank ones, do not cost those below.
+  EXPECT_GT(harness.score("5 OK\n" + std::string(kDefaultLine)), 70);
+  EXPECT_GT(harness.score("\n\n" + std::string(kDefaultHeader)), 80);
   for (const std::string_view other :
        {"", "\n", "-", "a b c d", "version date time", "2 1 eni-1 x\n",
         "1 111122223333 eni-0a 192.0.2.1 198.51.100.2 443 50000 6 10 840 1772352000 1772352060 ACCEPT OK",

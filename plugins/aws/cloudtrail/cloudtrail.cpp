@@ -170,7 +170,7 @@ struct Event {
   Text version, time, source, name, region, address, agent, error, error_message, request_id, event_id, type, api_version, recipient,
       shared_id, endpoint, category;
   lm::Maybe<bool> read_only;
-  Text host_header, addendum_original, request, response, additional, resources, insight;
+  Text host_header, addendum_original, request, response, additional, service_details, resources, insight;
   Text account, window_start, window_end, summary;  // of aggregated events
   bool addendum_updated = false;
   Identity user;
@@ -320,18 +320,14 @@ struct CloudTrail {
       "AWSLogs/{account}/CloudTrail-Aggregated/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Aggregated/{region}/**");
 
   static int score(lm::Sample s) {
-    std::string_view head = s.head;
-    head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n"), head.size()));
-    if (head.empty() || (head[0] != '{' && head[0] != '[')) return 0;
-    const auto has = [&](std::string_view text) { return head.find(text) != head.npos; };
-    // What wraps records, and what only looks alike, is not ours.
-    if (has("\"detail-type\"") || has("\"logEvents\"") || has("\"CloudTrailEvent\"") || has("\"class_uid\"") ||
-        has("\"digestStartTime\"") || has("\"aws:s3\""))
-      return 0;
-    if (has("\"insightDetails\"") || has("\"AwsAggregatedEvent\"")) return 95;
-    if (!has("\"eventSource\"") || !has("\"eventName\"")) return 0;
-    if (has("\"eventVersion\"")) return 95;
-    return has("\"userIdentity\"") && has("\"awsRegion\"") ? 85 : 0;
+    // Names of members, and where they stand: what wraps records or only looks alike has them elsewhere.
+    const lm::json::Outline outline(s.head, "Records");
+    const int sure = outline.clean() ? 95 : 85;
+    if (outline.record("s3") || outline.record("class_uid")) return 0;
+    if (outline.record("insightDetails") || outline.record_text("eventType") == "AwsAggregatedEvent") return sure;
+    if (!outline.record("eventSource") || !outline.record("eventName")) return 0;
+    if (outline.record("eventVersion")) return sure;
+    return outline.record("userIdentity") && outline.record("awsRegion") ? sure - 10 : 0;
   }
 
   void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account,
@@ -345,6 +341,8 @@ struct CloudTrail {
     const bool insight = e.insight || e.category == "Insight", aggregated = e.type == "AwsAggregatedEvent";
     if (!insight && !aggregated && (!e.name || !e.source))
       return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
+
+    if (e.version && !e.version->starts_with("1.")) return record.reject(lm::foreign, "'eventVersion' is not 1.x");
 
     lm::Maybe<std::int64_t> time;
     if (aggregated && e.window_start) time = any_time(*e.window_start);
@@ -421,8 +419,11 @@ struct CloudTrail {
           r.json(e.summary);
           r.keep();
           break;
-        case kKeys.at("managementEvent"):
         case kKeys.at("serviceEventDetails"):
+          r.json(e.service_details);
+          r.keep();
+          break;
+        case kKeys.at("managementEvent"):
         case kKeys.at("vpcEndpointAccountId"):
         case kKeys.at("sessionCredentialFromConsole"):
         case kKeys.at("edgeDeviceDetails"):
@@ -649,7 +650,13 @@ struct CloudTrail {
     } else if (user.type) {
       rest_.add_text("userIdentity.type", *user.type);  // a user of whom nothing else is known is none in OCSF
     }
-    if (user.principal && uid != user.principal) row.template set<"actor.user.uid_alt">(user.principal);
+    if (user.principal && uid != user.principal) {
+      if (user.type == "IdentityCenterUser") {
+        rest_.add_text("userIdentity.principalId", *user.principal);  // the directory's number for the user, which the uid already is
+      } else {
+        row.template set<"actor.user.uid_alt">(user.principal);
+      }
+    }
     if (user.account) {
       row.template set<"actor.user.account.uid">(user.account);
       row.template set<"actor.user.account.type_id">(10);
@@ -698,17 +705,22 @@ struct CloudTrail {
     }
   }
 
+  // {"ConsoleLogin": "Failure"}: the result under the event's own name, of sign-ins and their steps.
+  lm::Maybe<bool> result_in(const Text& json, const Event& e) {
+    lm::Maybe<bool> said;
+    if (!json || json->size() > 256 || json->front() != '{') return said;
+    response_json_.read(*json, [&](std::string_view key, Value& value) {
+      if (key != *e.name) return;
+      const auto text = value.text();
+      if (text == "Success") said = true;
+      if (text == "Failure") said = false;
+    });
+    return said;
+  }
+
   bool succeeded(const Event& e) {
-    if (e.response && e.source == kSignin) {
-      lm::Maybe<bool> said;
-      response_json_.read(*e.response, [&](std::string_view key, Value& value) {
-        if (key != *e.name) return;
-        const auto text = value.text();
-        if (text == "Success") said = true;
-        if (text == "Failure") said = false;
-      });
-      if (said) return *said;
-    }
+    if (const auto said = result_in(e.response, e)) return *said;
+    if (const auto said = result_in(e.service_details, e)) return *said;
     if (e.error == "Success") return true;
     return !e.error && !e.error_message;
   }
@@ -850,7 +862,10 @@ struct CloudTrail {
     if (login_to) {
       if (const std::size_t scheme = login_to->find("://"); scheme != std::string_view::npos) {
         const std::string_view rest = login_to->substr(scheme + 3), host = rest.substr(0, rest.find_first_of("/?#:"));
-        if (!host.empty()) row.set<"dst_endpoint.hostname">(host);
+        if (!host.empty()) {
+          if (e.host_header && *e.host_header != host) rest_.add_text("tlsDetails.clientProvidedHostHeader", *e.host_header);
+          row.set<"dst_endpoint.hostname">(host);
+        }
       }
     }
     const auto strong = [](std::string_view text) {
@@ -863,11 +878,15 @@ struct CloudTrail {
     } else if (e.user.session_mfa == "true" || e.user.session_mfa == "false") {
       row.set<"is_mfa">(*e.user.session_mfa == "true");
     }
-    for (const Text& factor : {credential_type, mfa_type}) {
-      if (!factor || factor->empty()) continue;
-      auto f = row.push<"auth_factors">();
-      f.set<"factor_type_id">(factor_type_id(*factor));
-      f.set<"factor_type">(factor);
+    for (const Text& factors : {credential_type, mfa_type, mfa_identifier}) {
+      for (std::string_view rest = factors.value_or(""); !rest.empty();) {
+        const std::string_view factor = lm::before(rest, ',');
+        rest.remove_prefix(std::min(factor.size() + 1, rest.size()));
+        if (factor.empty()) continue;
+        auto f = row.push<"auth_factors">();
+        f.set<"factor_type_id">(factor_type_id(factor));
+        f.set<"factor_type">(factor);
+      }
     }
     const std::string_view name = *e.name;
     if (e.source == kSts) {
@@ -878,7 +897,8 @@ struct CloudTrail {
       row.set<"logon_type_id">(2);  // Interactive
     }
     if (activity == 7) row.set<"account_switch_type_id">(1);
-    if (switch_from && activity == 7 && switch_from->starts_with("arn:")) row.set<"actor.user.uid">(switch_from);
+    // The record's identity is the role that was switched to; the actor is who switched, of whom the ARN is all that is known.
+    if (switch_from && activity == 7 && switch_from->starts_with("arn:")) switched_by(row, *switch_from);
 
     if (e.source == kSts && name != "GetSessionToken") {
       assumed_user(row, e);
@@ -888,12 +908,23 @@ struct CloudTrail {
     finish(row);
   }
 
+  static void switched_by(lm::Row<kAuthentication>& row, std::string_view arn) {
+    const std::string_view account = arn_part(arn, 4), path = arn_part(arn, 5);
+    const bool role = path.starts_with("assumed-role/"), user = path.starts_with("user/");
+    row.set<"actor.user.uid">(arn);
+    row.set<"actor.user.name">(arn_name(arn));
+    row.set<"actor.user.type">(role ? "AssumedRole" : user ? "IAMUser" : path == "root" ? "Root" : "Unknown");
+    row.set<"actor.user.type_id">(role ? 99 : user ? 1 : path == "root" ? 2 : 0);
+    row.set<"actor.user.uid_alt">(arn);
+    if (!account.empty()) row.set<"actor.user.account.uid">(account), row.set<"actor.user.account.type_id">(10);
+  }
+
   static int factor_type_id(std::string_view text) {
     if (text == "PASSWORD") return 11;
     if (text.find("EMAIL_OTP") != text.npos) return 8;
-    if (text.find("TOTP") != text.npos || text == "Virtual MFA") return 7;
+    if (text.find("TOTP") != text.npos || text == "Virtual MFA" || text.find(":mfa/") != text.npos) return 7;
     if (text.find("WEBAUTHN") != text.npos) return 10;
-    if (text == "U2F MFA") return 9;
+    if (text == "U2F MFA" || text.find(":u2f/") != text.npos) return 9;
     if (text == "Hardware MFA") return 6;
     return 99;
   }
@@ -962,7 +993,8 @@ struct CloudTrail {
     row.set<"user.uid_alt">(assumed_id);
     row.set<"user.type">(e.name == "GetFederationToken" ? "FederatedUser" : "AssumedRole");
     row.set<"user.type_id">(e.name == "GetFederationToken" ? 1 : 99);
-    const std::string_view account = uid ? arn_part(*uid, 4) : std::string_view();
+    std::string_view account = uid ? arn_part(*uid, 4) : std::string_view();
+    if (target && target->size() == 12 && lm::integer(*target)) account = *target;  // AssumeRoot into an account
     user_account(row, account.empty() ? account_of(e) : account);
     row.set<"session.credential_uid">(access_key);
     row.set<"session.uid">(assumed_arn);
@@ -1219,7 +1251,7 @@ struct CloudTrail {
 
   void aggregated_row(lm::Row<kBase> row, const Event& e, std::int64_t time) {
     std::int64_t count = 0;
-    bool counted = false;
+    bool counted = false, counted_all = true;
     Text dimension;
     if (e.summary && e.summary->front() == '{') {
       request_json_.read(*e.summary, [&](std::string_view key, Value& value) {
@@ -1230,7 +1262,10 @@ struct CloudTrail {
           if (inner != "statistics") return;
           v.array([&](Value& item) {
             item.object([&](std::string_view member, Value& number) {
-              if (member == "value") count += std::clamp<std::int64_t>(number.integer().value_or(0), 0, INT32_MAX);
+              if (member != "value") return;
+              const auto n = number.integer();
+              counted_all = counted_all && n && *n >= 0 && *n <= INT32_MAX;
+              count += counted_all ? *n : 0;
             });
           });
         });
@@ -1243,7 +1278,7 @@ struct CloudTrail {
     row.set<"metadata.correlation_uid">(e.shared_id);
     row.set<"start_time">(time);
     if (e.window_end) row.set<"end_time">(any_time(*e.window_end));
-    if (counted) row.set<"count">(count);
+    if (counted && counted_all) row.set<"count">(count);  // one that 32 bits cannot hold stays in `unmapped`
     scratch_.assign(e.source.value_or("unknown service"));
     if (dimension) scratch_.append(" by ").append(*dimension);
     row.set<"message">(scratch_);
@@ -1271,7 +1306,8 @@ struct CloudTrailDigest {
   static constexpr auto keys =
       lm::strings("AWSLogs/{account}/CloudTrail-Digest/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Digest/{region}/**");
   static int score(lm::Sample s) {
-    return s.head.find("\"digestStartTime\"") != s.npos && s.head.find("\"digestS3Object\"") != s.npos ? 95 : 0;
+    const lm::json::Outline outline(s.head);
+    return outline.document("digestStartTime") && outline.document("digestS3Object") ? 95 : 0;
   }
 };
 
@@ -1285,10 +1321,22 @@ struct S3Notification {
                                              .framing = lm::Framing::json,
                                              .kind = lm::Kind::set_aside};
   static int score(lm::Sample s) {
-    const auto has = [&](std::string_view text) { return s.head.find(text) != s.npos; };
-    if (has("\"aws:s3\"") && has("\"s3\"") && has("\"Records\"")) return 95;
-    return has("\"s3Bucket\"") && has("\"s3ObjectKey\"") && !has("\"eventName\"") && !has("\"digestStartTime\"") ? 90 : 0;
+    const lm::json::Outline outline(s.head, "Records");
+    if (outline.record_text("eventSource") == "aws:s3" && outline.record("eventName") && outline.record("s3")) return 95;
+    return outline.document("s3Bucket") && outline.document("s3ObjectKey") ? 90 : 0;
   }
 };
 
-LOGMILL_PARSERS(CloudTrail, CloudTrailDigest, S3Notification)
+// What a log delivery writes to see whether it may.
+struct DeliveryTest {
+  static constexpr lm::Descriptor descriptor{.id = "aws.delivery_test",
+                                             .title = "Test object of an AWS log delivery",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "written to see whether the bucket takes logs, no events",
+                                             .framing = lm::Framing::lines,
+                                             .kind = lm::Kind::set_aside};
+  static int score(lm::Sample s) { return s.whole && s.head.size() < 256 && lm::after_last(s.key, '/') == "aws-logs-write-test" ? 100 : 0; }
+};
+
+LOGMILL_PARSERS(CloudTrail, CloudTrailDigest, S3Notification, DeliveryTest)

@@ -586,8 +586,10 @@ struct VpcFlow {
   }
 
   static int score(lm::Sample s) {
-    if (is_header(s.first_line())) return 95;
-    return is_default_line(s.first_line()) ? 90 : 0;
+    bool header = false;
+    const int line = s.find_line([&](std::string_view l) { return (header = is_header(l)) || is_default_line(l); });
+    if (line < 0) return 0;
+    return (header ? 95 : 90) - (line == 0 ? 0 : 10);
   }
 
   static bool prologue(std::string_view line) {
@@ -620,13 +622,13 @@ struct VpcFlowJson {
       .framing = lm::Framing::json};
 
   static int score(lm::Sample s) {
-    const auto has = [&](std::string_view text) { return s.head.find(text) != s.npos; };
-    constexpr std::string_view kMessage = "{\"message\":\"";
-    if (s.head.starts_with(kMessage)) {
-      const std::string_view line = s.head.substr(kMessage.size());
-      return is_default_line(line.substr(0, line.find('"'))) ? 90 : 0;
-    }
-    return has("\"srcaddr\"") && has("\"dstaddr\"") && (has("\"log_status\"") || has("\"log-status\"")) && has("\"start\"") ? 90 : 0;
+    const lm::json::Outline outline(s.head);
+    const int sure = outline.clean() ? 90 : 80;
+    if (const auto line = outline.record_text("message"); line && is_default_line(*line)) return sure;
+    return outline.record("srcaddr") && outline.record("dstaddr") && outline.record("start") &&
+                   (outline.record("log_status") || outline.record("log-status"))
+               ? sure
+               : 0;
   }
 
   void parse(lm::Record record, lm::Rows<kFlow>& flows, lm::Rows<kWindow>& windows) {

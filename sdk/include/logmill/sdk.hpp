@@ -41,6 +41,7 @@
 #include <logmill/sdk/columns.hpp>
 #include <logmill/sdk/json.hpp>
 #include <logmill/sdk/net.hpp>
+#include <logmill/sdk/outline.hpp>
 #include <logmill/sdk/text.hpp>
 #include <logmill/sdk/time.hpp>
 
@@ -571,6 +572,21 @@ struct Sample {
     std::string_view line = head.substr(0, head.find('\n'));
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     return line;
+  }
+  // The number of the first line, of a few and not counting blank ones, that `is` answers true for; -1 if there is none. One line that is damaged must not cost
+  // the object: score what is found further down a little lower.
+  template <class Is>
+  int find_line(Is&& is) const {
+    constexpr int kMost = 8;
+    Sample rest = *this;
+    for (int n = 0; n < kMost && !rest.head.empty();) {
+      const std::string_view line = rest.first_line();
+      if (is(line)) return n;
+      n += line.find_first_not_of(" \t") != npos;
+      const std::size_t end = rest.head.find('\n');
+      rest.head.remove_prefix(end == npos ? rest.head.size() : end + 1);
+    }
+    return -1;
   }
 };
 

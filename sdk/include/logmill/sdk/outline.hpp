@@ -1,0 +1,152 @@
+// logmill/sdk/outline.hpp -- what a sample of JSON is made of, for score(): the members of its document and of its first record, by name. A text somewhere within the
+// content decides nothing: whoever may write a tag into a record must not be able to hide the object that it stands in.
+//
+//   static int score(lm::Sample s) {
+//     const lm::json::Outline outline(s.head, "Records");        // as the descriptor's envelope; "" if there is none
+//     return outline.record("eventSource") && outline.record("eventName") ? 95 : 0;
+//   }
+//
+// The document is the first JSON object of the sample. The record is the first element of the array in the envelope's member, or of a top-level array, or the
+// document itself where it is neither. Lines that are no JSON are passed over, a few of them: one bad record must not cost the object. The sample may end anywhere:
+// what was seen until then counts. Views point into the sample. Allocates a little; never throws but std::bad_alloc. One thread at a time.
+#pragma once
+
+#include <logmill/sdk/json.hpp>
+
+#include <string_view>
+#include <vector>
+
+namespace lm::json {
+
+class Outline {
+ public:
+  explicit Outline(std::string_view head, std::string_view envelope = {}) {
+    for (int line = 0; line < kMostLines && !head.empty(); ++line) {
+      const std::size_t begin = head.find_first_not_of(" \t\r\n");
+      if (begin == std::string_view::npos) return;
+      head.remove_prefix(begin);
+      if (read(head, envelope)) return;
+      document_.clear(), record_.clear();
+      const std::size_t end = head.find('\n');
+      head.remove_prefix(end == std::string_view::npos ? head.size() : end + 1);
+      clean_ = false;
+    }
+  }
+
+  // Whether a member of that name is there.
+  bool document(std::string_view name) const { return find(document_, name) != nullptr; }
+  bool record(std::string_view name) const { return find(record_, name) != nullptr; }
+  // Its text, as it stands in the sample; absent if it is no string.
+  Text document_text(std::string_view name) const { return text_of(find(document_, name)); }
+  Text record_text(std::string_view name) const { return text_of(find(record_, name)); }
+
+  // True if no line was passed over.
+  bool clean() const { return clean_; }
+
+ private:
+  static constexpr int kMostLines = 8;
+  static constexpr std::size_t kMostMembers = 256;
+  struct Member {
+    std::string_view name;
+    Text text;
+  };
+
+  static const Member* find(const std::vector<Member>& members, std::string_view name) {
+    for (const Member& m : members) {
+      if (m.name == name) return &m;
+    }
+    return nullptr;
+  }
+  static Text text_of(const Member* m) { return m ? m->text : Text(); }
+
+  // False: this is no JSON. A sample that ends within the JSON is none the less.
+  bool read(std::string_view text, std::string_view envelope) {
+    at_ = text.data(), end_ = at_ + text.size();
+    if (*at_ == '[') {
+      ++at_;
+      return skip_space() ? at_ == end_ : *at_ != '{' || object({}, record_);
+    }
+    if (*at_ != '{' || !object(envelope, document_)) return false;
+    if (!enveloped_) record_ = document_;
+    return true;
+  }
+
+  // at_ stands on '{'.
+  bool object(std::string_view envelope, std::vector<Member>& members) {
+    ++at_;
+    for (;;) {
+      if (skip_space()) return true;
+      if (*at_ == '}') return ++at_, true;
+      if (*at_ == ',' && !members.empty()) {
+        ++at_;
+        continue;
+      }
+      std::string_view name;
+      if (*at_ != '"') return false;
+      if (!string(name)) return true;
+      if (skip_space()) return true;
+      if (*at_ != ':') return false;
+      ++at_;
+      if (skip_space()) return true;
+      if (members.size() < kMostMembers) members.push_back({name, {}});
+      if (*at_ == '"') {
+        std::string_view text;
+        if (!string(text)) return true;
+        if (members.back().name.data() == name.data()) members.back().text = text;
+      } else if (*at_ == '[' && !envelope.empty() && name == envelope) {
+        enveloped_ = true;
+        ++at_;
+        if (skip_space()) return true;
+        return *at_ != '{' || object({}, record_);
+      } else if (!value()) {
+        return true;
+      }
+    }
+  }
+
+  // True at the end of the sample.
+  bool skip_space() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\r' || *at_ == '\n')) ++at_;
+    return at_ == end_;
+  }
+
+  // at_ stands on the quote. False: the sample ends within.
+  bool string(std::string_view& out) {
+    const char* const first = ++at_;
+    for (; at_ != end_ && *at_ != '"'; ++at_) {
+      if (*at_ == '\\' && ++at_ == end_) return false;
+    }
+    if (at_ == end_) return false;
+    out = {first, static_cast<std::size_t>(at_ - first)};
+    ++at_;
+    return true;
+  }
+
+  // Passes over a value that is no string. False: the sample ends within.
+  bool value() {
+    if (*at_ != '{' && *at_ != '[') {
+      while (at_ != end_ && *at_ != ',' && *at_ != '}' && *at_ != ']' && static_cast<unsigned char>(*at_) > ' ') ++at_;
+      return at_ != end_;
+    }
+    std::size_t depth = 0;
+    while (at_ != end_) {
+      const char c = *at_;
+      if (c == '"') {
+        std::string_view text;
+        if (!string(text)) return false;
+        continue;
+      }
+      ++at_;
+      if (c == '{' || c == '[') ++depth;
+      if ((c == '}' || c == ']') && --depth == 0) return true;
+    }
+    return false;
+  }
+
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+  std::vector<Member> document_, record_;
+  bool enveloped_ = false, clean_ = true;
+};
+
+}  // namespace lm::json
