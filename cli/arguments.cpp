@@ -405,6 +405,9 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
     return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;
   } catch (const CLI::ParseError& error) {
     wrong = printable(error.what());
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    if (line.command() == "logmill" && !first.empty() && first[0] != '-')
+      wrong = fmt::format("'{}' is no command; there are run, plugins and schema", printable(first));
   }
   StandardError::instance().write(fmt::format("{}: {}\n'{} --help' tells more.\n", line.command(), wrong, line.command()));
   return kExitUsage;

@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -29,6 +30,7 @@ int fail_with(int code, const std::string& what) {
 
 int print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written && errno == EPIPE) return kExitDone;  // whoever reads has seen enough
   return written ? kExitDone : fail_with(kExitFailed, "standard output cannot be written");
 }
 
@@ -58,17 +60,29 @@ const Info* find(const std::vector<Info>& all, const std::string& id) {
 Result<void> check_names(const Registry& registry, const RunOptions& options) {
   const std::vector<ParserInfo> parsers = registry.parsers();
   const std::vector<SinkInfo> sinks = registry.sinks();
-  if (!options.plugin.empty() && find(parsers, options.plugin) == nullptr) {
-    return fail(Errc::invalid, fmt::format("--plugin {}: no such parser; installed: {}", options.plugin, ids(parsers)));
+  if (!options.plugin.empty()) {
+    const ParserInfo* parser = find(parsers, options.plugin);
+    if (!parser) return fail(Errc::invalid, fmt::format("--plugin {}: no such parser; installed: {}", options.plugin, ids(parsers)));
+    if (parser->set_aside)
+      return fail(Errc::invalid, fmt::format("--plugin {}: it only recognises objects without events, and reads none", options.plugin));
   }
   for (const auto& [id, json] : options.plugin_config) {
     if (find(parsers, id) == nullptr)
       return fail(Errc::invalid, fmt::format("plugins: {}: no such parser; installed: {}", id, ids(parsers)));
   }
+  std::size_t to_stdout = 0;
   for (const SinkSpec& sink : options.sinks) {
-    if (find(sinks, sink.id) == nullptr)
-      return fail(Errc::invalid, fmt::format("--to {}: no such sink; installed: {}", sink.id, ids(sinks)));
+    const SinkInfo* info = find(sinks, sink.id);
+    if (!info) return fail(Errc::invalid, fmt::format("--to {}: no such sink; installed: {}", sink.id, ids(sinks)));
+    to_stdout += sink.target == "-";
+    // A target may hold commas, but an option's bare name behind one is an option that lacks its value.
+    for (const OptionInfo& option : info->options) {
+      if (fmt::format("{},", sink.target).find(fmt::format(",{},", option.name)) != std::string::npos)
+        return fail(Errc::invalid, fmt::format("--to {}:{}: the option '{}' has no value: write {}={}", sink.id, sink.target, option.name,
+                                               option.name, option.fallback));
+    }
   }
+  if (to_stdout > 1) return fail(Errc::invalid, "--to: only one sink can write to standard output");
   return {};
 }
 
@@ -89,7 +103,11 @@ int command(const Registry& registry, const Common& common, const RunArguments& 
     const ProgressBar bar(arguments.progress, [&] { return run.progress(); });
     return run.execute();
   }();
-  if (!summary) return fail_with(summary.error().code == Errc::invalid ? kExitUsage : kExitFailed, summary.error().what);
+  if (!summary) {
+    // An input that is not there is found out before anything is read.
+    const bool usage = summary.error().code == Errc::invalid || summary.error().code == Errc::not_found;
+    return fail_with(usage ? kExitUsage : kExitFailed, summary.error().what);
+  }
 
   if (common.log_format == LogFormat::json) {
     StandardError::instance().write(fmt::format("{{\"summary\":{}}}\n", summary_json(*summary, kShownReports)));

@@ -136,9 +136,8 @@ std::string reports_text(const Summary& s, const SummaryContext& context) {
     if (!report.reason.empty()) out += fmt::format("{:16}{}\n", "", wrap(printable(report.reason), 98, 16));
   }
   if (total > shown) {
-    out += fmt::format("  ... and {} more; {} has {}\n", count(total - shown),
-                       context.stats.empty() ? "--stats FILE" : printable(context.stats),
-                       total > Summary::kMaxReports ? fmt::format("the first {}", count(Summary::kMaxReports)) : "them");
+    out += fmt::format("  ... and {} more; {} has all of them\n", count(total - shown),
+                       context.rejects.empty() ? "--rejects DIR" : printable(context.rejects));
   }
   return out;
 }

@@ -8,7 +8,7 @@
 
 namespace lm::cli {
 
-inline constexpr std::size_t kShownReports = 50;  // objects named in the text; --stats has Summary::kMaxReports of them
+inline constexpr std::size_t kShownReports = Summary::kMaxReports;  // objects named in the text; --rejects has all of them
 
 struct SummaryContext {
   std::string rejects;  // what --rejects said; empty: rejects were counted only

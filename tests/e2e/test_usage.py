@@ -66,10 +66,18 @@ class ExitCodes(Case):
             self.assertNotEqual(done.stderr, "", arguments)
         self.assertFalse((self.dir / "out").exists())
 
+    def test_two_when_what_was_asked_for_cannot_be_meant(self):
+        self.write("a.log", flow_text(5))
+        self.assertIn("missing", self.logmill("run", "missing", "--to", "ndjson:out", code=2).stderr)
+        self.assertIn("nothing*", self.logmill("run", "nothing*", "--to", "ndjson:out", code=2).stderr)
+        # What would be written to a folder of another name, or twice, is not what was meant.
+        self.assertIn("zstd_level=", self.logmill("run", "a.log", "--to", "parquet:out,zstd_level", code=2).stderr)
+        self.assertIn("standard output", self.logmill("run", "a.log", "--to", "ndjson:-", "--to", "ndjson:-", code=2).stderr)
+        self.assertIn("no command", self.logmill("frob", code=2).stderr)
+        self.assertIn("reads none", self.logmill("run", "a.log", "--to", "ndjson:out", "--plugin", "aws.cloudtrail_digest", code=2).stderr)
+
     def test_one_when_the_run_fails(self):
         self.write("a.log", flow_text(5))
-        self.assertIn("missing", self.logmill("run", "missing", "--to", "ndjson:out", code=1).stderr)
-        self.assertIn("nothing*", self.logmill("run", "nothing*", "--to", "ndjson:out", code=1).stderr)
         with open("/dev/full", "wb") as full:
             done = subprocess.run([LOGMILL, "run", "a.log", "--to", "ndjson:-"], stdout=full, stderr=subprocess.PIPE, cwd=self.dir,
                                   env=self.environment(), check=False)

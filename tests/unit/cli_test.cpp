@@ -125,14 +125,15 @@ TEST(SummaryText, SaysWhereRejectsAre) {
   EXPECT_THAT(summary_text(example(), {"rejects/", ""}), HasSubstr("2 records; kept in rejects/\n"));
 }
 
-TEST(SummaryText, NamesFiftyObjectsAndCountsTheRest) {
+TEST(SummaryText, NamesEveryObjectThatWasNotReadWholeUpToTenThousand) {
   Summary s;
-  s.unrecognised = 60;
-  for (int i = 0; i < 60; ++i) s.reports.push_back({"o" + std::to_string(i), ObjectOutcome::unrecognised, "", "no parser knows it", 0, 0});
-  EXPECT_THAT(summary_text(s, {}), HasSubstr("o49\n                no parser knows it\n  ... and 10 more; --stats FILE has them\n"));
-  EXPECT_THAT(summary_text(s, {"", "s.json"}), HasSubstr("... and 10 more; s.json has them\n"));
   s.unrecognised = 20'000;
-  EXPECT_THAT(summary_text(s, {}), HasSubstr("... and 19,950 more; --stats FILE has the first 10,000\n"));
+  for (std::size_t i = 0; i < Summary::kMaxReports; ++i)
+    s.reports.push_back({"o" + std::to_string(i), ObjectOutcome::unrecognised, "", "no parser knows it", 0, 0});
+  const std::string text = summary_text(s, {});
+  EXPECT_THAT(text, HasSubstr("o50\n"));
+  EXPECT_THAT(text, HasSubstr("o9999\n                no parser knows it\n  ... and 10,000 more; --rejects DIR has all of them\n"));
+  EXPECT_THAT(summary_text(s, {"kept", ""}), HasSubstr("... and 10,000 more; kept has all of them\n"));
 }
 
 TEST(SummaryText, ShowsRowsOutsideOfTheTimeOnlyIfThereAreAny) {

@@ -7,6 +7,7 @@
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/text.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -96,8 +97,12 @@ class Interner {
     return a;
   }
 
-  // Forgets every value: codes from before mean nothing afterwards. Exported dictionaries keep theirs.
-  void clear() { *this = Interner(); }
+  // Forgets every value: codes from before mean nothing afterwards. Exported dictionaries keep theirs. What comes will be as much as what went.
+  void clear() {
+    storage_ = std::make_shared<Storage>(storage_->entries, storage_->capacity);
+    std::fill(slots_.begin(), slots_.end(), Slot{});
+    size_ = used_ = 0, last_ = 0, last_size_ = static_cast<std::size_t>(-1);
+  }
 
  private:
   static constexpr std::size_t kShort = sizeof(Words);
