@@ -64,8 +64,7 @@ struct Gate {
     }
     const std::string_view source = get("src").value_or(""), ip = source.substr(0, source.rfind(':'));
     const auto port = lm::integer(lm::after_last(source, ':'));
-    const bool readable = lm::net::is_ipv4(ip) && port && *port >= 0 && *port <= 65535;
-    if (readable) row.set<"src_endpoint.ip">(ip), row.set<"src_endpoint.port">(*port);
+    const bool readable = row.set<"src_endpoint.ip">(ip) & row.set<"src_endpoint.port">(port);  // false: it is no address, or no port
     if (!readable && !source.empty()) rest_.add_text("src", source);    // what cannot be read is kept as it stands
     row.set<"dst_endpoint.hostname">(words[1]);
     row.set<"session.uid">(get("session"));

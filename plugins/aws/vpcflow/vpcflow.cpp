@@ -165,6 +165,7 @@ constexpr auto kFlow = lm::table(ocsf::network_activity, lm::profiles("cloud", "
                                   {"cloud.zone"},
                                   {"cloud.org.uid"},
                                   {"metadata.log_version"},
+                                  {"metadata.logged_time"},
                                   {"metadata.product.name"},
                                   {"metadata.log_provider"},
                                   lm::constant("metadata.product.feature.name", "Flowlogs"),
@@ -189,6 +190,7 @@ constexpr auto kWindow = lm::table(ocsf::base_event, lm::profiles("cloud"),
                                     {"cloud.zone"},
                                     {"cloud.org.uid"},
                                     {"metadata.log_version"},
+                                    {"metadata.logged_time"},
                                     {"metadata.product.name"},
                                     {"metadata.log_provider"},
                                     lm::constant("metadata.product.feature.name", "Flowlogs"),
@@ -201,6 +203,7 @@ using Windows = lm::Rows<kWindow>;
 class Mapper {
  public:
   Values values{};
+  lm::Maybe<std::int64_t> logged;                                      // the time in front of a line that was exported from CloudWatch
   std::vector<std::pair<std::string_view, std::string_view>> unknown;  // words of the header that are no field, with their values
 
   // What the object's key says holds for all records of a block.
@@ -249,6 +252,7 @@ class Mapper {
     row.template set<"end_time">(end);
     if (end >= start) row.template set<"duration">(end - start);
     row.template set<"metadata.log_version">(text(at("version")));
+    row.template set<"metadata.logged_time">(logged);
     if (gateway) {
       row.template set<"metadata.product.name">("AWS Transit Gateway");
       row.template set<"metadata.log_provider">("Transit Gateway Flow Logs");
@@ -512,12 +516,15 @@ class LineReader {
       const std::span<std::string_view> values(mapper.values.data(), layout->fields.size());
       if (lm::split(line, layout->separator, values) == values.size()) {
         mapper.unknown.clear();
+        mapper.logged = {};
         return mapper.map(record, layout->beyond_default, flows, windows);
       }
     }
     std::size_t n = lm::split(line, layout->separator, f);
     std::size_t first = 0;
-    if (n == layout->fields.size() + 1 && lm::time::rfc3339(f[0])) first = 1, --n;
+    mapper.logged = {};
+    if (n == layout->fields.size() + 1) mapper.logged = lm::time::rfc3339(f[0]);
+    if (mapper.logged) first = 1, --n;
     if (!header_ && !configured_ && n == gateway_.fields.size() && f[first + 1] == "TransitGateway") layout = &gateway_;
     if (n != layout->fields.size())  // nor more than `f` holds
       return record.reject(lm::malformed, "the line does not have as many fields as its format");

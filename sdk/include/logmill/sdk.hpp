@@ -5,6 +5,7 @@
 //         {"time"}, {"src_endpoint.ip"}, {"http_response.code"},
 //         lm::constant("metadata.product.name", "HAProxy"),
 //         lm::plain("http_request.uid"),
+//         lm::same("start_time", "time"),                               // nothing to set: it has what the other one has
 //         {"http_request.http_headers[].name"}, {"http_request.http_headers[].value"}});
 //     static constexpr lm::Descriptor descriptor{.id = "web.haproxy", .title = "HAProxy HTTP log", .vendor = "HAProxy", .version = "1.0.0",
 //                                                .reads = "HTTP log lines", .framing = lm::Framing::lines};
@@ -24,7 +25,7 @@
 //                catalogue; a path that OCSF does not know does not compile, nor does a table without what OCSF requires of the class and of the objects
 //                that it fills, nor a set<> of a path that is not in the table.
 //   descriptor   static constexpr lm::Descriptor.
-//   score        static int score(lm::Sample): 0 to 100.
+//   score        static int score(lm::Sample): 0 to 100, by names of members (lm::json::Outline) or by the first lines (Sample::find_line).
 //   parse        void parse(lm::Record, lm::Rows<table>&...): once a record, in the order of the records; begins at least one row, or rejects it.
 //   optional     static bool prologue(std::string_view line): this line is a header for the lines below, not a record (Framing::lines).
 //                static constexpr auto keys / lm::strings("AWSLogs/{account}/x/**"): patterns of object keys (plugin.h).
