@@ -421,7 +421,8 @@ TEST(VpcFlow, HeadersOfAnyLengthAreBounded) {
 TEST(VpcFlow, ALineMayHoldTheTimeOfAnExport) {
   const std::string line = "2026-03-01T08:00:00.000Z " + std::string(kDefaultLine);
   expect_events(read(line + std::string(kDefaultLine)),
-                {R"({"src_endpoint": {"ip": "192.0.2.1"}, "metadata": {"log_version": "2"}})", R"({"src_endpoint": {"ip": "192.0.2.1"}})"});
+                {R"({"src_endpoint": {"ip": "192.0.2.1"}, "metadata": {"log_version": "2", "logged_time": 1772352000000}})",
+                 R"({"src_endpoint": {"ip": "192.0.2.1"}, "metadata": {"logged_time": null}})"});
   EXPECT_EQ(read("2026-99-01T08:00:00.000Z " + std::string(kDefaultLine)).rejects.size(), 1u);
 }
 
