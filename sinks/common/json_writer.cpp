@@ -7,13 +7,16 @@
 #include <limits>
 #include <utility>
 
-#if defined(__SSE2__)
+#if defined(__SSE4_1__)
+#include <smmintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
 namespace lm::sink {
 namespace {
 
+constexpr std::int64_t kLargeDictionary = 2048;  // what is kept of so many values does not stay in the processor's cache
 constexpr std::size_t kMaxCachedValue = std::size_t{64} << 10;
 constexpr std::size_t kTextStep = 4096;  // texts are escaped so many bytes at a time: room is made for the worst case
 constexpr std::size_t kNumber = 32;      // enough for any number
@@ -22,12 +25,15 @@ constexpr std::size_t kNumber = 32;      // enough for any number
 constexpr char kNullText[64] = ",null";
 constexpr std::string_view kNull(kNullText, 5);
 
-// Copies `size` bytes in whole vectors: up to 31 bytes more are read and written, which TextBuffer::kSlack allows on both sides.
+// Copies `size` bytes in whole vectors: up to 31 bytes more are read and written, which TextBuffer::kSlack allows on both sides. `from` may be
+// a piece that ends before `out`: what is read beyond it is not used.
 inline char* copy(char* out, const char* from, std::size_t size) {
   std::size_t at = 0;
   do {
-    std::memcpy(out + at, from + at, 32);
-    at += 32;
+    char piece[32];
+    std::memcpy(piece, from + at, sizeof piece);
+    std::memcpy(out + at, piece, sizeof piece);
+    at += sizeof piece;
   } while (at < size);
   return out + size;
 }
@@ -111,6 +117,87 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
+constexpr std::uint64_t kSixteenDigits = 10'000'000'000'000'000;
+
+// A number below kSixteenDigits in decimal, held in a register.
+class SixteenDigits {
+ public:
+  explicit SixteenDigits(std::uint64_t number) {
+    const std::uint64_t high = eight(static_cast<std::uint32_t>(number / 100'000'000)),
+                        low = eight(static_cast<std::uint32_t>(number % 100'000'000));
+    zeros_ = high != 0 ? static_cast<std::size_t>(std::countr_zero(high)) / 8
+                       : 8 + static_cast<std::size_t>(std::countr_zero(low | std::uint64_t{1} << 56)) / 8;
+    constexpr std::uint64_t kZeros = 0x3030303030303030;
+#if defined(__SSE4_1__)
+    digits_ = _mm_set_epi64x(static_cast<long long>(low | kZeros), static_cast<long long>(high | kZeros));
+#else
+    const std::uint64_t both[2] = {high | kZeros, low | kZeros};
+    std::memcpy(digits_, both, 16);
+#endif
+  }
+  std::size_t size() const { return 16 - zeros_; }
+
+#if defined(__SSE4_1__)
+  // Writes sixteen bytes: the digits from the one at `from` on, and more.
+  void write(char* out, std::size_t from) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(out), shifted(from)); }
+  // How many of the first digits stand at `text`; sixteen bytes are read.
+  std::size_t same_front(const char* text) const {
+    const unsigned other = ~equal(shifted(0), text) | 0x10000;
+    return static_cast<std::size_t>(std::countr_zero(other));
+  }
+  // How many of the last digits stand before `end`.
+  std::size_t same_back(const char* end) const {
+    const unsigned other = ~equal(digits_, end - 16) << 16 | 0x8000;
+    return static_cast<std::size_t>(std::countl_zero(other));
+  }
+
+ private:
+  __m128i shifted(std::size_t from) const {
+    alignas(16) static constexpr std::int8_t kShift[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                                           -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm_shuffle_epi8(digits_, _mm_loadu_si128(reinterpret_cast<const __m128i*>(kShift + std::min<std::size_t>(zeros_ + from, 16))));
+  }
+  static unsigned equal(__m128i digits, const char* text) {
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(digits, _mm_loadu_si128(reinterpret_cast<const __m128i*>(text)))));
+  }
+  __m128i digits_;
+#else
+  void write(char* out, std::size_t from) const {
+    std::memcpy(out, digits_ + std::min<std::size_t>(zeros_ + from, 16), size() - std::min(from, size()));
+  }
+  std::size_t same_front(const char* text) const {
+    std::size_t n = 0;
+    while (n < size() && text[n] == digits_[zeros_ + n]) ++n;
+    return n;
+  }
+  std::size_t same_back(const char* end) const {
+    std::size_t n = 0;
+    while (n < size() && end[-1 - static_cast<std::ptrdiff_t>(n)] == digits_[15 - n]) ++n;
+    return n;
+  }
+
+ private:
+  char digits_[16];
+#endif
+  // The digits of a number below 10^8, one a byte, the first in the lowest: halved and halved again.
+  static std::uint64_t eight(std::uint32_t number) {
+    std::uint64_t t = number / 10000 | static_cast<std::uint64_t>(number % 10000) << 32;
+    std::uint64_t tens = (t * 10486 >> 20) & 0x0000007F0000007F;
+    t = tens | (t - tens * 100) << 16;
+    tens = (t * 103 >> 10) & 0x000F000F000F000F;
+    return tens | (t - tens * 10) << 8;
+  }
+  std::size_t zeros_;
+};
+
+// With room for kNumber bytes.
+inline char* integer(char* out, std::int64_t number) {
+  if (static_cast<std::uint64_t>(number) >= kSixteenDigits) return std::to_chars(out, out + kNumber, number).ptr;
+  const SixteenDigits digits(static_cast<std::uint64_t>(number));
+  digits.write(out, 0);
+  return out + digits.size();
+}
+
 template <class T>
 bool all_equal(const ArrowView& view) {
   const auto n = static_cast<std::size_t>(view.length());
@@ -150,6 +237,7 @@ void JsonWriter::begin(const ArrowArray& array, std::uint64_t instance, std::uin
     owner.epoch = epoch;
   }
   instance_ = &owner;
+  ++batch_;
   const ArrowView view(field_, array);
   rows_ = view.length();
   if (rows_ == 0) return;
@@ -158,6 +246,8 @@ void JsonWriter::begin(const ArrowArray& array, std::uint64_t instance, std::uin
 
 void JsonWriter::end() {
   ops_.clear(), pieces_.clear();
+  slots_.clear(), inner_.clear(), fixed_.clear();
+  lined_up_ = false;
   sibling_ = kNone;
   instance_ = nullptr;
   rows_ = 0;
@@ -234,7 +324,10 @@ void JsonWriter::compile(const Node& node, const ArrowView& view) {
   const std::size_t at = add_op(kind, &node);
   ops_[at].view = view;
   ops_[at].validity = nulls != 0 ? view.validity() : nullptr;
-  if (kind == Kind::coded) ops_[at].cache = cache_for(node, view);
+  if (kind == Kind::coded) {
+    ops_[at].cache = cache_for(node, view);
+    ops_[at].fetch = view.dictionary_length() >= kLargeDictionary;
+  }
   if (nulls == 0 && constant(view)) {
     scratch_.clear();
     TextBuffer* const out = std::exchange(out_, &scratch_);
@@ -321,6 +414,22 @@ JsonWriter::ValueCache* JsonWriter::cache_for(const Node& node, const ArrowView&
 
 // ---- From operations to text ----
 
+// What the next rows need of a large dictionary is fetched while this one is written.
+// Always inlined: g++ takes a function that only fetches for one without effect, and drops its calls.
+// `codes` are those from this row on, `left` of them.
+[[gnu::always_inline]] inline void JsonWriter::fetch_ahead(const ValueCache& cache, const std::int32_t* codes, std::int64_t left) {
+  constexpr std::int64_t kSlice = 12, kText = 6;
+  if (left <= kSlice) return;
+  const std::vector<Slice>& slices = cache.slices;
+  const auto far = static_cast<std::uint32_t>(codes[kSlice]), near = static_cast<std::uint32_t>(codes[kText]);
+  if (far < slices.size()) __builtin_prefetch(&slices[far]);
+  if (near < slices.size()) {
+    const char* const text = cache.text.data() + slices[near].offset;
+    __builtin_prefetch(text);
+    __builtin_prefetch(text + slices[near].size);
+  }
+}
+
 std::int64_t JsonWriter::render(std::int64_t row, TextBuffer& out, std::size_t stop) {
   if (row < 0 || row >= rows_) throw BadArray("no such row");
   out_ = &out;
@@ -389,8 +498,8 @@ char* JsonWriter::value(char* out, const Op& op, std::int64_t row) {
     case Kind::coded: return coded(out, op, row);
     case Kind::text: return quoted(out, op, op.view.text(row));
     case Kind::json: return inlined(out, op, op.view.text(row));
-    case Kind::int32: out = prefix(out, op, kNumber); return std::to_chars(out, out + kNumber, op.view.int32(row)).ptr;
-    case Kind::int64: out = prefix(out, op, kNumber); return std::to_chars(out, out + kNumber, op.view.int64(row)).ptr;
+    case Kind::int32: return integer(prefix(out, op, kNumber), op.view.int32(row));
+    case Kind::int64: return integer(prefix(out, op, kNumber), op.view.int64(row));
     case Kind::float64: {
       const double number = op.view.float64(row);
       if (!std::isfinite(number)) return absent(out, op);
@@ -413,6 +522,7 @@ char* JsonWriter::value(char* out, const Op& op, std::int64_t row) {
 char* JsonWriter::coded(char* out, const Op& op, std::int64_t row) {
   const std::int64_t code = op.view.code(row);
   if (op.cache) {
+    if (op.fetch) fetch_ahead(*op.cache, op.view.values<std::int32_t>() + op.view.base() + row, op.view.length() - row);
     const Slice slice = op.cache->slices[static_cast<std::size_t>(code)];
     if (slice.size != 0) return copy(room(out, slice.size), op.cache->text.data() + slice.offset, slice.size);
   }
@@ -490,6 +600,440 @@ char* JsonWriter::list(char* out, std::uint32_t at, std::int64_t row) {
   if (out == first) ++out;
   *first = '[';
   *out++ = ']';
+  return out;
+}
+
+// ---- Rows from the rows before them ----
+
+// Bytes that two texts have in common in front, of `size` at most, with TextBuffer::kSlack readable behind both.
+static inline std::size_t same_front(const char* a, const char* b, std::size_t size) {
+  for (std::size_t i = 0; i < size; i += 8) {
+    std::uint64_t x = 0, y = 0;
+    std::memcpy(&x, a + i, 8), std::memcpy(&y, b + i, 8);
+    if (x != y) return std::min(size, i + static_cast<std::size_t>(std::countr_zero(x ^ y)) / 8);
+  }
+  return size;
+}
+
+// The same of their last bytes: eight at most, which are there to be read before both ends.
+static inline std::size_t same_back(const char* a_end, const char* b_end, std::size_t size) {
+  std::uint64_t x = 0, y = 0;
+  std::memcpy(&x, a_end - 8, 8), std::memcpy(&y, b_end - 8, 8);
+  const auto same = static_cast<std::size_t>(std::countl_zero(x ^ y)) / 8;
+  return std::min(size, same);
+}
+
+std::int64_t JsonWriter::render(std::int64_t row, TextBuffer& out, std::size_t stop, Recipe& recipe) {
+  if (row < 0 || row >= rows_) throw BadArray("no such row");
+  if (!lined_up_) line_up();
+  if (!has_slots_ || out.size() > Recipe::kLongestText) {
+    const std::size_t before = out.size();
+    const std::int64_t next = render(row, out, stop);
+    recipe.literals(out.data() + before, out.size() - before);
+    recipe.row_ = -1;
+    return next;
+  }
+  out_ = &out, recipe_ = &recipe;
+  char* at = start(out.size());
+  bool follows = recipe.row_ == row - 1 && recipe.row_ >= 0 && recipe.batch_ == batch_;
+  do {
+    new_ = new_spans_.data();
+    make_spans(slots_.size());
+    at = follows ? next_row(at, row) : first_row(at, row);
+    std::swap(old_spans_, new_spans_);
+    follows = offset(at) <= Recipe::kLongestText;
+    ++row;
+  } while (row < rows_ && offset(at) < stop);
+  recipe.row_ = follows ? row - 1 : -1, recipe.batch_ = batch_;
+  out.set_size(offset(at));
+  out_ = nullptr, recipe_ = nullptr;
+  return row;
+}
+
+// Whether it gives a text in every row. What does can be trusted with its body's first comma.
+bool JsonWriter::always(std::uint32_t at) const {
+  const Op& op = ops_[at];
+  if (op.validity) return false;
+  switch (op.kind) {
+    case Kind::piece:
+    case Kind::int32:
+    case Kind::int64:
+    case Kind::boolean:
+    case Kind::list:
+    case Kind::text: return true;
+    case Kind::coded:
+      return !op.node->field->json && (op.view.array().dictionary->null_count == 0 || !op.view.array().dictionary->buffers[0]);
+    case Kind::json:
+    case Kind::float64: return false;
+    case Kind::structure:
+      for (std::uint32_t i = at + 1; i < op.end; i = ops_[i].end) {
+        if (always(i)) return true;
+      }
+      return false;
+  }
+  return false;
+}
+
+std::size_t JsonWriter::keep_fixed(std::string_view text) {
+  const std::size_t at = fixed_.size();
+  fixed_.append(text);
+  return at;
+}
+
+void JsonWriter::line_up() {
+  lined_up_ = true;
+  has_slots_ = false;
+  block_ = -kBlockRows;
+  const auto n_ops = static_cast<std::uint32_t>(ops_.size());
+  for (std::uint32_t i = 0; i < n_ops; i = ops_[i].end) has_slots_ = has_slots_ || always(i);
+  if (!has_slots_) return;
+  fixed_.reserve(1);
+  std::string fixed;
+  line_up(0, n_ops, '{', slots_, fixed);
+  fixed += "}\n";
+  row_tail_ = keep_fixed(fixed), row_tail_size_ = fixed.size();
+}
+
+// `fixed` is the text since the last slot. The body has an operation that always gives text.
+void JsonWriter::line_up(std::uint32_t begin, std::uint32_t end, char first, std::vector<Slot>& slots, std::string& fixed) {
+  std::uint32_t i = begin;
+  while (!always(i)) i = ops_[i].end;
+  if (i != begin) {
+    i = ops_[i].end;
+    add_slot(begin, i, first, slots, fixed);
+    first = ',';
+  }
+  for (; i < end; i = ops_[i].end) {
+    const Op& op = ops_[i];
+    if (op.kind == Kind::piece) {
+      fixed.append(1, first).append(pieces_.view().substr(op.piece + 1, op.size - 1));
+    } else if (op.kind == Kind::structure && always(i)) {
+      fixed.append(1, first).append(op.node->prefix.view().substr(1));
+      line_up(i + 1, op.end, '{', slots, fixed);
+      fixed += '}';
+    } else {
+      add_slot(i, op.end, first, slots, fixed);
+    }
+    first = ',';
+  }
+}
+
+void JsonWriter::add_slot(std::uint32_t begin, std::uint32_t end, char first, std::vector<Slot>& slots, std::string& fixed) {
+  Slot slot;
+  slot.begin = begin, slot.end = end, slot.first = first;
+  const Op& op = ops_[begin];
+  const bool of_structs = &slots == &slots_ && op.kind == Kind::list && !op.validity && op.end == end && begin + 1 < end &&
+                          ops_[begin + 1].kind == Kind::structure && ops_[begin + 1].end == end && always(begin + 1);
+  if (of_structs) {
+    std::vector<Slot> inner;
+    std::string text(ops_[begin + 1].node->prefix.view());
+    line_up(begin + 2, end, '{', inner, text);
+    text += '}';
+    if (!inner.empty()) {
+      fixed.append(1, first).append(op.node->prefix.view().substr(1));
+      slot.inner = static_cast<std::uint32_t>(inner_.size()), slot.n_inner = static_cast<std::uint32_t>(inner.size());
+      slot.tail = keep_fixed(text), slot.tail_size = text.size();
+      inner_.insert(inner_.end(), inner.begin(), inner.end());
+    }
+  }
+  slot.fixed = keep_fixed(fixed), slot.fixed_size = fixed.size();
+  fixed.clear();
+  const bool alone = op.end == end;
+  slot.compared = alone && (op.kind == Kind::coded || op.kind == Kind::int32 || op.kind == Kind::int64);
+  if (slot.compared) {
+    slot.kind = op.kind, slot.validity = op.validity, slot.base = op.view.base(), slot.length = op.view.length();
+    slot.known = op.node->prefix.size();
+    if (op.kind == Kind::int64) {
+      slot.large = op.view.values<std::int64_t>() + slot.base;
+    } else {
+      slot.small = op.view.values<std::int32_t>() + slot.base;
+    }
+    slot.cache = op.cache, slot.fetch = op.fetch;
+    if (op.kind == Kind::coded && op.cache) {
+      slot.n_codes =
+          static_cast<std::uint32_t>(std::min<std::size_t>(static_cast<std::size_t>(op.view.dictionary_length()), op.cache->slices.size()));
+    }
+  }
+  slots.push_back(slot);
+}
+
+// As the rows of the body's operations.
+ArrowView::Range JsonWriter::items_of(const Slot& slot, std::int64_t row) const {
+  const Op& op = ops_[slot.begin];
+  const auto [begin, end] = op.view.range(row);
+  if (begin < op.first || end - op.first > ops_[slot.begin + 1].view.length()) throw BadArray("list offsets are not in order");
+  return {begin - op.first, end - op.first};
+}
+
+// Room for so many spans more; before the first of a row new_ is at none.
+void JsonWriter::make_spans(std::size_t more) {
+  const auto have = static_cast<std::size_t>(new_ - new_spans_.data());
+  if (new_spans_.size() - have < more) new_spans_.resize((have + more) * 2);
+  new_ = new_spans_.data() + have;
+}
+
+char* JsonWriter::first_row(char* out, std::int64_t row) {
+  row_begin_ = offset(out);
+  for (const Slot& slot : slots_) out = fresh_slot(out, slot, row);
+  out = copy(room(out, row_tail_size_), fixed_.data() + row_tail_, row_tail_size_);
+  recipe_->literals(out_->data() + row_begin_, offset(out) - row_begin_);
+  return out;
+}
+
+char* JsonWriter::fresh_slot(char* out, const Slot& slot, std::int64_t row) {
+  out = copy(room(out, slot.fixed_size), fixed_.data() + slot.fixed, slot.fixed_size);
+  const std::size_t begin = offset(out);
+  if (slot.n_inner != 0) {
+    const auto [from, to] = items_of(slot, row);
+    make_spans(static_cast<std::size_t>(to - from) * slot.n_inner + slots_.size());
+    out = room(fresh_items(out, slot, from, from, to), 1);
+    *new_++ = {begin, offset(out)};
+    *out++ = ']';
+    return out;
+  }
+  out = body(out, slot.begin, slot.end, row);
+  if (offset(out) != begin) out_->data()[begin] = slot.first;
+  *new_++ = {begin, offset(out)};
+  return out;
+}
+
+// The items from `begin` to `end` of a list that begins with the item `from`, behind its bracket if there are any.
+char* JsonWriter::fresh_items(char* out, const Slot& slot, std::int64_t from, std::int64_t begin, std::int64_t end) {
+  if (begin == end) {
+    out = room(out, 1);
+    *out++ = '[';
+  }
+  for (std::int64_t item = begin; item < end; ++item) {
+    const std::size_t at = offset(out);
+    for (std::uint32_t i = 0; i < slot.n_inner; ++i) out = fresh_slot(out, inner_[slot.inner + i], item);
+    out = copy(room(out, slot.tail_size), fixed_.data() + slot.tail, slot.tail_size);
+    out_->data()[at] = item == from ? '[' : ',';
+  }
+  return out;
+}
+
+// `bit` is the row's in changes_; below 0: the rows were not compared. What is in both rows and often new has ways of its own, which compare
+// before they write: bytes that were just written in other pieces are slow to read.
+[[gnu::always_inline]] inline char* JsonWriter::next_slot(char* out, const Slot& slot, std::int64_t row, std::int64_t before,
+                                                          std::int64_t bit) {
+  if (!slot.compared || bit < 0) return next_other(out, slot, row, before, bit);
+  const Span old = *old_;
+  if (!may_have_changed(slot, bit)) {
+    ++old_;
+    const std::size_t moved = offset(out) - run_;
+    *new_++ = {old.begin + moved, old.end + moved};
+    return out;
+  }
+  if (old.end == old.begin || (slot.validity && !ArrowView::bit(slot.validity, slot.base + row))) {
+    return next_other(out, slot, row, before, bit);
+  }
+  if (slot.kind == Kind::coded) {
+    const auto code = static_cast<std::uint32_t>(slot.small[row]);
+    if (code >= slot.n_codes) return next_other(out, slot, row, before, bit);
+    const Slice slice = slot.cache->slices[code];
+    if (slot.fetch) fetch_ahead(*slot.cache, slot.small + row, slot.length - row);
+    if (slice.size == 0) return next_other(out, slot, row, before, bit);
+    return next_coded(out, *old_++, slot.known, slot.cache->text.data() + slice.offset, slice.size);
+  }
+  const std::int64_t number = slot.kind == Kind::int64 ? slot.large[row] : slot.small[row];
+  if (static_cast<std::uint64_t>(number) >= kSixteenDigits) return next_other(out, slot, row, before, bit);
+  return next_number(out, *old_++, slot.known, static_cast<std::uint64_t>(number));
+}
+
+char* JsonWriter::next_row(char* out, std::int64_t row) {
+  if (row < block_ || row >= block_ + kBlockRows) compare_block(row);
+  old_ = old_spans_.data();
+  run_ = std::exchange(row_begin_, offset(out));
+  for (const Slot& slot : slots_) {
+    out = slot.n_inner != 0 ? next_list(out, slot, row) : next_slot(out, slot, row, row - 1, row - block_);
+  }
+  return copy_run(out, row_begin_);
+}
+
+// Copies what is between run_ and `end` in the row before.
+char* JsonWriter::copy_run(char* out, std::size_t end) {
+  const std::size_t size = end - run_;
+  out = room(out, size);
+  const std::size_t distance = offset(out) - run_;
+  char* const end_of_copy = copy(out, out_->data() + run_, size);  // the rows do not overlap
+  recipe_->match(out, size, distance);
+  return end_of_copy;
+}
+
+// A column at a time, for one that is read beside thirty others comes slowly. `row` has one before it.
+void JsonWriter::compare_block(std::int64_t row) {
+  block_ = row;
+  changes_.clear();
+  const std::int64_t n = std::min(kBlockRows, rows_ - row);
+  for (Slot& slot : slots_) {
+    if (slot.n_inner == 0) {
+      slot.changes = changes_.size();
+      compare(slot, row, n, 1);
+      continue;
+    }
+    const auto [before, first] = items_of(slot, row - 1);
+    slot.lag = first - before, slot.first_item = first;
+    for (std::int64_t r = row; r < row + n && slot.lag > 0; ++r) {
+      const auto [from, to] = items_of(slot, r);
+      if (from != first + (r - row) * slot.lag || to - from != slot.lag) slot.lag = 0;
+    }
+    if (slot.lag > kBlockRows) slot.lag = 0;
+    if (slot.lag == 0) continue;
+    for (std::uint32_t i = 0; i < slot.n_inner; ++i) {
+      inner_[slot.inner + i].changes = changes_.size();
+      compare(inner_[slot.inner + i], first, n * slot.lag, slot.lag);
+    }
+  }
+}
+
+// Bits for `n` rows of the slot's operations, each against the one `lag` before.
+void JsonWriter::compare(const Slot& slot, std::int64_t row, std::int64_t n, std::int64_t lag) {
+  const std::size_t at = changes_.size();
+  changes_.resize(at + static_cast<std::size_t>(n + 63) / 64, slot.compared ? 0 : ~std::uint64_t{0});
+  if (!slot.compared) return;
+  const Op& op = ops_[slot.begin];
+  if (row < lag || n > op.view.length() - row) throw BadArray("a column is shorter than its rows");
+  std::uint64_t* const out = changes_.data() + at;
+  const auto differing = [&]<class T>(const T* values) {
+    for (std::int64_t i = 0; i < n; i += 64) {
+      const std::int64_t some = std::min<std::int64_t>(64, n - i);
+      std::uint64_t bits = 0;
+      std::int64_t k = 0;
+#if defined(__SSE4_1__)
+      constexpr std::int64_t kLanes = 16 / static_cast<std::int64_t>(sizeof(T));
+      for (; k + kLanes <= some; k += kLanes) {
+        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(values + i + k));
+        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(values + i + k - lag));
+        const int same = sizeof(T) == 8 ? _mm_movemask_pd(_mm_castsi128_pd(_mm_cmpeq_epi64(a, b)))
+                                        : _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(a, b)));
+        bits |= static_cast<std::uint64_t>(same ^ ((1 << kLanes) - 1)) << k;
+      }
+#endif
+      for (; k < some; ++k) bits |= static_cast<std::uint64_t>(values[i + k] != values[i + k - lag]) << k;
+      out[i / 64] = bits;
+    }
+  };
+  const std::int64_t base = op.view.base() + row;
+  if (op.kind == Kind::int64) {
+    differing(op.view.values<std::int64_t>() + base);
+  } else {
+    differing(op.view.values<std::int32_t>() + base);
+  }
+  if (!op.validity) return;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const bool valid = ArrowView::bit(op.validity, base + i);
+    const std::uint64_t bit = std::uint64_t{1} << (i & 63);
+    if (valid != ArrowView::bit(op.validity, base + i - lag)) {
+      out[i / 64] |= bit;
+    } else if (!valid) {
+      out[i / 64] &= ~bit;
+    }
+  }
+}
+
+// What compare() leaves open.
+bool JsonWriter::unchanged(const Op& op, std::int64_t row, std::int64_t before) const {
+  const std::int64_t base = op.view.base();
+  if (op.validity) {
+    const bool valid = ArrowView::bit(op.validity, base + row);
+    if (valid != ArrowView::bit(op.validity, base + before)) return false;
+    if (!valid) return true;
+  }
+  switch (op.kind) {
+    case Kind::coded:
+    case Kind::int32: return op.view.int32(row) == op.view.int32(before);
+    case Kind::int64: return op.view.int64(row) == op.view.int64(before);
+    case Kind::boolean: return op.view.boolean(row) == op.view.boolean(before);
+    case Kind::text:
+    case Kind::json: return op.view.text(row) == op.view.text(before);
+    default: return false;
+  }
+}
+
+[[gnu::noinline]] char* JsonWriter::next_other(char* out, const Slot& slot, std::int64_t row, std::int64_t before, std::int64_t bit) {
+  const Span old = *old_++;
+  const Op& op = ops_[slot.begin];
+  if (!(slot.compared && bit >= 0) && op.end == slot.end && unchanged(op, row, before)) {
+    const std::size_t moved = offset(out) - run_;
+    *new_++ = {old.begin + moved, old.end + moved};
+    return out;
+  }
+  const std::size_t run = old.begin - run_;
+  out = room(out, run);  // this may move what is copied from
+  out = copy(out, out_->data() + run_, run);
+  const std::size_t begin = offset(out);
+  out = body(out, slot.begin, slot.end, row);
+  char* const data = out_->data();
+  const std::size_t size = offset(out) - begin, common = std::min(size, old.end - old.begin);
+  if (size != 0) data[begin] = slot.first;
+  *new_++ = {begin, begin + size};
+  // The stretch that is copied goes on into the value, and the next one begins within it, as far as the two are the same.
+  const std::size_t front = same_front(data + begin, data + old.begin, common);
+  const std::size_t back = common < 8 ? 0 : same_back(out, data + old.end, common - front);
+  recipe_->match(data + begin - run, run + front, begin - run - run_);
+  recipe_->literals(data + begin + front, size - front - back);
+  run_ = old.end - back;
+  return out - back;
+}
+
+// The stretch from run_ on and what the old value and the new one, of `size` bytes, have in common in front of them. Room for the rest.
+[[gnu::always_inline]] inline char* JsonWriter::new_value(char* out, Span old, std::size_t front, std::size_t size) {
+  const std::size_t run = old.begin - run_;
+  out = room(out, run + size);
+  const std::size_t at = offset(out);
+  *new_++ = {at + run, at + run + size};
+  char* const end = copy(out, out_->data() + run_, run + front);
+  recipe_->match(out, run + front, at - run_);
+  return end;
+}
+
+[[gnu::noinline]] char* JsonWriter::next_coded(char* out, Span old, std::size_t known, const char* text, std::size_t size) {
+  const char* const before = out_->data() + old.begin;
+  const std::size_t common = std::min(size, old.end - old.begin);
+  known = std::min(known, common);
+  const std::size_t front = known + same_front(text + known, before + known, common - known);
+  const std::size_t back = common < 8 ? 0 : same_back(text + size, out_->data() + old.end, common - front);
+  out = new_value(out, old, front, size);
+  recipe_->literals(text + front, size - front - back);
+  run_ = old.end - back;
+  return copy(out, text + front, size - front - back);
+}
+
+[[gnu::noinline]] char* JsonWriter::next_number(char* out, Span old, std::size_t known, std::uint64_t number) {
+  const SixteenDigits digits(number);
+  const std::size_t n = digits.size(), old_n = old.end - old.begin - known, common = std::min(n, old_n);
+  const char* const data = out_->data();
+  const std::size_t front = std::min(common, digits.same_front(data + old.begin + known));
+  const std::size_t back = old.end < 16 ? 0 : std::min(common - front, digits.same_back(data + old.end));
+  out = new_value(out, old, known + front, known + n);
+  const std::size_t size = n - front - back;
+  digits.write(out, front);
+  digits.write(recipe_->more_literals(size), front);
+  run_ = old.end - back;
+  return out + size;
+}
+
+char* JsonWriter::next_list(char* out, const Slot& slot, std::int64_t row) {
+  const auto [from, to] = items_of(slot, row);
+  const auto [old_from, old_to] = items_of(slot, row - 1);
+  const std::int64_t n = to - from, old_n = old_to - old_from, common = std::min(n, old_n);
+  const auto spans = [&](std::int64_t items) { return static_cast<std::size_t>(items) * slot.n_inner; };
+  make_spans(spans(n) + slots_.size());
+  const Span old = old_[spans(old_n)];
+  const std::size_t begin = offset(out) + (old.begin - run_);
+  for (std::int64_t k = 0; k < common; ++k) {
+    const std::int64_t bit = slot.lag != 0 ? from + k - slot.first_item : -1;
+    for (std::uint32_t i = 0; i < slot.n_inner; ++i) out = next_slot(out, inner_[slot.inner + i], from + k, old_from + k, bit);
+  }
+  if (n != old_n) {
+    out = copy_run(out, common == 0 ? old.begin : old_[-1].end + slot.tail_size);
+    const std::size_t fresh = offset(out);
+    if (n == 0 || n > common) out = fresh_items(out, slot, from, from + common, to);
+    recipe_->literals(out_->data() + fresh, offset(out) - fresh);
+    run_ = old.end;
+  }
+  old_ += spans(old_n - common) + 1;
+  *new_++ = {begin, offset(out) + (old.end - run_)};
   return out;
 }
 

@@ -63,6 +63,44 @@ std::string lines(JsonWriter& writer, const ColumnPtr& root, std::uint64_t insta
   return all;
 }
 
+// What a recipe says, carried out.
+std::string carried_out(const Recipe& recipe) {
+  std::string out;
+  std::string_view left = recipe.literals();
+  for (const Recipe::Step& step : recipe.steps()) {
+    out += left.substr(0, step.literals);
+    left.remove_prefix(std::min<std::size_t>(left.size(), step.literals));
+    if (step.distance == 0 || step.distance > out.size()) return "a match from before the text";
+    for (std::uint32_t i = 0; i < step.length; ++i) out += out[out.size() - step.distance];
+  }
+  return out.append(left);
+}
+
+// The same lines, made from the lines before them.
+std::string lines_by_recipe(JsonWriter& writer, const ColumnPtr& root, std::size_t stop = 1 << 20, std::size_t* copied = nullptr) {
+  root->wire();
+  TextBuffer out;
+  Recipe recipe;
+  std::string all;
+  const auto flush = [&] {
+    EXPECT_EQ(carried_out(recipe), out.view());
+    if (copied) *copied += recipe.copied();
+    all += out.view();
+    out.clear(), recipe.clear();
+  };
+  // Twice: the second batch stands behind the first one in the text.
+  for (int batch = 0; batch < 2; ++batch) {
+    writer.begin(root->array, 1, 1);
+    for (std::int64_t row = 0; row < writer.rows();) {
+      row = writer.render(row, out, stop, recipe);
+      if (out.size() >= stop) flush();
+    }
+    writer.end();
+  }
+  flush();
+  return all;
+}
+
 std::string lines(const ColumnPtr& root) {
   JsonWriter writer(field_of(root), 1 << 20);
   return lines(writer, root);
@@ -390,7 +428,86 @@ TEST(JsonWriter, EqualsTheObviousRenderingOnRandomBatches) {
     JsonWriter writer(field, seed % 2 == 0 ? 1 << 20 : 500);
     ASSERT_EQ(lines(writer, root, 1, 1, 1 + seed % 300), expected) << seed;
     ASSERT_EQ(lines(writer, root), expected) << seed;
+    ASSERT_EQ(lines_by_recipe(writer, root, seed % 5 == 0 ? 1 + seed % 300 : 1 << 20), expected + expected) << seed;
   }
+}
+
+TEST(JsonWriter, SaysWhatARowHasInCommonWithTheRowBefore) {
+  constexpr int kRows = 200;
+  std::vector<std::optional<std::int64_t>> times, bytes;
+  std::vector<std::optional<std::int32_t>> codes, names, ports;
+  std::vector<std::optional<int>> lengths;
+  for (int i = 0; i < kRows; ++i) {
+    times.push_back(1772352000000 + i * 1000), bytes.push_back(i % 7 == 0 ? std::nullopt : std::optional<std::int64_t>(1 << (i % 20)));
+    codes.push_back(i / 50), ports.push_back(i % 3 == 0 ? std::nullopt : std::optional(i));
+    lengths.push_back(i % 11 == 0 ? 0 : 1 + i % 3);
+    for (int k = 0; k < lengths.back(); ++k) names.push_back((i + k) % 4);
+  }
+  const std::string fixed(100, 'f');
+  const auto observables =
+      list("observables", lengths,
+           structure("item", {coded("name", {"src_endpoint.ip", "dst_endpoint.ip", "a\"b", ""}, names),
+                              coded("type", {"IP Address"}, std::vector<std::optional<std::int32_t>>(names.size(), 0))}));
+  const auto root = structure(
+      "", {int32s("absent_first", ports), coded("region", {"eu-west-1", "eu-west-2", "x", "us-east-1"}, codes),
+           structure("cloud", {coded("provider", {fixed}, std::vector<std::optional<std::int32_t>>(kRows, 0)), int64s("bytes", bytes)}),
+           structure("loose", {int32s("port", ports)}), observables, int64s("time", times)});
+  JsonWriter writer(field_of(root), 1 << 20);
+  const std::string expected = lines(root);
+  std::size_t copied = 0;
+  EXPECT_EQ(lines_by_recipe(writer, root, 1 << 20, &copied), expected + expected);
+  EXPECT_GT(copied, expected.size() * 2 * 7 / 10);
+}
+
+TEST(JsonWriter, MakesNumbersOfEveryLengthFromOthers) {
+  std::vector<std::optional<std::int64_t>> numbers;
+  for (std::int64_t power = 1, i = 0; i < 19; ++i, power *= i < 19 ? 10 : 1) {
+    for (const std::int64_t n : {power - 1, power, power + 1, power * 9 / 10 + 7, -power, power / 7 * 3}) numbers.push_back(n);
+    numbers.push_back(std::nullopt);
+  }
+  numbers.push_back(std::numeric_limits<std::int64_t>::min()), numbers.push_back(std::numeric_limits<std::int64_t>::max());
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 4000; ++i) {
+    const std::optional<std::int64_t> n = numbers[random() % numbers.size()];
+    numbers.push_back(n && random() % 2 == 0 ? std::optional(static_cast<std::int64_t>(static_cast<std::uint64_t>(*n) + random() % 20))
+                                             : n);
+  }
+  std::vector<std::optional<std::int32_t>> small;
+  for (const auto& n : numbers) small.push_back(n ? std::optional(static_cast<std::int32_t>(*n)) : std::nullopt);
+  const auto root = structure("", {texts("t", std::vector<std::optional<std::string>>(numbers.size(), "t")), int64s("a", numbers),
+                                   int32s("b", small), int64s("", numbers)});
+  std::string expected;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    expected += "{\"t\":\"t\"";
+    if (numbers[i]) {
+      expected.append(",\"a\":").append(std::to_string(*numbers[i])).append(",\"b\":").append(std::to_string(*small[i]));
+      expected.append(",\"\":").append(std::to_string(*numbers[i]));
+    }
+    expected += "}\n";
+  }
+  JsonWriter writer(field_of(root), 1 << 20);
+  EXPECT_TRUE(lines(writer, root, 1, 1, 8 << 20) == expected);
+  EXPECT_TRUE(lines_by_recipe(writer, root) == expected + expected);
+}
+
+TEST(JsonWriter, RendersWithoutARecipeInBetween) {
+  const auto root = structure("", {int32s("n", {1, 2, 3, 4, 5, 6}), texts("t", {"same", "same", "same", "same", "same", "same"})});
+  root->wire();
+  JsonWriter writer(field_of(root), 1 << 20);
+  TextBuffer out;
+  Recipe recipe;
+  writer.begin(root->array, 1, 1);
+  std::int64_t row = writer.render(0, out, 1, recipe);
+  row = writer.render(row, out, 1, recipe);
+  EXPECT_NE(recipe.copied(), 0u);
+  EXPECT_EQ(carried_out(recipe), out.view());
+  out.clear(), recipe.clear();
+  row = writer.render(row, out, 1);
+  out.clear();
+  while (row < writer.rows()) row = writer.render(row, out, 1, recipe);
+  EXPECT_EQ(carried_out(recipe), out.view());
+  EXPECT_EQ(out.view(), "{\"n\":4,\"t\":\"same\"}\n{\"n\":5,\"t\":\"same\"}\n{\"n\":6,\"t\":\"same\"}\n");
+  writer.end();
 }
 
 // ---- Options ----
