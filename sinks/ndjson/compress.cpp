@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <new>
@@ -24,11 +25,24 @@ Result<std::string_view> Compressor::run(std::string_view chunk) {
   return chunk;
 }
 
+Result<std::string_view> Compressor::run(std::string_view chunk, const Recipe& recipe, RowChoice& choice) {
+  const bool probe = choice.left_ == 0;
+  choice.left_ = probe ? choice.interval_ - 1 : choice.left_ - 1;
+  const bool made = (probe || choice.rows_) && frame_writer_.write(chunk, recipe, frame_);
+  if (!probe && made) return frame_.view();
+  auto searched = run(chunk);
+  if (!searched) return searched;
+  const auto allowed = static_cast<std::size_t>(static_cast<double>(searched->size()) * RowChoice::kLarger);
+  choice.rows_ = made && frame_.size() <= allowed;
+  choice.interval_ = choice.rows_ ? RowChoice::kProbe : std::min(choice.interval_ * 2, RowChoice::kSeldom);
+  return choice.rows_ ? frame_.view() : searched;
+}
+
 Result<std::string_view> Compressor::run_zstd(std::string_view chunk) {
   if (!zstd_) {
     zstd_.reset(ZSTD_createCCtx());
     if (!zstd_) throw std::bad_alloc();
-    ZSTD_CCtx_setParameter(zstd_.get(), ZSTD_c_compressionLevel, level_);
+    ZSTD_CCtx_setParameter(zstd_.get(), ZSTD_c_compressionLevel, level_ == 0 ? 1 : level_);
     ZSTD_CCtx_setParameter(zstd_.get(), ZSTD_c_checksumFlag, 1);
   }
   out_.clear();

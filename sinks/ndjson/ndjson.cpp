@@ -50,7 +50,8 @@ constexpr lm_option option(std::uint32_t type, std::string_view name, std::strin
 constexpr lm_option kOptions[] = {
     option(LM_OPTION_CHOICE, "compression", "auto", "auto|none|gzip|zstd",
            "How files are compressed; auto is zstd for files and none for stdout."),
-    option(LM_OPTION_INTEGER, "zstd_level", "1", "1..19", "Higher levels make smaller files and take longer."),
+    option(LM_OPTION_INTEGER, "zstd_level", "0", "0..19",
+           "Higher levels make smaller files and take longer; 0 is fastest and takes repeats from the row before."),
     option(LM_OPTION_INTEGER, "gzip_level", "1", "1..9", "Higher levels make smaller files and take longer."),
     option(LM_OPTION_SIZE, "file_size", "256M", "", "A file that holds this much, before compression, is full and the next one begins."),
 };
@@ -72,7 +73,7 @@ Result<Settings> read_settings(std::string_view json, bool to_stdout) {
   if (!options) return tl::make_unexpected(options.error());
   const auto compression = options->choice("compression", {"auto", "none", "gzip", "zstd"}, "auto");
   if (!compression) return tl::make_unexpected(compression.error());
-  const auto zstd_level = options->integer("zstd_level", 1, 19, 1), gzip_level = options->integer("gzip_level", 1, 9, 1);
+  const auto zstd_level = options->integer("zstd_level", 0, 19, 0), gzip_level = options->integer("gzip_level", 1, 9, 1);
   if (!zstd_level) return tl::make_unexpected(zstd_level.error());
   if (!gzip_level) return tl::make_unexpected(gzip_level.error());
   const auto file_size = options->size("file_size", 1, kDefaultFileSize);
@@ -149,9 +150,11 @@ class NdjsonSink {
       const std::size_t before = pending.text.size();
       std::int64_t next = row;
       try {
-        next = writer.render(row, pending.text, chunk_);
+        // A chunk has a recipe from its first row on or none.
+        if (before == 0) pending.has_recipe = fast_ && pending.choice.wants_recipe();
+        next = pending.has_recipe ? writer.render(row, pending.text, chunk_, pending.recipe) : writer.render(row, pending.text, chunk_);
       } catch (const std::exception& e) {
-        pending.text.set_size(before);  // no torn line stays behind, and a batch of which only a part was written is not sealed
+        pending.clear();  // no torn line stays behind, and a batch of which only a part was written is not sealed
         (void)remember(Error{
             LM_INTERNAL, std::string("a batch of table ") + tables_[batch.table()]->name + " could not be written: " + e.what(), {}, 0});
         throw;
@@ -172,7 +175,7 @@ class NdjsonSink {
       for (std::size_t i = 0; i < slot->pending.size(); ++i) {
         if (!slot->pending[i]) continue;
         if (auto ok = flush(*slot, static_cast<std::uint32_t>(i)); !ok) return ok;
-        slot->pending[i]->text.free();
+        slot->pending[i]->free();
       }
     }
     if (!target_) return seal_stdout(report);
@@ -215,8 +218,14 @@ class NdjsonSink {
   // Rows of a table that a slot has rendered and not yet written.
   struct Pending {
     Pending(const Field& field, std::size_t cache) : writer(field, cache) {}
+    std::size_t held() const { return text.capacity() + recipe.capacity(); }
+    void clear() { text.clear(), recipe.clear(), rows = 0; }
+    void free() { text.free(), recipe.free(), rows = 0; }
     JsonWriter writer;
     TextBuffer text;
+    Recipe recipe;
+    RowChoice choice;
+    bool has_recipe = false;
     std::uint64_t rows = 0;
   };
   struct Slot {
@@ -232,6 +241,7 @@ class NdjsonSink {
     const std::uint64_t memory = config.memory_bytes != 0 ? config.memory_bytes : kDefaultMemory * threads;
     share_ = static_cast<std::size_t>(memory / threads);
     chunk_ = std::clamp(share_ / 8, kSmallestChunk, kLargestChunk);
+    fast_ = settings_.compression == Compression::zstd && settings_.level == 0;
     for (std::size_t i = 0; i < threads; ++i) slots_.push_back(std::make_unique<Slot>(settings_.compression, settings_.level));
   }
 
@@ -258,24 +268,25 @@ class NdjsonSink {
     for (;;) {
       std::size_t held = 0, largest = 0, at = 0;
       for (std::size_t i = 0; i < slot.pending.size(); ++i) {
-        const std::size_t size = slot.pending[i] ? slot.pending[i]->text.capacity() : 0;
+        const std::size_t size = slot.pending[i] ? slot.pending[i]->held() : 0;
         held += size;
         if (size > largest) largest = size, at = i;
       }
       if (held <= std::max(share_ / 4, kSmallestChunk)) return {};
       if (auto ok = flush(slot, static_cast<std::uint32_t>(at)); !ok) return ok;
-      slot.pending[at]->text.free();
+      slot.pending[at]->free();
     }
   }
 
   Result<void> flush(Slot& slot, std::uint32_t handle) {
     Pending& pending = *slot.pending[handle];
     if (pending.rows == 0) return {};
-    const std::uint64_t rows = std::exchange(pending.rows, 0), bytes = pending.text.size();
-    const auto chunk = slot.compressor.run(pending.text.view());
+    const std::uint64_t rows = pending.rows, bytes = pending.text.size();
+    const auto chunk =
+        fast_ ? slot.compressor.run(pending.text.view(), pending.recipe, pending.choice) : slot.compressor.run(pending.text.view());
     if (!chunk) return remember(chunk.error());
     auto ok = target_ ? append(*tables_[handle], *chunk, rows, bytes) : append_stdout(*tables_[handle], *chunk, rows);
-    pending.text.clear();
+    pending.clear();
     return ok ? Result<void>() : remember(ok.error());
   }
 
@@ -344,6 +355,7 @@ class NdjsonSink {
   std::optional<Target> target_;  // empty: stdout
   std::string run_;
   std::size_t share_ = 0, chunk_ = 0;
+  bool fast_ = false;  // zstd at level 0
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::mutex stdout_mutex_, error_mutex_;

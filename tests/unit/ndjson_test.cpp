@@ -232,6 +232,31 @@ TEST_F(NdjsonSink, RemovesWhatWasNotSealed) {
   EXPECT_TRUE(files().empty());
 }
 
+TEST_F(NdjsonSink, WritesTheSameLinesAtEveryLevel) {
+  std::string first;
+  for (const std::string_view options :
+       {"{}", R"({"zstd_level":0})", R"({"zstd_level":1})", R"({"zstd_level":3})", R"({"compression":"none"})"}) {
+    ASSERT_EQ(create(root_.string(), options, 1, 8 << 20), LM_OK);
+    const std::uint32_t a = open("a");
+    for (int i = 0; i < 400; ++i) ASSERT_EQ(write(a, i * 250, 250), LM_OK);
+    ASSERT_EQ(seal(), LM_OK);
+    publish_all();
+    std::string all;
+    for (const auto& entry : fs::recursive_directory_iterator(root_)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string text = read(fs::relative(entry.path(), root_).string());
+      all += entry.path().extension() == ".zst" ? unzstd(text) : text;
+    }
+    if (first.empty()) first = all;
+    EXPECT_EQ(all, first) << options;
+    EXPECT_EQ(times_of(all), numbers_below(100000));
+    close();
+    for (const auto& entry : fs::directory_iterator(root_)) fs::remove_all(entry.path());
+  }
+  EXPECT_EQ(create(root_.string(), R"({"zstd_level":20})"), LM_INVALID);
+  EXPECT_EQ(create(root_.string(), R"({"zstd_level":-1})"), LM_INVALID);
+}
+
 TEST_F(NdjsonSink, BeginsANewFileWhenOneIsFull) {
   ASSERT_EQ(create(root_.string(), R"({"file_size":100000})", 1, 1 << 20), LM_OK);
   const std::uint32_t a = open("a");
