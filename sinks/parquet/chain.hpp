@@ -35,12 +35,15 @@ inline std::uint64_t load_bits(const std::uint8_t* bits, std::int64_t at, unsign
 // The nodes from a row or list element down to an array, by what their bitmaps mean for levels. Nodes without nulls need no bitmap; behind one that is
 // all null nothing matters. What remains is a few bitmaps, each with the number of levels that it opens.
 struct Chain {
+  // Nodes are written when they are counted.
+  Chain() {}  // NOLINT(modernize-use-equals-default): `= default` would clear two kilobytes
+
   struct Node {
     const std::uint8_t* bits;
     std::int64_t base;  // bit of slot 0
     unsigned weight;
   };
-  std::array<Node, 80> nodes{};
+  std::array<Node, 80> nodes;  // as many as `count` says
   unsigned count = 0;
   unsigned lead = 0;  // levels that every slot has
   bool dead = false;  // no slot has the last node

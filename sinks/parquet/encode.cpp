@@ -207,6 +207,18 @@ void put_run(std::uint32_t value, std::uint64_t count, unsigned width, Bytes& ou
 void put_delta(std::span<const std::int32_t> values, Bytes& out) { delta(values, out); }
 void put_delta(std::span<const std::int64_t> values, Bytes& out) { delta(values, out); }
 
+void put_delta_run(std::int64_t value, std::size_t count, Bytes& out) {
+  constexpr std::size_t kBlock = 128, kMinis = 4;
+  put_varint(kBlock, out);
+  put_varint(kMinis, out);
+  put_varint(count, out);
+  put_zigzag(count == 0 ? 0 : value, out);
+  if (count < 2) return;
+  // A block says that its smallest difference is 0 and that no miniblock has bits.
+  const std::size_t n = (count - 1 + kBlock - 1) / kBlock * (1 + kMinis);
+  std::memset(out.extend(n), 0, n);
+}
+
 void put_delta_length(std::span<const std::int32_t> lengths, std::string_view text, Bytes& out) {
   put_delta(lengths, out);
   out.append(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
@@ -259,6 +271,68 @@ void put_delta_text(std::span<const std::int32_t> lengths, std::string_view text
     at += static_cast<std::size_t>(lengths[i]);
   }
   out.cut(start + written);
+}
+
+namespace {
+
+// The first eight bytes as a number that compares as they do; zeroes where there are fewer. Bytes behind the text, which are not looked at, may be read.
+std::uint64_t head_of(const char* at, std::size_t n, bool room) {
+  std::uint64_t word = 0;
+  if (n >= 8) {
+    std::memcpy(&word, at, 8);
+    return __builtin_bswap64(word);
+  }
+  if (n == 0) return 0;
+  if (room) {
+    std::memcpy(&word, at, 8);
+    return __builtin_bswap64(word) & ~std::uint64_t{0} << (64 - 8 * n);
+  }
+  std::memcpy(&word, at, n);
+  return __builtin_bswap64(word);
+}
+
+}  // namespace
+
+TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text) {
+  TextBounds out{text.substr(0, static_cast<std::size_t>(lengths[0])), text.substr(0, static_cast<std::size_t>(lengths[0]))};
+  std::uint64_t low = head_of(text.data(), out.smallest.size(), text.size() >= 8), high = low;
+  std::size_t at = 0;
+  for (const std::int32_t length : lengths) {
+    const auto n = static_cast<std::size_t>(length);
+    const std::uint64_t head = head_of(text.data() + at, n, at + 8 <= text.size());
+    if (head <= low || head >= high) {
+      const std::string_view value = text.substr(at, n);
+      if (value < out.smallest) out.smallest = value, low = head;
+      if (value > out.largest) out.largest = value, high = head;
+    }
+    at += n;
+  }
+  return out;
+}
+
+TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes) {
+  std::string_view before = text.substr(0, static_cast<std::size_t>(lengths[0]));
+  TextBounds out{before, before};
+  bool rising = true;
+  const auto turn = [&] {
+    if (rising ? before > out.largest : before < out.smallest) (rising ? out.largest : out.smallest) = before;
+  };
+  std::size_t at = before.size();
+  for (std::size_t i = 1; i < lengths.size(); ++i) {
+    const std::string_view value(text.data() + at, static_cast<std::size_t>(lengths[i]));
+    const auto shared = static_cast<std::size_t>(prefixes[i]);
+    at += value.size();
+    const bool up = shared == value.size()
+                        ? shared == before.size()
+                        : shared == before.size() || static_cast<unsigned char>(value[shared]) > static_cast<unsigned char>(before[shared]);
+    if (up != rising) {
+      turn();
+      rising = up;
+    }
+    before = value;
+  }
+  turn();
+  return out;
 }
 
 }  // namespace lm::sink::parquet

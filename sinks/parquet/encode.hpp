@@ -22,6 +22,20 @@ static_assert(std::endian::native == std::endian::little, "numbers are stored as
 template <class T>
 class Pod {
  public:
+  Pod() = default;
+  Pod(Pod&& other) noexcept { swap(other); }
+  Pod& operator=(Pod&& other) noexcept {
+    Pod moved(std::move(other));
+    swap(moved);
+    return *this;
+  }
+  Pod(const Pod& from) { append(from.data(), from.size()); }
+  Pod& operator=(const Pod& from) {
+    if (this != &from) clear(), append(from.data(), from.size());
+    return *this;
+  }
+  ~Pod() = default;
+
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
@@ -56,6 +70,7 @@ class Pod {
   void release() { data_.reset(), size_ = capacity_ = 0; }
 
  private:
+  void swap(Pod& other) noexcept { std::swap(data_, other.data_), std::swap(size_, other.size_), std::swap(capacity_, other.capacity_); }
   std::unique_ptr<T[]> data_;
   std::size_t size_ = 0, capacity_ = 0;
 };
@@ -76,13 +91,24 @@ void put_run(std::uint32_t value, std::uint64_t count, unsigned width, Bytes& ou
 // DELTA_BINARY_PACKED: blocks of 128 values, miniblocks of 32.
 void put_delta(std::span<const std::int32_t> values, Bytes& out);
 void put_delta(std::span<const std::int64_t> values, Bytes& out);
+// The same for `count` times one value.
+void put_delta_run(std::int64_t value, std::size_t count, Bytes& out);
 
 // DELTA_LENGTH_BYTE_ARRAY: `text` is the values back to back.
 void put_delta_length(std::span<const std::int32_t> lengths, std::string_view text, Bytes& out);
 
-// DELTA_BYTE_ARRAY: what each value shares with the one before is stored as a length. The scratch is the caller's so that it is reused.
+// DELTA_BYTE_ARRAY: what each value shares with the one before is stored as a length. The scratch is the caller's so that it is reused; `prefixes` tells
+// afterwards what was shared.
 void put_delta_text(std::span<const std::int32_t> lengths, std::string_view text, Pod<std::int32_t>& prefixes, Pod<std::int32_t>& suffixes,
                     Bytes& out);
+
+// The smallest and the largest of some texts, of which there is at least one, as bytes compare.
+struct TextBounds {
+  std::string_view smallest, largest;
+};
+TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text);
+// The same where it is known how many bytes each shares with the one before: where values ascend or descend, only the turns are compared.
+TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes);
 
 // The number of bytes that both begin with.
 std::size_t common_prefix(std::string_view a, std::string_view b);

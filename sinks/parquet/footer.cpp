@@ -4,6 +4,7 @@
 
 #include <thrift/protocol/TCompactProtocol.h>
 #include <thrift/transport/TBufferTransports.h>
+#include <algorithm>
 
 namespace lm::sink::parquet {
 namespace {
@@ -112,9 +113,14 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd)
     pages.push_back(pages_of(format::PageType::DICTIONARY_PAGE, format::Encoding::PLAIN, 1));
     meta.__set_dictionary_page_offset(from.dictionary_at);
   }
-  pages.push_back(pages_of(format::PageType::DATA_PAGE_V2, encoding_of(from.encoding), from.data_pages));
-  encodings.push_back(encoding_of(from.encoding));
-  if (from.encoding != Encoding::rle) encodings.push_back(format::Encoding::RLE);  // the levels
+  const auto list = [&](format::Encoding::type encoding) {
+    if (std::find(encodings.begin(), encodings.end(), encoding) == encodings.end()) encodings.push_back(encoding);
+  };
+  for (const ChunkInfo::Pages& of : from.pages) {
+    pages.push_back(pages_of(format::PageType::DATA_PAGE_V2, encoding_of(of.encoding), of.count));
+    list(encoding_of(of.encoding));
+  }
+  list(format::Encoding::RLE);  // the levels
   meta.__set_encodings(encodings);
   meta.__set_encoding_stats(pages);
   meta.__set_path_in_schema(leaf.path);

@@ -37,12 +37,16 @@ struct DataPage {
 
 // What the footer says of one column chunk. Positions are relative to the chunk until it is placed in a file.
 struct ChunkInfo {
-  Encoding encoding = Encoding::plain;  // of the data pages
+  // Data pages by encoding; a column may change it on the way.
+  struct Pages {
+    Encoding encoding = Encoding::plain;
+    std::int32_t count = 0;
+  };
+  std::vector<Pages> pages;
   std::int64_t slots = 0, nulls = 0;
   std::int64_t plain_bytes = 0, stored_bytes = 0;  // with page headers
   std::int64_t dictionary_at = -1;                 // -1: no dictionary page
   std::int64_t data_at = 0;
-  std::int32_t data_pages = 0;
   bool has_bounds = false;
   std::string smallest, largest;  // plain-encoded
 };

@@ -3,6 +3,7 @@
 #include "common/options.hpp"
 #include "common/parallel.hpp"
 #include "parquet/chain.hpp"
+#include "parquet/scratch.hpp"
 
 #include <logmill/sdk/intern.hpp>
 
@@ -23,10 +24,10 @@ constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
 constexpr lm_option kOptions[] = {
     {sizeof(lm_option), LM_OPTION_CHOICE, text("compression"), text("zstd"), text("zstd|none"), text("How pages are compressed.")},
     {sizeof(lm_option), LM_OPTION_INTEGER, text("zstd_level"), text("1"), text("1..19"), text("Higher is smaller and slower.")},
-    {sizeof(lm_option), LM_OPTION_INTEGER, text("row_group_rows"), text("262144"), text("1..16777216"),
+    {sizeof(lm_option), LM_OPTION_INTEGER, text("row_group_rows"), text("1048576"), text("1..16777216"),
      text("Rows in a row group, at most.")},
-    {sizeof(lm_option), LM_OPTION_SIZE, text("row_group_size"), text("64M"), text(""),
-     text("Bytes of a row group in memory, about; a row group is written when it has reached them.")},
+    {sizeof(lm_option), LM_OPTION_SIZE, text("row_group_size"), text("128M"), text(""),
+     text("Bytes of a row group in memory, encoded for the most part; one is written when it has reached them, or two thirds of the sink's memory.")},
     {sizeof(lm_option), LM_OPTION_SIZE, text("file_size"), text("256M"), text(""),
      text("A file that is larger is finished, and another one begun.")},
     {sizeof(lm_option), LM_OPTION_CHOICE, text("layout"), text("lake"), text("lake|flat"),
@@ -151,34 +152,27 @@ class KeyCodes {
 }  // namespace
 
 struct ParquetSink::Held {
-  Held(Batch from, std::atomic<std::uint64_t>& held_by_all) : batch(std::move(from)), held(held_by_all) { held += batch.bytes(); }
-  ~Held() { held -= batch.bytes(); }
+  Held(ParquetSink& owner, const TableSchema& schema, Batch batch) : sink(owner), bytes(batch.bytes()), view(std::in_place, schema, std::move(batch)) {
+    sink.account_.change(static_cast<std::int64_t>(bytes));
+  }
+  ~Held() {
+    view.reset();
+    sink.account_.change(-static_cast<std::int64_t>(bytes));
+    sink.released_.notify_all();
+  }
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
-  Batch batch;
-  std::uint64_t number = 0;  // batches are numbered as they come
-  std::atomic<std::uint64_t>& held;
-};
-
-struct ParquetSink::Slice {
-  std::shared_ptr<const Held> held;
-  std::vector<Range> ranges;
-  std::int64_t rows = 0;
-  std::uint64_t bytes() const {
-    const auto all = static_cast<double>(held->batch.array().length);
-    return static_cast<std::uint64_t>(static_cast<double>(held->batch.bytes()) * static_cast<double>(rows) / all);
-  }
+  ParquetSink& sink;
+  const std::uint64_t bytes;
+  std::optional<BatchView> view;
 };
 
 struct ParquetSink::Partition {
   Table* table = nullptr;
   std::string folder;
-  // Under the sink's mutex.
-  std::vector<Slice> waiting;
-  std::int64_t rows = 0;
-  std::uint64_t bytes = 0;
-  // Under its own.
-  std::mutex file_mutex;
+  std::mutex mutex;  // guards:
+  std::shared_ptr<Growing> growing;
+  std::mutex file_mutex;  // guards:
   std::optional<PartFile> file;
   std::uint32_t parts = 0;
 };
@@ -187,44 +181,43 @@ struct ParquetSink::Table {
   std::uint32_t handle = 0;
   std::string name;
   TableSchema schema;
-  std::optional<RowGroupEncoder> encoder;
+  std::optional<RowGroupPlans> plans;
   KeyColumn region, account, time;
   std::unordered_map<std::string, std::unique_ptr<Partition>> partitions;  // by folder
 };
 
-// Counts as being flushed, with what its encoding needs, as long as it lives: whatever happens to it, those who wait for room see the end of it.
-struct ParquetSink::Flush {
-  Flush() = default;
-  Flush(ParquetSink& owner, Partition& from) : sink(&owner), partition(&from) {}
-  Flush(Flush&& other) noexcept
-      : sink(std::exchange(other.sink, nullptr)),
-        partition(std::exchange(other.partition, nullptr)),
-        slices(std::move(other.slices)),
-        bytes(other.bytes) {}
-  Flush& operator=(Flush&&) = delete;
-  ~Flush() {
-    if (!sink) return;
-    slices.clear();
-    sink->flushing_ -= bytes;
-    sink->held_ -= bytes / kOverhead;
-    sink->released_.notify_all();
+// Lives until the last call that works on it is done; whatever happens to it, those who wait for room see the end of it.
+struct ParquetSink::Growing {
+  Growing(ParquetSink& owner, Partition& of, const BatchView& first)
+      : sink(owner), partition(of), group(std::in_place, *of.table->plans, first, owner.account_) {}
+  ~Growing() {
+    group.reset();
+    sink.closing_ -= closing;
+    sink.released_.notify_all();
   }
-  void begin() {
-    for (const Slice& slice : slices) bytes += slice.bytes();
-    sink->flushing_ += bytes;
-    sink->held_ += bytes / kOverhead;
+  Growing(const Growing&) = delete;
+  Growing& operator=(const Growing&) = delete;
+  // Under the partition's mutex. Nothing comes any more.
+  void end() {
+    closing = group->held();
+    sink.closing_ += closing;
+    group->push_end();
   }
-  static constexpr std::uint64_t kOverhead = 4;  // buffers and finished chunks take about a fourth of the rows
-  ParquetSink* sink = nullptr;
-  Partition* partition = nullptr;
-  std::vector<Slice> slices;
-  std::uint64_t bytes = 0;
+  ParquetSink& sink;
+  Partition& partition;
+  std::optional<RowGroup> group;
+  std::uint64_t closing = 0;
 };
 
 struct ParquetSink::Placed {
   Partition* partition = nullptr;
   std::vector<Range> ranges;
   std::int64_t rows = 0;
+};
+
+struct ParquetSink::Relief {
+  std::shared_ptr<Growing> growing;
+  bool squeeze = false;
 };
 
 const lm_sink_descriptor& ParquetSink::descriptor() { return kDescriptor; }
@@ -242,8 +235,8 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   const auto compression = parsed->choice("compression", {"zstd", "none"}, "zstd");
   const auto layout = parsed->choice("layout", {"lake", "flat"}, "lake");
   const auto level = parsed->integer("zstd_level", 1, 19, 1);
-  const auto rows = parsed->integer("row_group_rows", 1, 1 << 24, 262144);
-  const auto group = parsed->size("row_group_size", 1, std::uint64_t{64} << 20);
+  const auto rows = parsed->integer("row_group_rows", 1, 1 << 24, 1 << 20);
+  const auto group = parsed->size("row_group_size", 1, std::uint64_t{128} << 20);
   const auto file = parsed->size("file_size", 1, std::uint64_t{256} << 20);
   for (const Error* error :
        {compression ? nullptr : &compression.error(), layout ? nullptr : &layout.error(), level ? nullptr : &level.error(),
@@ -259,8 +252,11 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   options.encode.zstd_level = static_cast<int>(*level);
   options.row_group_rows = *rows;
   options.memory_bytes = config.memory_bytes;
-  // Whatever is asked for: one row group that fills, one that is encoded and what that needs must fit together.
-  options.row_group_bytes = std::min(*group, std::max<std::uint64_t>(config.memory_bytes / 4, 1));
+  // Whatever is asked for: one row group that is being finished and the next that grows must fit together.
+  options.row_group_bytes = std::min(*group, std::max<std::uint64_t>(config.memory_bytes / 3 * 2, 1));
+  // A hundred columns wait for a full page each.
+  options.encode.page_bytes = std::clamp<std::uint64_t>(config.memory_bytes / 384, std::uint64_t{64} << 10, std::uint64_t{1} << 20);
+  options.encode.dictionary_bytes = std::clamp<std::uint64_t>(options.row_group_bytes / 4, std::uint64_t{64} << 10, std::uint64_t{16} << 20);
   options.file_bytes = *file;
   auto target = Target::create(view(config.target));
   if (!target) return tl::make_unexpected(target.error());
@@ -274,7 +270,7 @@ Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
   auto table = std::make_unique<Table>();
   table->name = safe_component(view(from.name));
   table->schema = std::move(*schema);
-  table->encoder.emplace(table->schema, options_.encode, scratch_);
+  table->plans.emplace(table->schema, options_.encode);
   table->region = KeyColumn::find(*from.schema, {"cloud", "region"});
   table->account = KeyColumn::find(*from.schema, {"cloud", "account", "uid"});
   table->time = KeyColumn::find(*from.schema, {"time"});
@@ -373,79 +369,98 @@ std::vector<ParquetSink::Placed> ParquetSink::place(Table& table, const ArrowArr
   return out;
 }
 
-// The first `rows` rows that wait. Under the mutex.
-ParquetSink::Flush ParquetSink::take(Partition& from, std::int64_t rows) {
-  Flush out(*this, from);
-  if (rows >= from.rows) {
-    out.slices = std::exchange(from.waiting, {});
-    from.rows = 0;
-    from.bytes = 0;
-    out.begin();
-  } else {
-    std::size_t whole = 0;
-    std::int64_t left = rows;
-    while (left > 0 && from.waiting[whole].rows <= left) left -= from.waiting[whole++].rows;
-    const auto end = from.waiting.begin() + static_cast<std::ptrdiff_t>(whole);
-    out.slices.assign(std::make_move_iterator(from.waiting.begin()), std::make_move_iterator(end));
-    from.waiting.erase(from.waiting.begin(), end);
-    if (left > 0) {
-      Slice& rest = from.waiting.front();
-      Slice part{rest.held, {}, left};
-      std::size_t r = 0;
-      while (left > 0) {
-        Range& range = rest.ranges[r];
-        const std::int64_t n = std::min(left, range.end - range.begin);
-        part.ranges.push_back({range.begin, range.begin + n});
-        range.begin += n;
-        left -= n;
-        if (range.begin == range.end) ++r;
-      }
-      rest.ranges.erase(rest.ranges.begin(), rest.ranges.begin() + static_cast<std::ptrdiff_t>(r));
-      rest.rows -= part.rows;
-      out.slices.push_back(std::move(part));
-    }
-    from.rows -= rows;
-    from.bytes = 0;
-    for (const Slice& slice : from.waiting) from.bytes += slice.bytes();
-    out.begin();
-  }
-  return out;
-}
-
-// All of the partition whose rows wait longest; none if nothing waits. Under the mutex.
-ParquetSink::Flush ParquetSink::take_oldest() {
-  Partition* oldest = nullptr;
+// Which row group gives the most memory back. Many that have little waiting each are better finished: pages of a few rows are of no use to anybody.
+ParquetSink::Relief ParquetSink::find_relief() {
+  constexpr std::uint64_t kWorthPages = std::uint64_t{128} << 10;
+  std::shared_ptr<Growing> waits_most, holds_most;
+  std::uint64_t waiting = 0, most_waiting = 0, most_held = 0;
+  const std::lock_guard lock(mutex_);
   for (const auto& table : tables_) {
     for (const auto& [folder, partition] : table->partitions) {
-      if (partition->waiting.empty()) continue;
-      if (!oldest || partition->waiting.front().held->number < oldest->waiting.front().held->number) oldest = partition.get();
+      const std::lock_guard own(partition->mutex);
+      const std::shared_ptr<Growing>& growing = partition->growing;
+      if (!growing) continue;
+      const std::uint64_t held = growing->group->held(), waits = growing->group->waiting();
+      waiting += waits;
+      if (waits >= most_waiting) waits_most = growing, most_waiting = waits;
+      if (held >= most_held) holds_most = growing, most_held = held;
     }
   }
-  return oldest ? take(*oldest, std::min(oldest->rows, options_.row_group_rows)) : Flush{};
+  if (waiting > options_.memory_bytes / 2 && most_waiting >= kWorthPages) return {waits_most, true};
+  return {holds_most, false};
 }
 
-Result<void> ParquetSink::make_room(std::uint64_t bytes) {
-  std::unique_lock lock(mutex_);
-  if (held_ + bytes <= options_.memory_bytes) return {};
+Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
   for (;;) {
-    if (failed_) return tl::make_unexpected(*failed_);
-    const std::uint64_t held = held_;
-    // What is being encoded goes anyway; a row group more would not make it go sooner.
-    const std::uint64_t waiting = held - std::min<std::uint64_t>(held, flushing_);
-    if (waiting + bytes > options_.memory_bytes / 2) {
-      Flush oldest = take_oldest();
-      if (oldest.partition) {
-        lock.unlock();
-        if (auto ok = flush(std::move(oldest)); !ok) return ok;
-        lock.lock();
+    const std::uint64_t held = account_.held();
+    if (held + bytes <= options_.memory_bytes) return {};
+    // What is being finished goes anyway; a row group more would not make it go sooner.
+    const std::uint64_t closing = closing_;
+    if (held - std::min(held, closing) + bytes > options_.memory_bytes - options_.memory_bytes / 8) {
+      if (const Relief relief = find_relief(); relief.growing) {
+        Growing& growing = *relief.growing;
+        if (relief.squeeze) {
+          const std::lock_guard lock(growing.partition.mutex);
+          if (growing.partition.growing == relief.growing) growing.group->push_squeeze();
+        } else {
+          end(relief.growing);
+        }
+        if (auto ok = work(growing, scratch); !ok) return ok;
         continue;
       }
     }
+    std::unique_lock lock(mutex_);
+    if (failed_) return tl::make_unexpected(*failed_);
     // A batch that exceeds the budget by itself is taken when nothing else is held.
-    if (held_ + bytes <= options_.memory_bytes || flushing_ == 0) return {};
+    if (writing_ == 0 && closing_ == 0) return {};
     // A notification may fall between looking and waiting: it is sent without the lock.
     released_.wait_for(lock, std::chrono::milliseconds(20));
   }
+}
+
+// Rows go to the row group that grows, and to the next where that is full. Those that got some are told once each.
+void ParquetSink::push(Placed placed, const std::shared_ptr<const BatchView>& view, std::vector<std::shared_ptr<Growing>>& to) {
+  Partition& partition = *placed.partition;
+  const std::lock_guard lock(partition.mutex);
+  while (placed.rows > 0) {
+    if (!partition.growing) partition.growing = std::make_shared<Growing>(*this, partition, *view);
+    RowGroup& group = *partition.growing->group;
+    std::int64_t left = std::min(placed.rows, options_.row_group_rows - group.rows());
+    std::vector<Range> ranges;
+    if (left == placed.rows) {
+      ranges = std::move(placed.ranges);
+    } else {
+      std::size_t r = 0;
+      for (std::int64_t missing = left; missing > 0;) {
+        Range& range = placed.ranges[r];
+        const std::int64_t n = std::min(missing, range.end - range.begin);
+        ranges.push_back({range.begin, range.begin + n});
+        range.begin += n;
+        missing -= n;
+        if (range.begin == range.end) ++r;
+      }
+      placed.ranges.erase(placed.ranges.begin(), placed.ranges.begin() + static_cast<std::ptrdiff_t>(r));
+    }
+    placed.rows -= left;
+    group.push(view, std::move(ranges), left);
+    to.push_back(partition.growing);
+    if (group.rows() < options_.row_group_rows) continue;
+    partition.growing->end();
+    partition.growing.reset();
+  }
+}
+
+void ParquetSink::end(const std::shared_ptr<Growing>& growing) {
+  const std::lock_guard lock(growing->partition.mutex);
+  if (growing->partition.growing != growing) return;  // somebody else did
+  growing->end();
+  growing->partition.growing.reset();
+}
+
+Result<void> ParquetSink::work(Growing& growing, Scratch& scratch) {
+  const bool last = growing.group->work(scratch);
+  if (auto failed = growing.group->error()) return remember(tl::make_unexpected(std::move(*failed)));
+  return last ? append(growing) : Result<void>{};
 }
 
 Result<void> ParquetSink::write(Batch batch) {
@@ -458,66 +473,69 @@ Result<void> ParquetSink::write(Batch batch) {
   }
   if (batch.array().length == 0) return {};
   if (batch.array().length < 0 || batch.array().offset < 0) return fail(LM_INVALID, "a batch of a negative length");
-  if (auto ok = make_room(batch.bytes()); !ok) return remember(ok);
-  std::vector<Placed> places;
+  auto scratch = scratch_.take();
+  auto result = write(*table, std::move(batch), *scratch);
+  scratch_.give(std::move(scratch));
+  return result;
+}
+
+Result<void> ParquetSink::write(Table& table, Batch batch, Scratch& scratch) {
+  if (auto ok = make_room(batch.bytes(), scratch); !ok) return remember(std::move(ok));
+  struct Writing {
+    explicit Writing(ParquetSink& owner) : sink(owner) { ++sink.writing_; }
+    ~Writing() {
+      --sink.writing_;
+      sink.released_.notify_all();
+    }
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+    ParquetSink& sink;
+  };
+  std::vector<std::shared_ptr<Growing>> to;
+  const Writing writing(*this);
   try {
-    places = place(*table, batch.array());
+    auto places = place(table, batch.array());
+    auto held = std::make_shared<Held>(*this, table.schema, std::move(batch));
+    const std::shared_ptr<const BatchView> view(held, &*held->view);
+    held.reset();
+    for (Placed& placed : places) push(std::move(placed), view, to);
   } catch (const BadColumn& e) {
     return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
   }
-  auto held = std::make_shared<Held>(std::move(batch), held_);
-  std::vector<Flush> flushes;
-  {
-    const std::lock_guard lock(mutex_);
-    held->number = ++batches_;
-    for (Placed& placed : places) {
-      Partition& to = *placed.partition;
-      to.waiting.push_back({held, std::move(placed.ranges), placed.rows});
-      to.rows += placed.rows;
-      to.bytes += to.waiting.back().bytes();
-      while (to.rows >= options_.row_group_rows) flushes.push_back(take(to, options_.row_group_rows));
-      if (to.bytes >= options_.row_group_bytes) flushes.push_back(take(to, to.rows));
-    }
-  }
-  held.reset();
   Result<void> result;
-  // After a failure the others are flushed all the same: what they hold must be given back.
-  for (Flush& rows : flushes) {
-    if (auto ok = flush(std::move(rows)); !ok && result) result = std::move(ok);
+  // After a failure the others go on all the same: what they hold must be given back.
+  for (const std::shared_ptr<Growing>& growing : to) {
+    auto ok = work(*growing, scratch);
+    if (ok && growing->group->held() >= options_.row_group_bytes) {
+      end(growing);
+      ok = work(*growing, scratch);
+    }
+    if (!ok && result) result = std::move(ok);
   }
   return result;
 }
 
-Result<void> ParquetSink::flush(Flush rows) {
-  Result<EncodedRowGroup> group = [&] {
-    std::vector<Rows> slices;
-    slices.reserve(rows.slices.size());
-    for (const Slice& slice : rows.slices) {
-      const Batch& batch = slice.held->batch;
-      slices.push_back({&batch.array(), batch.instance(), batch.epoch(), slice.ranges});
+Result<void> ParquetSink::append(Growing& growing) {
+  Partition& to = growing.partition;
+  auto group = growing.group->take();
+  if (!group) return remember(tl::make_unexpected(group.error()));
+  const auto place = [&]() -> Result<void> {
+    const std::lock_guard lock(to.file_mutex);
+    if (!to.file) {
+      auto file = PartFile::create(target_, to.folder + "/part-" + run_id_ + "-" + std::to_string(to.parts) + ".parquet");
+      if (!file) return tl::make_unexpected(file.error());
+      ++to.parts;
+      to.file.emplace(std::move(*file));
     }
-    return rows.partition->table->encoder->encode(slices);
-  }();
-  rows.slices.clear();  // gives batches back
-  released_.notify_all();
-  return remember(group ? append(*rows.partition, std::move(*group)) : Result<void>(tl::make_unexpected(group.error())));
-}
-
-Result<void> ParquetSink::append(Partition& to, EncodedRowGroup group) {
-  const std::lock_guard lock(to.file_mutex);
-  if (!to.file) {
-    auto file = PartFile::create(target_, to.folder + "/part-" + run_id_ + "-" + std::to_string(to.parts) + ".parquet");
-    if (!file) return tl::make_unexpected(file.error());
-    ++to.parts;
-    to.file.emplace(std::move(*file));
-  }
-  if (auto ok = to.file->append(std::move(group)); !ok) return ok;
-  if (to.file->size() < options_.file_bytes) return {};
-  if (auto ok = to.file->finish(to.table->schema, options_.encode.zstd); !ok) return ok;
-  const std::lock_guard all(mutex_);
-  full_.emplace_back(to.table->handle, std::move(*to.file));
-  to.file.reset();
-  return {};
+    if (auto ok = to.file->append(std::move(*group)); !ok) return ok;
+    if (to.file->size() < options_.file_bytes) return {};
+    if (auto ok = to.file->finish(to.table->schema, options_.encode.zstd); !ok) return ok;
+    const std::lock_guard all(mutex_);
+    full_.emplace_back(to.table->handle, std::move(*to.file));
+    to.file.reset();
+    return {};
+  };
+  return remember(place());
 }
 
 // The first failure is the sink's: what was written before it is not whole any more.
@@ -531,18 +549,32 @@ Result<void> ParquetSink::remember(Result<void> result) {
 
 Result<void> ParquetSink::seal(const Report& report) {
   std::vector<Partition*> partitions;
-  std::vector<Flush> rest;
+  struct Rest {
+    std::shared_ptr<Growing> growing;
+    std::size_t unit;
+  };
+  std::vector<Rest> rest;
   {
     const std::lock_guard lock(mutex_);
     if (failed_) return tl::make_unexpected(*failed_);
     for (const auto& table : tables_) {
       for (const auto& [folder, partition] : table->partitions) partitions.push_back(partition.get());
     }
-    for (Partition* partition : partitions) {
-      if (!partition->waiting.empty()) rest.push_back(take(*partition, partition->rows));
-    }
   }
-  parallel(rest.size(), [&](std::size_t i) { static_cast<void>(flush(std::move(rest[i]))); });
+  for (Partition* partition : partitions) {
+    const std::lock_guard lock(partition->mutex);
+    const auto growing = std::exchange(partition->growing, nullptr);
+    if (!growing) continue;
+    growing->end();
+    for (std::size_t unit = 0; unit < growing->group->units(); ++unit) rest.push_back({growing, unit});
+  }
+  parallel(rest.size(), [&](std::size_t i) {
+    const auto growing = std::exchange(rest[i].growing, nullptr);
+    auto scratch = scratch_.take();
+    const bool last = growing->group->work(rest[i].unit, *scratch);
+    scratch_.give(std::move(scratch));
+    if (last) static_cast<void>(append(*growing));
+  });
   parallel(partitions.size(), [&](std::size_t i) {
     Partition& partition = *partitions[i];
     if (!partition.file) return;

@@ -1,11 +1,8 @@
-// The Parquet sink: splits batches into partitions, gathers rows until they make a row group worth writing, and keeps what it holds below its budget.
+// The Parquet sink: splits batches into partitions, each of which has a row group that grows (row_group.hpp), and keeps what it holds below its budget.
 //
-// A batch stays whole behind a shared reference; a partition holds ranges of its rows. The thread whose write() fills a partition takes its rows out
-// under the lock, encodes them outside of it, while others go on writing, and appends to the partition's file under the file's own lock.
-//
-// When a batch would exceed the budget, the writing thread flushes partitions, those with the oldest rows first: a batch is released only when the last
-// partition that refers to it was flushed, and small partitions would pin large batches otherwise. It flushes down to half of the budget at once, so that
-// the next flush finds row groups of some size again.
+// A batch is taken apart by the write() that brings it, or by another one that is at work on the same columns at that time, and released. What is held are
+// pages that are not full, finished pages of row groups that are not, and dictionaries. When a batch would exceed the budget, the writing thread makes room
+// first: it turns what waits for pages into pages where that is most of what is held, and else finishes the largest row group.
 #pragma once
 
 #include "common/error.hpp"
@@ -39,6 +36,9 @@ class ParquetSink {
   Result<void> publish(std::string_view token) { return target_.publish(token); }
   Result<void> discard(std::string_view token) { return target_.discard(token); }
 
+  // The most bytes that it ever held.
+  std::uint64_t most_held() const { return account_.most(); }
+
  private:
   struct Options {
     bool lake = true;
@@ -47,32 +47,34 @@ class ParquetSink {
     std::uint64_t row_group_bytes = 0, file_bytes = 0, memory_bytes = 0;
   };
   struct Held;       // a batch
-  struct Slice;      // rows of a batch
-  struct Partition;  // of a table: rows that wait, and the file that they go to
+  struct Partition;  // of a table: the row group that grows, and the file that it goes to
+  struct Growing;    // a row group
   struct Table;
-  struct Flush;   // rows that were taken out of a partition
   struct Placed;  // rows of a batch, and the partition that they belong to
+  struct Relief;  // what gives memory back
 
   ParquetSink(Target target, std::string run_id, const Options& options);
   std::vector<Placed> place(Table& table, const ArrowArray& rows);
   Partition& partition(Table& table, const std::string& folder);
-  Flush take(Partition& partition, std::int64_t rows);
-  Flush take_oldest();
-  Result<void> make_room(std::uint64_t bytes);
-  Result<void> flush(Flush rows);
-  Result<void> append(Partition& partition, EncodedRowGroup group);
+  void push(Placed placed, const std::shared_ptr<const BatchView>& view, std::vector<std::shared_ptr<Growing>>& to);
+  void end(const std::shared_ptr<Growing>& growing);
+  Result<void> work(Growing& growing, Scratch& scratch);
+  Result<void> append(Growing& growing);
+  Relief find_relief();
+  Result<void> make_room(std::uint64_t bytes, Scratch& scratch);
+  Result<void> write(Table& table, Batch batch, Scratch& scratch);
   Result<void> remember(Result<void> result);
 
   const Target target_;
   const std::string run_id_;
   const Options options_;
   ScratchPool scratch_;
-  std::atomic<std::uint64_t> held_{0};      // bytes of batches that are referred to, and of encodings
-  std::atomic<std::uint64_t> flushing_{0};  // bytes of the rows that are being encoded
-  std::mutex mutex_;                        // guards what follows, and what waits in partitions
+  Account account_;                        // of batches and row groups
+  std::atomic<std::uint64_t> closing_{0};  // bytes of row groups that are being finished
+  std::atomic<std::uint32_t> writing_{0};  // calls that hold a batch
+  std::mutex mutex_;                       // guards what follows; taken before a partition's
   std::condition_variable released_;
   std::vector<std::unique_ptr<Table>> tables_;
-  std::uint64_t batches_ = 0;
   std::optional<Error> failed_;
   std::vector<std::pair<std::uint32_t, PartFile>> full_;  // finished before seal
 };

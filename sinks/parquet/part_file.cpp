@@ -101,14 +101,15 @@ Result<void> PartFile::append(EncodedRowGroup group) {
   Descriptor file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file.get() < 0) return fail_io("open", path_, errno);
   std::vector<iovec> parts;
-  parts.reserve(group.chunks.size());
   std::uint64_t at = size_;
   for (std::size_t i = 0; i < group.chunks.size(); ++i) {
     ChunkInfo& info = group.info.chunks[i];
     if (info.dictionary_at >= 0) info.dictionary_at += static_cast<std::int64_t>(at);
     info.data_at += static_cast<std::int64_t>(at);
-    at += group.chunks[i].size();
-    parts.push_back(part_of(group.chunks[i]));
+    // A chunk that is the same as another one's is written once more: readers expect that no two share their bytes.
+    Chunk& chunk = group.chunks[group.same_as[i] >= 0 ? static_cast<std::size_t>(group.same_as[i]) : i];
+    at += chunk.size();
+    for (Bytes& part : chunk.parts) parts.push_back(part_of(part));
   }
   if (const int failed = write_at(file.get(), std::move(parts), size_); failed != 0) return fail_io("write", path_, failed);
   if (const int failed = file.close(); failed != 0) return fail_io("close", path_, failed);

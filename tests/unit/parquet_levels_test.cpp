@@ -1,7 +1,6 @@
 // What ends up in the pages of a nested column, against a shredder that walks the rows one by one.
-#include "parquet/row_group.hpp"
-
 #include "parquet_batches.hpp"
+#include "parquet_encode_all.hpp"
 
 #include <gtest/gtest.h>
 #include <limits>
@@ -53,7 +52,8 @@ TEST(Levels, CountWhatAShredderCounts) {
   const auto table = TableSchema::make(*schema.get());
   ASSERT_TRUE(table);
   const EncodeOptions options;
-  ScratchPool pool;
+  RowGroupPlans plans(*table, options);
+  Scratch scratch;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     test::BatchMaker maker(column, seed);
     std::vector<std::string> json;
@@ -82,7 +82,7 @@ TEST(Levels, CountWhatAShredderCounts) {
       }
     }
     for (std::size_t b = 0; b < batches.size(); ++b) slices.push_back({&batches[b], b % 2, 0, ranges[b]});
-    const auto group = RowGroupEncoder(*table, options, pool).encode(slices);
+    const auto group = encode_all(plans, slices, scratch);
     ASSERT_TRUE(group) << group.error().message;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const ChunkInfo& chunk = group->info.chunks[i];
@@ -112,10 +112,11 @@ Result<EncodedRowGroup> encode_one(const test::Column& column, Flat& flat) {
   const test::Schema schema(test::Column{'s', "", {column}, 0, false});
   const auto table = TableSchema::make(*schema.get());
   const EncodeOptions options;
-  ScratchPool pool;
+  RowGroupPlans plans(*table, options);
+  Scratch scratch;
   const Range all{0, flat.root.length};
   const Rows rows{&flat.root, 1, 0, {&all, 1}};
-  return RowGroupEncoder(*table, options, pool).encode({&rows, 1});
+  return encode_all(plans, {&rows, 1}, scratch);
 }
 
 TEST(Levels, AllNullColumnsCostAFewBytes) {

@@ -1,0 +1,841 @@
+#include "parquet/column.hpp"
+
+#include "parquet/dictionary.hpp"
+#include "parquet/scratch.hpp"
+
+#include <isa-l/crc.h>
+#include <zstd.h>
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace lm::sink::parquet {
+namespace {
+
+constexpr std::size_t kLongestBound = 64;                // of a text in the statistics
+constexpr std::size_t kMaxSlots = std::size_t{1} << 24;  // in a page
+
+std::string_view text_at(const ArrowArray& array, std::int64_t slot) {
+  const auto* offsets = static_cast<const std::int32_t*>(array.buffers[1]) + slot;
+  if (offsets[0] < 0 || offsets[1] < offsets[0]) throw BadColumn("text offsets are out of range");
+  const auto n = static_cast<std::size_t>(offsets[1] - offsets[0]);
+  if (n != 0 && !array.buffers[2]) throw BadColumn("a text lacks its bytes");
+  return n == 0 ? std::string_view() : std::string_view(static_cast<const char*>(array.buffers[2]) + offsets[0], n);
+}
+
+}  // namespace
+
+// What a column has only if it has values.
+struct Column::Live {
+  // Values that wait.
+  Runs<std::uint32_t> ids;
+  Runs<std::int32_t> int32s;  // or the lengths of texts
+  Runs<std::int64_t> int64s;
+  Pod<double> float64s;
+  Levels booleans;
+  Bytes text;
+  // Codes are spelt out, because the dictionary has grown too large or does not pay.
+  bool spelt = false;
+  // Numbers that are few are stored by number, too; not any more.
+  bool many = false;
+  TextDictionary texts;
+  NumberDictionary numbers;
+  std::vector<CodeMap> maps;
+  std::size_t known = 0;     // of the values of `texts`, when the last page was made
+  std::size_t coded_pages = 0;
+  std::optional<Encoding> text_encoding;
+  // Bounds of the finished pages; those of a dictionary are found at the end.
+  bool bounded = false;
+  std::int64_t smallest = 0, largest = 0;
+  double smallest_float = 0, largest_float = 0;
+  std::string smallest_text, largest_text;
+
+  std::size_t waiting() const {
+    return ids.held() + int32s.held() + int64s.held() + float64s.capacity() * 8 + booleans.held() + text.capacity();
+  }
+  std::size_t kept() const {
+    std::size_t sum = sizeof(Live) + texts.held() + numbers.held();
+    for (const CodeMap& map : maps) sum += map.held();
+    return sum;
+  }
+  void clear() { ids.clear(), int32s.clear(), int64s.clear(), float64s.clear(), booleans.clear(), text.clear(); }
+  void release() { ids.release(), int32s.release(), int64s.release(), float64s.release(), booleans.release(), text.release(); }
+};
+
+Column::Column() = default;
+Column::Column(Column&&) noexcept = default;
+Column& Column::operator=(Column&&) noexcept = default;
+Column::~Column() = default;
+Column::Column(const Column& from)
+    : definition_(from.definition_),
+      repetition_(from.repetition_),
+      live_(from.live_ ? std::make_unique<Live>(*from.live_) : nullptr),
+      pages_(from.pages_),
+      page_bytes_(from.page_bytes_),
+      info_(from.info_) {}
+
+Column::Live& Column::live() {
+  if (!live_) live_ = std::make_unique<Live>();
+  return *live_;
+}
+
+std::size_t Column::waiting() const { return definition_.held() + repetition_.held() + (live_ ? live_->waiting() : 0); }
+std::size_t Column::kept() const { return page_bytes_ + (live_ ? live_->kept() : 0); }
+
+// ---- Levels and values of a batch ----
+
+namespace {
+
+// Gathers the values of one column from one batch. L: Column::Live, which is private to the column.
+template <class L>
+class Gatherer {
+ public:
+  Gatherer(const ColumnUse& use, const BatchView& view, const LeafView& leaf, L& to, Scratch& scratch)
+      : kind_(use.leaf.kind), leaf_(leaf), path_(leaf.path), to_(to), s_(scratch) {
+    if (kind_ != LeafKind::coded) return;
+    source_ = path_.last->dictionary;
+    if (to_.spelt) return;
+    auto found = std::find_if(to_.maps.begin(), to_.maps.end(), [&](const CodeMap& m) { return m.instance() == view.instance(); });
+    if (found == to_.maps.end()) found = to_.maps.insert(found, CodeMap(view.instance(), view.epoch()));
+    map_ = &*found;
+    map_->begin(view.epoch(), static_cast<std::size_t>(leaf.dictionary_n));
+  }
+
+  // The values of the slots that have one, as s_.words says.
+  template <class Slots>
+  void gather(const Slots& slots) {
+    const std::size_t n = slots.n;
+    if (leaf_.constant && kind_ != LeafKind::coded) return constant(n);
+    if (leaf_.constant && !to_.spelt) return to_.ids.add(id_of(static_cast<std::int32_t>(leaf_.value)), n);
+    const std::size_t present = s_.words.empty() ? n : count_bits(s_.words);
+    if (present == 0) return;
+    const bool all = present == n;
+    const void* buffer = path_.last->buffers[1];
+    const auto values = [&]<class T>(const T* first) { return slots.values(first + path_.base, std::get<Pod<T>>(s_.picked)); };
+    const auto fixed = [&](const auto* from, auto& out) {
+      if (all) return out.append(from, n);
+      const std::size_t before = out.size();
+      auto* to = out.extend(present + 64);
+      compact(from, n, s_.words, to);
+      out.cut(before + present);
+    };
+    switch (kind_) {
+      case LeafKind::int32: return fixed(values(static_cast<const std::int32_t*>(buffer)), to_.int32s);
+      case LeafKind::int64:
+      case LeafKind::timestamp: return fixed(values(static_cast<const std::int64_t*>(buffer)), to_.int64s);
+      case LeafKind::float64: return fixed(values(static_cast<const double*>(buffer)), to_.float64s);
+      case LeafKind::boolean: return booleans(static_cast<const std::uint8_t*>(buffer), slots, present);
+      case LeafKind::coded: {
+        const std::int32_t* codes = values(static_cast<const std::int32_t*>(buffer));
+        if (!all) {
+          s_.codes.clear();
+          std::int32_t* to = s_.codes.extend(present + 64);
+          compact(codes, n, s_.words, to);
+          codes = to;
+        }
+        return map_codes(codes, present);
+      }
+      case LeafKind::text:
+      case LeafKind::json: return text(slots, present);
+    }
+  }
+
+ private:
+  void constant(std::size_t n) {
+    if (kind_ == LeafKind::int32) {
+      to_.int32s.add(static_cast<std::int32_t>(leaf_.value), n);
+    } else {
+      to_.int64s.add(leaf_.value, n);
+    }
+  }
+
+  template <class Slots>
+  void booleans(const std::uint8_t* bits, const Slots& slots, std::size_t present) {
+    const std::size_t before = to_.booleans.size();
+    std::uint8_t* to = to_.booleans.extend(present + 64);
+    std::size_t k = 0;
+    for (std::size_t i = 0; i < slots.n; i += 64) {
+      const auto m = static_cast<unsigned>(std::min<std::size_t>(64, slots.n - i));
+      std::uint64_t values = slots.bits(bits, path_.base, i, m);
+      std::uint64_t valid = s_.words.empty() ? ~std::uint64_t{0} : s_.words[i / 64];
+      for (unsigned j = 0; j < m; ++j, values >>= 1, valid >>= 1) {
+        to[k] = static_cast<std::uint8_t>(values & 1);
+        k += valid & 1;
+      }
+    }
+    to_.booleans.cut(before + present);
+  }
+
+  std::uint32_t add_code(std::int32_t code) {
+    const std::uint32_t id = to_.texts.intern(text_at(*source_, source_->offset + code));
+    map_->add(code, static_cast<std::int32_t>(id));
+    return id;
+  }
+  std::uint32_t id_of(std::int32_t code) {
+    const std::int32_t id = map_->find(code);
+    return id >= 0 ? static_cast<std::uint32_t>(id) : add_code(code);
+  }
+
+  void map_codes(const std::int32_t* codes, std::size_t n) {
+    std::int32_t smallest = codes[0], largest = codes[0];
+    for (std::size_t i = 1; i < n; ++i) {
+      smallest = std::min(smallest, codes[i]);
+      largest = std::max(largest, codes[i]);
+    }
+    if (smallest < 0 || largest >= source_->length) throw BadColumn("a code is not in its dictionary");
+    if (to_.spelt) return spell(codes, n);
+    if (smallest == largest) return to_.ids.add(id_of(smallest), n);
+    std::uint32_t* to = to_.ids.extend(n);
+    if (const std::int32_t* places = map_->places()) {
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::int32_t id = places[codes[i]];
+        to[i] = id >= 0 ? static_cast<std::uint32_t>(id) : add_code(codes[i]);
+      }
+    } else {
+      for (std::size_t i = 0; i < n; ++i) to[i] = id_of(codes[i]);
+    }
+  }
+
+  void spell(const std::int32_t* codes, std::size_t n) {
+    std::int32_t* lengths = to_.int32s.extend(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::string_view value = text_at(*source_, source_->offset + codes[i]);
+      lengths[i] = static_cast<std::int32_t>(value.size());
+      to_.text.append(reinterpret_cast<const std::uint8_t*>(value.data()), value.size());
+    }
+  }
+
+  template <class Slots>
+  void text(const Slots& slots, std::size_t present) {
+    const ArrowArray& array = *path_.last;
+    const std::size_t n = slots.n;
+    const std::int32_t* offsets = static_cast<const std::int32_t*>(array.buffers[1]) + path_.base;
+    const auto* bytes = static_cast<const std::uint8_t*>(array.buffers[2]);
+    const std::int32_t first = offsets[slots[0]], last = offsets[slots[n - 1] + 1];
+    if (first < 0 || last < first || (last > first && !bytes)) throw BadColumn("text offsets are out of range");
+    const std::size_t before = to_.int32s.size();
+    std::int32_t* lengths = to_.int32s.extend(n + 64);
+    std::int32_t sign = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int64_t at = slots[i];
+      lengths[i] = offsets[at + 1] - offsets[at];
+      // Slots ascend: what begins at or behind the first and ends at or before the last is in the buffer.
+      sign |= lengths[i] | (offsets[at] - first) | (last - offsets[at + 1]);
+    }
+    if (sign < 0) throw BadColumn("text offsets do not ascend");
+    if (present != n) compact(lengths, n, s_.words, lengths);
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < present; ++i) total += static_cast<std::uint64_t>(lengths[i]);
+    to_.int32s.cut(before + present);
+    if (total == static_cast<std::uint64_t>(last - first)) return to_.text.append(bytes + first, static_cast<std::size_t>(total));
+    // Slots that are null, or not meant, have bytes all the same, which must not come along.
+    to_.text.reserve(to_.text.size() + total);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int64_t at = slots[i];
+      if (s_.words.empty() || (s_.words[i / 64] >> (i % 64) & 1) != 0)
+        to_.text.append(bytes + offsets[at], static_cast<std::size_t>(offsets[at + 1] - offsets[at]));
+    }
+  }
+
+  const LeafKind kind_;
+  const LeafView& leaf_;
+  const Path& path_;
+  L& to_;
+  Scratch& s_;
+  const ArrowArray* source_ = nullptr;  // of codes
+  CodeMap* map_ = nullptr;
+};
+
+}  // namespace
+
+void Column::add(const ColumnUse& use, const BatchView& view, const LeafView& leaf, const Selection& rows, Scratch& scratch) {
+  if (leaf.path.dead) {
+    rows.each_part([&](const auto& slots) { put_levels(leaf.path, slots, definition_, scratch.words); });
+    return;
+  }
+  Gatherer gatherer(use, view, leaf, live(), scratch);
+  rows.each_part([&](const auto& slots) {
+    put_levels(leaf.path, slots, definition_, scratch.words);
+    gatherer.gather(slots);
+  });
+}
+
+void Column::add_elements(const ColumnUse& use, const BatchView& view, const LeafView& leaf, const Shape& shape, std::uint8_t full,
+                          Scratch& scratch) {
+  const std::size_t n = shape.slots();
+  repetition_.append(shape.repetition);
+  if (shape.dense.empty()) return definition_.append(shape.definition);
+  Levels& dense = scratch.dense;
+  dense.clear();
+  if (leaf.path.dead) {
+    shape.elements.each_part([&](const auto& slots) { put_levels(leaf.path, slots, dense, scratch.words); });
+  } else {
+    Gatherer gatherer(use, view, leaf, live(), scratch);
+    shape.elements.each_part([&](const auto& slots) {
+      put_levels(leaf.path, slots, dense, scratch.words);
+      gatherer.gather(slots);
+    });
+  }
+  if (dense.constant() && shape.all_full) return definition_.add(static_cast<std::uint8_t>(full + dense.value()), n);
+  // Where there are elements, levels are not constant: each has one of its own.
+  const std::uint8_t* levels = shape.definition.values().data();
+  std::uint8_t* to = definition_.extend(n);
+  if (dense.constant()) {
+    const std::uint8_t more = dense.value();
+    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<std::uint8_t>(levels[i] + (levels[i] == full ? more : 0));
+  } else {
+    // One entry more than there are elements, so that the place behind the last may be read.
+    *dense.extend(1) = 0;
+    const std::uint8_t* more = dense.values().data();
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool has = levels[i] == full;
+      to[i] = static_cast<std::uint8_t>(levels[i] + (has ? *more : 0));
+      more += has;
+    }
+  }
+}
+
+// ---- Pages ----
+
+class PageMaker {
+ public:
+  PageMaker(const ColumnUse& use, Column& column, Scratch& scratch)
+      : leaf_(use.leaf), options_(use.options), worth_(use.worth), c_(column), live_(column.live_.get()), s_(scratch) {}
+
+  bool is_due() const {
+    std::size_t bytes = c_.definition_.constant() ? 0 : c_.definition_.size();
+    bytes += c_.repetition_.constant() ? 0 : c_.repetition_.size();
+    // Text gains by larger pages, because the compressor sees more of it at once.
+    if (live_) bytes += live_->ids.values().size() * 4 + live_->int32s.values().size() * 4 + live_->int64s.values().size() * 8 +
+                        live_->float64s.size() * 8 + live_->booleans.values().size() + live_->text.size() / kTextPages;
+    if (bytes >= options_.page_bytes || c_.definition_.size() >= kMaxSlots) return true;
+    return leaf_.kind == LeafKind::coded && live_ && !live_->spelt && live_->texts.plain().size() > options_.dictionary_bytes;
+  }
+
+  // Of all that waits.
+  void make() {
+    slots_ = c_.definition_.size();
+    if (slots_ == 0) return;
+    values_ = live_ ? value_count() : 0;
+    c_.info_.slots += static_cast<std::int64_t>(slots_);
+    c_.info_.nulls += static_cast<std::int64_t>(slots_ - values_);
+    encoding_ = Encoding::plain;
+    text_ = false;
+    if (values_ != 0) choose();
+    put_pages();
+    if (live_ && encoding_ == Encoding::rle_dictionary) ++live_->coded_pages;
+    c_.definition_.clear(), c_.repetition_.clear();
+    if (live_) live_->clear();
+  }
+
+  void finish(ChunkInfo& info, Chunk& out) {
+    make();
+    ChunkInfo& mine = c_.info_;
+    if (live_ && live_->coded_pages != 0) {
+      if (leaf_.kind == LeafKind::coded) coded_bounds();
+      Bytes& page = out.parts.emplace_back();
+      mine.dictionary_at = 0;
+      put_dictionary(page);
+      mine.data_at = static_cast<std::int64_t>(page.size());
+      mine.stored_bytes += mine.data_at;
+    }
+    if (live_) put_bounds();
+    if (out.parts.empty()) {
+      out.parts = std::move(c_.pages_);
+    } else {
+      out.parts.insert(out.parts.end(), std::make_move_iterator(c_.pages_.begin()), std::make_move_iterator(c_.pages_.end()));
+    }
+    info = std::move(mine);
+  }
+
+ private:
+  static constexpr std::size_t kTextPages = 4;
+
+  std::size_t value_count() const {
+    switch (leaf_.kind) {
+      case LeafKind::coded: return live_->spelt ? live_->int32s.size() : live_->ids.size();
+      case LeafKind::int32:
+      case LeafKind::text:
+      case LeafKind::json: return live_->int32s.size();
+      case LeafKind::int64:
+      case LeafKind::timestamp: return live_->int64s.size();
+      case LeafKind::float64: return live_->float64s.size();
+      case LeafKind::boolean: return live_->booleans.size();
+    }
+    return 0;
+  }
+
+  // The encoding of what waits, and, but for codes, its bounds.
+  void choose() {
+    switch (leaf_.kind) {
+      case LeafKind::int32: return choose_number(live_->int32s);
+      case LeafKind::int64:
+      case LeafKind::timestamp: return choose_number(live_->int64s);
+      case LeafKind::float64: return float_bounds();
+      case LeafKind::boolean:
+        encoding_ = Encoding::rle;
+        number_bounds(live_->booleans);
+        return;
+      case LeafKind::coded:
+        if (!live_->spelt) {
+          choose_coded();
+          if (!text_) return;
+        }
+        break;
+      case LeafKind::text:
+      case LeafKind::json: break;
+    }
+    choose_text();
+  }
+
+  void choose_coded() {
+    TextDictionary& texts = live_->texts;
+    const std::size_t fresh = texts.size() - std::exchange(live_->known, texts.size());
+    const bool first = live_->coded_pages == 0;
+    const bool pays = fresh * 2 <= values_ || live_->ids.constant() || dictionary_pays(fresh);
+    if (pays || !first) {
+      encoding_ = Encoding::rle_dictionary;
+      width_ = std::max(1u, bit_width(texts.size() - 1));
+    }
+    if (pays && texts.plain().size() <= options_.dictionary_bytes) return;
+    // From here on values are spelt out: this page, too, if no other has needed the dictionary.
+    live_->spelt = true;
+    live_->maps.clear(), live_->maps.shrink_to_fit();
+    if (encoding_ == Encoding::rle_dictionary) return;
+    spell_out();
+    texts.release();
+    text_ = true;
+  }
+
+  // What the page adds to the dictionary, and its numbers, against its texts.
+  bool dictionary_pays(std::size_t fresh) const {
+    const TextDictionary& texts = live_->texts;
+    std::size_t plain = 0, added = 0;
+    for (const std::uint32_t id : live_->ids.values().span()) plain += 4 + texts.at(id).size();
+    for (std::size_t id = texts.size() - fresh; id < texts.size(); ++id) added += 4 + texts.at(id).size();
+    return added + values_ * bit_width(texts.size()) / 8 < plain - plain / 8;
+  }
+
+  void spell_out() {
+    std::int32_t* length = live_->int32s.extend(values_);
+    live_->ids.extend(0);
+    for (std::size_t i = 0; i < values_; ++i) {
+      const std::string_view value = live_->texts.at(live_->ids.values()[i]);
+      length[i] = static_cast<std::int32_t>(value.size());
+      live_->text.append(reinterpret_cast<const std::uint8_t*>(value.data()), value.size());
+    }
+    live_->ids.clear();
+  }
+
+  template <class T>
+  void choose_number(const Runs<T>& values) {
+    const std::pair<T, T> bounds = number_bounds(values);
+    encoding_ = Encoding::delta_binary_packed;
+    if (live_->many) return;
+    NumberDictionary& numbers = live_->numbers;
+    s_.ids.clear();
+    bool few = false;
+    if (values.constant()) {
+      const T value = values.value();
+      std::uint8_t id = 0;
+      few = numbers.number(&value, 1, value, value, &id);
+      s_.ids.add(id, values_);
+    } else {
+      few = numbers.number(values.values().data(), values_, bounds.first, bounds.second, s_.ids.extend(values_));
+    }
+    if (!few) {
+      live_->many = true;
+    } else if (live_->coded_pages != 0 || numbers.size() * 4 <= values_ || values.constant()) {
+      encoding_ = Encoding::rle_dictionary;
+      width_ = std::max(1u, bit_width(numbers.size() - 1));
+    }
+  }
+
+  // Values that begin as their predecessors do, such as metadata.uid, are stored as what differs. The first thousand tell.
+  void choose_text() {
+    text_ = true;
+    if (live_->int32s.constant()) {
+      s_.lengths.clear();
+      std::fill_n(s_.lengths.extend(values_), values_, live_->int32s.value());
+      lengths_ = s_.lengths.span();
+    } else {
+      lengths_ = live_->int32s.values().span();
+    }
+    if (!live_->text_encoding) {
+      live_->text_encoding = Encoding::delta_length_byte_array;
+      if (leaf_.kind != LeafKind::json && values_ >= 2) {
+        const std::size_t sample = std::min<std::size_t>(values_, 1000);
+        std::size_t at = 0, shared = 0;
+        std::string_view before;
+        for (std::size_t i = 0; i < sample; ++i) {
+          const std::string_view value = all_text().substr(at, static_cast<std::size_t>(lengths_[i]));
+          shared += common_prefix(before, value);
+          at += value.size();
+          before = value;
+        }
+        if (shared * 3 > at && shared > 4 * sample) live_->text_encoding = Encoding::delta_byte_array;
+      }
+    }
+    encoding_ = *live_->text_encoding;
+    // Of values that are stored by what differs, bounds come with that; the order of JSON means nothing to anybody.
+    if (leaf_.kind != LeafKind::json && encoding_ != Encoding::delta_byte_array) add_bounds(bounds_of(lengths_, all_text()));
+  }
+
+  std::string_view all_text() const { return {reinterpret_cast<const char*>(live_->text.data()), live_->text.size()}; }
+
+  // ---- Bounds ----
+
+  template <class T>
+  std::pair<T, T> number_bounds(const Runs<T>& values) {
+    T smallest = values.constant() ? values.value() : values.values()[0], largest = smallest;
+    for (const T value : values.values().span()) {
+      smallest = std::min(smallest, value);
+      largest = std::max(largest, value);
+    }
+    live_->smallest = live_->bounded ? std::min<std::int64_t>(live_->smallest, smallest) : smallest;
+    live_->largest = live_->bounded ? std::max<std::int64_t>(live_->largest, largest) : largest;
+    live_->bounded = true;
+    return {smallest, largest};
+  }
+  void float_bounds() {
+    // NaN has no place in the order.
+    for (const double value : live_->float64s.span()) {
+      if (std::isnan(value)) continue;
+      live_->smallest_float = live_->bounded ? std::min(live_->smallest_float, value) : value;
+      live_->largest_float = live_->bounded ? std::max(live_->largest_float, value) : value;
+      live_->bounded = true;
+    }
+  }
+  void add_bounds(const TextBounds& bounds) {
+    if (!live_->bounded || bounds.smallest < live_->smallest_text) live_->smallest_text = bounds.smallest;
+    if (!live_->bounded || bounds.largest > live_->largest_text) live_->largest_text = bounds.largest;
+    live_->bounded = true;
+  }
+  void coded_bounds() {
+    const TextDictionary& texts = live_->texts;
+    TextBounds bounds{texts.at(0), texts.at(0)};
+    for (std::size_t i = 1; i < texts.size(); ++i) {
+      const std::string_view value = texts.at(i);
+      if (value < bounds.smallest) bounds.smallest = value;
+      if (value > bounds.largest) bounds.largest = value;
+    }
+    add_bounds(bounds);
+  }
+
+  template <class T>
+  static void set_bounds(ChunkInfo& info, T smallest, T largest) {
+    info.has_bounds = true;
+    info.smallest = std::string(reinterpret_cast<const char*>(&smallest), sizeof smallest);
+    info.largest = std::string(reinterpret_cast<const char*>(&largest), sizeof largest);
+  }
+
+  void put_bounds() {
+    ChunkInfo& info = c_.info_;
+    if (!live_->bounded) return;
+    switch (leaf_.kind) {
+      case LeafKind::int32: return set_bounds(info, static_cast<std::int32_t>(live_->smallest), static_cast<std::int32_t>(live_->largest));
+      case LeafKind::int64:
+      case LeafKind::timestamp: return set_bounds(info, live_->smallest, live_->largest);
+      case LeafKind::boolean: return set_bounds(info, static_cast<std::uint8_t>(live_->smallest), static_cast<std::uint8_t>(live_->largest));
+      case LeafKind::float64:
+        // A zero's sign must not hide the other zero.
+        return set_bounds(info, live_->smallest_float == 0 ? -0.0 : live_->smallest_float, live_->largest_float == 0 ? 0.0 : live_->largest_float);
+      case LeafKind::coded:
+      case LeafKind::text:
+        // A cut bound would have to be marked as such, which older readers do not know: long ones are left out.
+        if (live_->smallest_text.size() > kLongestBound || live_->largest_text.size() > kLongestBound) return;
+        info.has_bounds = true;
+        info.smallest = live_->smallest_text;
+        info.largest = live_->largest_text;
+        return;
+      case LeafKind::json: return;
+    }
+  }
+
+  // ---- Bytes ----
+
+  // Compresses what `from` holds into s_.packed; false if there is too little to gain.
+  bool pack(const std::uint8_t* from, std::size_t n, bool always) {
+    if (!options_.zstd) return false;
+    if (!always && !worth_.try_page()) return false;
+    if (!s_.zstd) {
+      s_.zstd = ZSTD_createCCtx();
+      if (!s_.zstd) throw std::bad_alloc();
+    }
+    if (s_.zstd_level != options_.zstd_level) {
+      ZSTD_CCtx_setParameter(s_.zstd, ZSTD_c_compressionLevel, options_.zstd_level);
+      s_.zstd_level = options_.zstd_level;
+    }
+    s_.packed.clear();
+    const std::size_t room = ZSTD_compressBound(n);
+    std::uint8_t* to = s_.packed.extend(room);
+    const std::size_t written = ZSTD_compress2(s_.zstd, to, room, from, n);
+    if (ZSTD_isError(written)) throw std::runtime_error(std::string("zstd: ") + ZSTD_getErrorName(written));
+    s_.packed.cut(written);
+    if (always) return true;
+    const bool gained = written + n / 20 < n;
+    worth_.tell(gained);
+    return gained;
+  }
+
+  static std::int32_t page_size(std::size_t bytes) {
+    if (bytes > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) throw TooLarge("a page of more than 2 GiB");
+    return static_cast<std::int32_t>(bytes);
+  }
+  static std::uint32_t crc(std::uint32_t seed, const std::uint8_t* data, std::size_t n) {
+    return n ? crc32_gzip_refl(seed, data, n) : seed;
+  }
+
+  void put_dictionary(Bytes& out) {
+    const Bytes* plain = &s_.page;
+    std::size_t values = 0;
+    s_.page.clear();
+    if (leaf_.kind == LeafKind::coded) {
+      plain = &live_->texts.plain();
+      values = live_->texts.size();
+    } else {
+      values = live_->numbers.size();
+      for (const std::int64_t value : live_->numbers.values().span()) {
+        const std::size_t n = leaf_.kind == LeafKind::int32 ? 4 : 8;
+        std::memcpy(s_.page.extend(n), &value, n);
+      }
+    }
+    // A dictionary page has no mark that it is stored as it is: with a codec it is always compressed.
+    const Bytes& stored = pack(plain->data(), plain->size(), true) ? s_.packed : *plain;
+    DictionaryPage page;
+    page.values = page_size(values);
+    page.plain_bytes = page_size(plain->size());
+    page.stored_bytes = page_size(stored.size());
+    page.crc = crc(0, stored.data(), stored.size());
+    s_.headers.put(page, out);
+    c_.info_.plain_bytes += static_cast<std::int64_t>(out.size() + plain->size());
+    out.append(stored.data(), stored.size());
+  }
+
+  bool row_begins(std::size_t slot) const { return c_.repetition_.constant() || c_.repetition_.values()[slot] == 0; }
+  bool has_value(std::size_t slot) const {
+    return (c_.definition_.constant() ? c_.definition_.value() : c_.definition_.values()[slot]) == leaf_.max_definition;
+  }
+
+  // One page mostly; more where a batch brought much.
+  void put_pages() {
+    std::size_t total = 0;  // bytes of values, about
+    switch (encoding_) {
+      case Encoding::rle_dictionary: total = values_ * width_ / 8; break;
+      case Encoding::rle: total = values_ / 8; break;
+      case Encoding::plain: total = values_ * 8; break;
+      case Encoding::delta_binary_packed: total = values_ * (leaf_.kind == LeafKind::int32 ? 4 : 8); break;
+      case Encoding::delta_length_byte_array:
+      case Encoding::delta_byte_array: total = live_->text.size() / kTextPages + 4 * values_; break;
+    }
+    const std::size_t pages = total <= options_.page_bytes * 2 ? 1 : (total + options_.page_bytes - 1) / options_.page_bytes;
+    const std::size_t slots_each = std::min(kMaxSlots, (slots_ + pages - 1) / pages);
+    std::size_t slot = 0, value = 0, byte = 0;
+    while (slot < slots_) {
+      Part part{slot, slot, value, value, byte, byte};
+      if (slots_each >= slots_) {
+        part.slot_end = slots_, part.value_end = values_, part.byte_end = text_ ? live_->text.size() : 0;
+      } else if (text_) {
+        cut_text(part);
+      } else {
+        part.slot_end = std::min(slots_, slot + slots_each);
+        while (part.slot_end < slots_ && !row_begins(part.slot_end)) ++part.slot_end;
+        for (std::size_t i = slot; i < part.slot_end; ++i) part.value_end += has_value(i);
+      }
+      put_page(part);
+      slot = part.slot_end, value = part.value_end, byte = part.byte_end;
+    }
+  }
+
+  struct Part {
+    std::size_t slot, slot_end, value, value_end, byte, byte_end;
+  };
+
+  void cut_text(Part& part) const {
+    while (part.slot_end < slots_) {
+      const std::size_t bytes = (part.byte_end - part.byte) / kTextPages + 4 * (part.value_end - part.value);
+      if ((bytes >= options_.page_bytes || part.slot_end - part.slot >= kMaxSlots) && row_begins(part.slot_end)) break;
+      if (has_value(part.slot_end)) part.byte_end += static_cast<std::size_t>(lengths_[part.value_end++]);
+      ++part.slot_end;
+    }
+  }
+
+  void put_levels_of(const Levels& levels, std::uint8_t largest, const Part& part) {
+    if (largest == 0) return;
+    if (levels.constant()) {
+      put_run(levels.value(), part.slot_end - part.slot, bit_width(largest), s_.page);
+    } else {
+      put_hybrid(levels.values().span().subspan(part.slot, part.slot_end - part.slot), bit_width(largest), s_.page);
+    }
+  }
+
+  template <class T>
+  static std::span<const T> span_of(std::span<const T> values, const Part& part) {
+    return values.subspan(part.value, part.value_end - part.value);
+  }
+  template <class T>
+  void put_numbers(const Runs<T>& values, const Part& part) {
+    if (values.constant()) {
+      put_delta_run(values.value(), part.value_end - part.value, s_.page);
+    } else {
+      put_delta(span_of(values.values().span(), part), s_.page);
+    }
+  }
+
+  void put_values(const Part& part) {
+    const std::size_t n = part.value_end - part.value;
+    const auto text = [&] { return all_text().substr(part.byte, part.byte_end - part.byte); };
+    switch (encoding_) {
+      case Encoding::rle_dictionary: {
+        const auto put = [&](const auto& ids) {
+          if (ids.constant()) return put_run(ids.value(), n, width_, s_.page);
+          put_hybrid(span_of(ids.values().span(), part), width_, s_.page);
+        };
+        s_.page.push(static_cast<std::uint8_t>(width_));
+        if (leaf_.kind == LeafKind::coded) {
+          put(live_->ids);
+        } else {
+          put(s_.ids);
+        }
+        break;
+      }
+      case Encoding::delta_binary_packed:
+        if (leaf_.kind == LeafKind::int32) {
+          put_numbers(live_->int32s, part);
+        } else {
+          put_numbers(live_->int64s, part);
+        }
+        break;
+      case Encoding::delta_length_byte_array:
+        if (live_->int32s.constant()) {
+          put_delta_run(live_->int32s.value(), n, s_.page);
+          s_.page.append(live_->text.data() + part.byte, part.byte_end - part.byte);
+        } else {
+          put_delta_length(span_of(lengths_, part), text(), s_.page);
+        }
+        break;
+      case Encoding::delta_byte_array: {
+        const auto lengths = span_of(lengths_, part);
+        put_delta_text(lengths, text(), s_.prefixes, s_.suffixes, s_.page);
+        if (n != 0) add_bounds(bounds_of(lengths, text(), s_.prefixes.span()));
+        break;
+      }
+      case Encoding::rle: {
+        const std::size_t at = s_.page.size();
+        s_.page.extend(4);  // booleans, unlike levels, have their length in front
+        if (live_->booleans.constant()) {
+          put_run(live_->booleans.value(), n, 1, s_.page);
+        } else {
+          put_hybrid(span_of(live_->booleans.values().span(), part), 1, s_.page);
+        }
+        const auto length = static_cast<std::uint32_t>(s_.page.size() - at - 4);
+        std::memcpy(s_.page.data() + at, &length, 4);
+        break;
+      }
+      case Encoding::plain: {
+        const auto values = span_of(live_->float64s.span(), part);
+        s_.page.append(reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes());
+        break;
+      }
+    }
+  }
+
+  void put_page(const Part& part) {
+    const std::size_t slots = part.slot_end - part.slot, values = part.value_end - part.value;
+    s_.page.clear();
+    DataPage page;
+    if (leaf_.max_repetition != 0) put_levels_of(c_.repetition_, leaf_.max_repetition, part);
+    page.repetition_bytes = page_size(s_.page.size());
+    put_levels_of(c_.definition_, leaf_.max_definition, part);
+    const std::size_t levels = s_.page.size();
+    page.definition_bytes = page_size(levels) - page.repetition_bytes;
+    if (values_ != 0) put_values(part);
+    page.encoding = encoding_;
+    const std::size_t plain = s_.page.size() - levels;
+    page.plain_bytes = page_size(s_.page.size());
+    constexpr std::size_t kWorthwhile = 64;  // bytes; less than this only costs the reader time
+    page.compressed = plain >= kWorthwhile && pack(s_.page.data() + levels, plain, false);
+    const std::uint8_t* stored = page.compressed ? s_.packed.data() : s_.page.data() + levels;
+    const std::size_t stored_size = page.compressed ? s_.packed.size() : plain;
+    page.stored_bytes = page_size(levels + stored_size);
+    page.crc = crc(crc(0, s_.page.data(), levels), stored, stored_size);
+    page.slots = page_size(slots);
+    page.nulls = page.slots - page_size(values);
+    page.rows = page.slots;
+    if (!c_.repetition_.constant()) {
+      const auto repetition = c_.repetition_.values().span().subspan(part.slot, slots);
+      page.rows = static_cast<std::int32_t>(std::count(repetition.begin(), repetition.end(), std::uint8_t{0}));
+    }
+    Bytes header;
+    s_.headers.put(page, header);
+    Bytes& out = c_.pages_.emplace_back();
+    out.reserve(header.size() + levels + stored_size);
+    out.append(header.data(), header.size());
+    out.append(s_.page.data(), levels);
+    out.append(stored, stored_size);
+    ChunkInfo& info = c_.info_;
+    info.plain_bytes += static_cast<std::int64_t>(header.size()) + page.plain_bytes;
+    info.stored_bytes += static_cast<std::int64_t>(out.size());
+    c_.page_bytes_ += out.capacity() + sizeof(Bytes);
+    const auto of = std::find_if(info.pages.begin(), info.pages.end(), [&](const auto& p) { return p.encoding == encoding_; });
+    ++(of != info.pages.end() ? *of : info.pages.emplace_back(ChunkInfo::Pages{encoding_, 0})).count;
+  }
+
+  const Leaf& leaf_;
+  const EncodeOptions& options_;
+  Worth& worth_;
+  Column& c_;
+  Column::Live* live_;
+  Scratch& s_;
+  Encoding encoding_ = Encoding::plain;
+  bool text_ = false;                       // the values are live_->text and
+  std::span<const std::int32_t> lengths_;
+  unsigned width_ = 1;
+  std::size_t slots_ = 0, values_ = 0;
+};
+
+void Column::settle(const ColumnUse& use, Scratch& scratch) {
+  PageMaker maker(use, *this, scratch);
+  if (maker.is_due()) maker.make();
+}
+
+void Column::squeeze(const ColumnUse& use, Scratch& scratch) {
+  // A run costs nothing, and a page of it would.
+  if (waiting() == 0) return;
+  PageMaker(use, *this, scratch).make();
+  definition_.release(), repetition_.release();
+  if (live_) live_->release();
+}
+
+void Column::finish(const ColumnUse& use, Scratch& scratch, ChunkInfo& info, Chunk& out) {
+  PageMaker(use, *this, scratch).finish(info, out);
+  *this = Column();
+}
+
+ScratchPool::ScratchPool() = default;
+ScratchPool::~ScratchPool() = default;
+
+std::unique_ptr<Scratch> ScratchPool::take() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      auto scratch = std::move(free_.back());
+      free_.pop_back();
+      return scratch;
+    }
+  }
+  return std::make_unique<Scratch>();
+}
+
+void ScratchPool::give(std::unique_ptr<Scratch> scratch) {
+  scratch->trim();
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(scratch));
+}
+
+}  // namespace lm::sink::parquet
