@@ -30,7 +30,8 @@ bool same_dictionary(const ArrowArray* a, const ArrowArray* b) {
 
 }  // namespace
 
-BatchView::BatchView(const TableSchema& schema, Batch batch) : batch_(std::move(batch)), instance_(batch_.instance()), epoch_(batch_.epoch()) {
+BatchView::BatchView(const TableSchema& schema, Batch batch)
+    : batch_(std::move(batch)), instance_(batch_.instance()), epoch_(batch_.epoch()) {
   look(schema, batch_.array());
 }
 

@@ -46,7 +46,7 @@ struct Column::Live {
   TextDictionary texts;
   NumberDictionary numbers;
   std::vector<CodeMap> maps;
-  std::size_t known = 0;     // of the values of `texts`, when the last page was made
+  std::size_t known = 0;  // of the values of `texts`, when the last page was made
   std::size_t coded_pages = 0;
   std::optional<Encoding> text_encoding;
   // Bounds of the finished pages; those of a dictionary are found at the end.
@@ -311,8 +311,9 @@ class PageMaker {
     std::size_t bytes = c_.definition_.constant() ? 0 : c_.definition_.size();
     bytes += c_.repetition_.constant() ? 0 : c_.repetition_.size();
     // Text gains by larger pages, because the compressor sees more of it at once.
-    if (live_) bytes += live_->ids.values().size() * 4 + live_->int32s.values().size() * 4 + live_->int64s.values().size() * 8 +
-                        live_->float64s.size() * 8 + live_->booleans.values().size() + live_->text.size() / kTextPages;
+    if (live_)
+      bytes += live_->ids.values().size() * 4 + live_->int32s.values().size() * 4 + live_->int64s.values().size() * 8 +
+               live_->float64s.size() * 8 + live_->booleans.values().size() + live_->text.size() / kTextPages;
     if (bytes >= options_.page_bytes || c_.definition_.size() >= kMaxSlots) return true;
     return leaf_.kind == LeafKind::coded && live_ && !live_->spelt && live_->texts.plain().size() > options_.dictionary_bytes;
   }
@@ -418,7 +419,7 @@ class PageMaker {
     std::size_t plain = 0, added = 0;
     for (const std::uint32_t id : live_->ids.values().span()) plain += 4 + texts.at(id).size();
     for (std::size_t id = texts.size() - fresh; id < texts.size(); ++id) added += 4 + texts.at(id).size();
-    return added + values_ * bit_width(texts.size()) / 8 < plain - plain / 8;
+    return added + values_ * bit_width(texts.size()) / 8 < plain - plain / 3;
   }
 
   void spell_out() {
@@ -541,10 +542,12 @@ class PageMaker {
       case LeafKind::int32: return set_bounds(info, static_cast<std::int32_t>(live_->smallest), static_cast<std::int32_t>(live_->largest));
       case LeafKind::int64:
       case LeafKind::timestamp: return set_bounds(info, live_->smallest, live_->largest);
-      case LeafKind::boolean: return set_bounds(info, static_cast<std::uint8_t>(live_->smallest), static_cast<std::uint8_t>(live_->largest));
+      case LeafKind::boolean:
+        return set_bounds(info, static_cast<std::uint8_t>(live_->smallest), static_cast<std::uint8_t>(live_->largest));
       case LeafKind::float64:
         // A zero's sign must not hide the other zero.
-        return set_bounds(info, live_->smallest_float == 0 ? -0.0 : live_->smallest_float, live_->largest_float == 0 ? 0.0 : live_->largest_float);
+        return set_bounds(info, live_->smallest_float == 0 ? -0.0 : live_->smallest_float,
+                          live_->largest_float == 0 ? 0.0 : live_->largest_float);
       case LeafKind::coded:
       case LeafKind::text:
         // A cut bound would have to be marked as such, which older readers do not know: long ones are left out.
@@ -793,7 +796,7 @@ class PageMaker {
   Column::Live* live_;
   Scratch& s_;
   Encoding encoding_ = Encoding::plain;
-  bool text_ = false;                       // the values are live_->text and
+  bool text_ = false;  // the values are live_->text and
   std::span<const std::int32_t> lengths_;
   unsigned width_ = 1;
   std::size_t slots_ = 0, values_ = 0;

@@ -99,7 +99,8 @@ class Column {
   // The rows of a column that lies in no list.
   void add(const ColumnUse& use, const BatchView& view, const LeafView& leaf, const Selection& rows, Scratch& scratch);
   // The slots of one that does.
-  void add_elements(const ColumnUse& use, const BatchView& view, const LeafView& leaf, const Shape& shape, std::uint8_t full, Scratch& scratch);
+  void add_elements(const ColumnUse& use, const BatchView& view, const LeafView& leaf, const Shape& shape, std::uint8_t full,
+                    Scratch& scratch);
   // So many null slots of one level.
   void add_nulls(std::uint8_t level, std::size_t n) {
     definition_.add(level, n);
@@ -129,6 +130,5 @@ class Column {
   std::size_t page_bytes_ = 0;
   ChunkInfo info_;
 };
-
 
 }  // namespace lm::sink::parquet

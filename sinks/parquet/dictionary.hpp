@@ -159,9 +159,7 @@ class CodeMap {
   };
   static constexpr std::size_t kSmall = 64;
 
-  std::size_t place(std::int32_t code) const {
-    return (static_cast<std::uint32_t>(code) * 0x9e3779b1u >> 7) & (sparse_.size() - 1);
-  }
+  std::size_t place(std::int32_t code) const { return (static_cast<std::uint32_t>(code) * 0x9e3779b1u >> 7) & (sparse_.size() - 1); }
   void put(Entry entry) {
     std::size_t slot = place(entry.code);
     while (sparse_[slot].id >= 0) slot = (slot + 1) & (sparse_.size() - 1);

@@ -27,7 +27,8 @@ constexpr lm_option kOptions[] = {
     {sizeof(lm_option), LM_OPTION_INTEGER, text("row_group_rows"), text("1048576"), text("1..16777216"),
      text("Rows in a row group, at most.")},
     {sizeof(lm_option), LM_OPTION_SIZE, text("row_group_size"), text("128M"), text(""),
-     text("Bytes of a row group in memory, encoded for the most part; one is written when it has reached them, or two thirds of the sink's memory.")},
+     text("Bytes of a row group in memory, encoded for the most part; one is written when it has reached them, or two thirds of the sink's "
+          "memory.")},
     {sizeof(lm_option), LM_OPTION_SIZE, text("file_size"), text("256M"), text(""),
      text("A file that is larger is finished, and another one begun.")},
     {sizeof(lm_option), LM_OPTION_CHOICE, text("layout"), text("lake"), text("lake|flat"),
@@ -152,7 +153,8 @@ class KeyCodes {
 }  // namespace
 
 struct ParquetSink::Held {
-  Held(ParquetSink& owner, const TableSchema& schema, Batch batch) : sink(owner), bytes(batch.bytes()), view(std::in_place, schema, std::move(batch)) {
+  Held(ParquetSink& owner, const TableSchema& schema, Batch batch)
+      : sink(owner), bytes(batch.bytes()), view(std::in_place, schema, std::move(batch)) {
     sink.account_.change(static_cast<std::int64_t>(bytes));
   }
   ~Held() {
@@ -256,7 +258,8 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   options.row_group_bytes = std::min(*group, std::max<std::uint64_t>(config.memory_bytes / 3 * 2, 1));
   // A hundred columns wait for a full page each.
   options.encode.page_bytes = std::clamp<std::uint64_t>(config.memory_bytes / 384, std::uint64_t{64} << 10, std::uint64_t{1} << 20);
-  options.encode.dictionary_bytes = std::clamp<std::uint64_t>(options.row_group_bytes / 4, std::uint64_t{64} << 10, std::uint64_t{16} << 20);
+  options.encode.dictionary_bytes =
+      std::clamp<std::uint64_t>(options.row_group_bytes / 4, std::uint64_t{64} << 10, std::uint64_t{16} << 20);
   options.file_bytes = *file;
   auto target = Target::create(view(config.target));
   if (!target) return tl::make_unexpected(target.error());

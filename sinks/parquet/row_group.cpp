@@ -66,8 +66,12 @@ std::shared_ptr<const RowGroupPlans::Plan> RowGroupPlans::make(const BatchView& 
     unit_of[i] = unit;
     out->units[unit].leaves.push_back(static_cast<std::uint32_t>(i));
     out->same_as.push_back(view.same_as);
-    weights[unit] += view.path.same_level() ? 0.05 : same_as != i ? 0.1 : view.constant ? 0.3 : view.path.dead ? 0.3
-                     : leaf.anchor >= 0 ? static_cast<double>(view.path.last->length) / rows : 1.0;
+    weights[unit] += view.path.same_level() ? 0.05
+                     : same_as != i         ? 0.1
+                     : view.constant        ? 0.3
+                     : view.path.dead       ? 0.3
+                     : leaf.anchor >= 0     ? static_cast<double>(view.path.last->length) / rows
+                                            : 1.0;
   }
   return out;
 }
@@ -94,6 +98,7 @@ struct RowGroup::Unit {
   // Belongs to whoever has made it busy.
   Work* at = nullptr;  // the entry that was done last
   std::int64_t held = 0, waiting = 0;
+  std::int64_t uncounted = 0;  // rows
 };
 
 RowGroup::RowGroup(RowGroupPlans& plans, const BatchView& first, Account& account)
@@ -179,7 +184,10 @@ void RowGroup::process(Unit& unit, Work& work, Scratch& scratch) {
         }
         break;
     }
-    count(unit);
+    // Counting costs as much as a few rows do.
+    constexpr std::int64_t kFew = 64;
+    unit.uncounted += work.rows;
+    if (work.kind != Work::Kind::rows || unit.uncounted >= kFew) count(unit);
   } catch (const BadColumn& e) {
     fail_with(LM_INVALID, std::string("a batch contradicts itself: ") + e.what());
   } catch (const TooLarge& e) {
@@ -230,6 +238,7 @@ void RowGroup::add_rows(Unit& unit, const Work& work, Scratch& scratch) {
 }
 
 void RowGroup::count(Unit& unit) {
+  unit.uncounted = 0;
   std::size_t held = 0, waiting = 0;
   for (const std::uint32_t i : unit.of.leaves) {
     const std::size_t mine = columns_[i].waiting();

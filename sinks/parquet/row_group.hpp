@@ -39,8 +39,7 @@ class Account {
   void change(std::int64_t by) {
     const std::uint64_t now = held_ += static_cast<std::uint64_t>(by);
     std::uint64_t most = most_.load(std::memory_order_relaxed);
-    while (by > 0 && now > most && !most_.compare_exchange_weak(most, now, std::memory_order_relaxed)) {
-    }
+    while (by > 0 && now > most && !most_.compare_exchange_weak(most, now, std::memory_order_relaxed)) {}
   }
   std::uint64_t held() const { return held_; }
   std::uint64_t most() const { return most_; }

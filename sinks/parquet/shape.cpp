@@ -5,9 +5,7 @@
 namespace lm::sink::parquet {
 namespace {
 
-void clear(Shape& out) {
-  out.repetition.clear(), out.definition.clear(), out.dense.clear();
-}
+void clear(Shape& out) { out.repetition.clear(), out.definition.clear(), out.dense.clear(); }
 
 void reserve(Shape& out, std::size_t slots) {
   out.repetition.extend(slots * 2), out.repetition.cut(0);
@@ -26,7 +24,10 @@ void add_dense(Shape& out, std::int64_t begin, std::int64_t end) {
 
 struct ShapeMaker::Lists {
   Lists(const Anchor& of, const ListView& list)
-      : anchor(of), present(static_cast<std::uint8_t>(of.full - 1)), offsets(list.offsets), length(list.element ? list.element->length : 0) {}
+      : anchor(of),
+        present(static_cast<std::uint8_t>(of.full - 1)),
+        offsets(list.offsets),
+        length(list.element ? list.element->length : 0) {}
   const Anchor& anchor;
   std::uint8_t present;  // the level of a list that is there
   const std::int32_t* offsets;

@@ -23,6 +23,14 @@ class ParquetSamples(Case):
                     self.assertEqual(parquet_readback.main(str(folder)), 0, said)
                 self.assertIn("equal", said.getvalue())
 
+    def test_pages_and_dictionaries_may_end_anywhere(self):
+        for seed in range(1, 13):
+            with self.subTest(seed=seed):
+                folder = self.dir / f"pages-{seed}"
+                subprocess.run([BUILD / "tests/parquet_page_samples", folder, str(seed)], check=True)
+                with contextlib.redirect_stdout(io.StringIO()) as said:
+                    self.assertEqual(parquet_readback.main(str(folder)), 0, said.getvalue())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -24,6 +24,7 @@ struct Column {
   std::vector<Column> children;
   int distinct = 50;  // of a dictionary
   bool never_null = false;
+  int same_as = -1;  // a sibling before this one; in some batches this column is its very arrays
 };
 
 inline std::string quoted(const std::string& text) {
@@ -107,6 +108,12 @@ class BatchMaker {
  public:
   BatchMaker(const Column& root, std::uint64_t seed) : root_(root), random_(seed) {}
 
+  // The dictionaries of an owner begin anew.
+  void forget(std::uint64_t instance) {
+    std::erase_if(dictionaries_, [&](const auto& entry) { return entry.first.first == instance; });
+    std::erase_if(same_, [&](const auto& entry) { return entry.first.first == instance; });
+  }
+
   // A batch of `rows` rows, of one of the owners of dictionaries; `json` gets a row each. The first column is an 'l' that numbers all rows.
   ArrowArray make(std::size_t rows, std::uint64_t instance, std::vector<std::string>& json) {
     instance_ = instance;
@@ -175,6 +182,20 @@ class BatchMaker {
     array.buffers[2] = bytes;
   }
 
+  // From batch to batch; codes of one owner, though, are of one dictionary as long as it lasts.
+  bool is_same(const Column& column, const std::string& path) {
+    const bool now = !one_in(4);
+    return column.kind == 'd' ? same_.try_emplace({instance_, path + "." + column.name}, now).first->second : now;
+  }
+
+  // Another array of the same buffers.
+  ArrowArray& copy(const ArrowArray& from) {
+    ArrowArray& array = arena_->add(from.length, static_cast<int>(from.n_buffers));
+    array.offset = from.offset, array.null_count = from.null_count, array.dictionary = from.dictionary;
+    std::copy_n(from.buffers, from.n_buffers, array.buffers);
+    return array;
+  }
+
   // `json`: of the array's logical slots.
   ArrowArray& build(const Column& column, std::size_t length, const std::string& path, std::vector<std::string>& json) {
     const std::size_t offset = one_in(2) ? 0 : below(11), physical = length + offset;
@@ -194,9 +215,16 @@ class BatchMaker {
       case 's': {
         std::vector<ArrowArray*> children;
         std::vector<std::string> texts(physical);
+        std::vector<std::vector<std::string>> all_values;
         for (const Column& child : column.children) {
-          std::vector<std::string> values;
-          children.push_back(&build(child, physical, own, values));
+          auto& values = all_values.emplace_back();
+          if (child.same_as >= 0 && is_same(child, own)) {
+            const auto sibling = static_cast<std::size_t>(child.same_as);
+            children.push_back(&copy(*children[sibling]));
+            values = all_values[sibling];
+          } else {
+            children.push_back(&build(child, physical, own, values));
+          }
           for (std::size_t i = 0; i < physical; ++i) texts[i] += (texts[i].empty() ? "" : ",") + quoted(child.name) + ":" + values[i];
         }
         arena_->set_children(array, std::move(children));
@@ -317,6 +345,7 @@ class BatchMaker {
   std::uint64_t instance_ = 0;
   std::uint64_t serial_ = 0;
   std::map<std::pair<std::uint64_t, std::string>, std::vector<std::string>> dictionaries_;
+  std::map<std::pair<std::uint64_t, std::string>, bool> same_;
 };
 
 // Every type, and lists in lists.
@@ -328,16 +357,29 @@ inline Column sample_table() {
     return Column{'[', name, {std::move(item)}, 0, false};
   };
   return group(
-      "", {Column{'l', "id", {}, 0, true}, Column{'t', "time", {}, 0, true},
-           group("cloud", {leaf('d', "region", 3), group("account", {leaf('d', "uid", 3)})}), leaf('d', "name"), leaf('d', "many", 5000),
-           leaf('u', "plain"), leaf('i', "int_value"), leaf('l', "long_value"), leaf('g', "score"), leaf('b', "flag"),
-           group("metadata", {leaf('u', "uid"), leaf('t', "logged_time"), leaf('j', "raw")}), leaf('j', "unmapped"),
-           list("tags", leaf('d', "")), list("numbers", leaf('l', "")),
+      "", {Column{'l', "id", {}, 0, true},
+           Column{'t', "time", {}, 0, true},
+           group("cloud", {leaf('d', "region", 3), group("account", {leaf('d', "uid", 3)})}),
+           leaf('d', "name"),
+           leaf('d', "many", 5000),
+           leaf('u', "plain"),
+           leaf('i', "int_value"),
+           leaf('l', "long_value"),
+           Column{'d', "name_again", {}, 50, false, 3},
+           Column{'l', "long_again", {}, 0, false, 7},
+           Column{'u', "plain_again", {}, 0, false, 5},
+           leaf('g', "score"),
+           leaf('b', "flag"),
+           group("metadata", {leaf('u', "uid"), leaf('t', "logged_time"), leaf('j', "raw")}),
+           leaf('j', "unmapped"),
+           list("tags", leaf('d', "")),
+           list("numbers", leaf('l', "")),
            list("resources",
                 group("", {leaf('d', "type"), leaf('u', "uid"), leaf('b', "ok"), group("owner", {leaf('d', "account"), leaf('i', "level")}),
                            list("labels", group("", {leaf('d', "key"), leaf('u', "value"), list("more", leaf('i', ""))})),
                            leaf('g', "weight")})),
-           list("grid", list("", leaf('i', ""))), list("documents", leaf('j', ""))});
+           list("grid", list("", leaf('i', ""))),
+           list("documents", leaf('j', ""))});
 }
 
 }  // namespace lm::test

@@ -164,6 +164,33 @@ TEST_F(ParquetSinkTest, CountsEveryRowWhateverTheLimits) {
   }
 }
 
+TEST_F(ParquetSinkTest, HoldsNoMoreThanItsShareHoweverManyThePartitions) {
+  constexpr std::uint64_t kMemory = 3 << 20;
+  auto sink = make(R"({"layout":"lake"})", kMemory);
+  const auto bring = [&](std::uint64_t instance) {
+    for (int i = 0; i < 40; ++i) {
+      Batch mine;
+      {
+        const std::lock_guard lock(making_);
+        mine = batch(500, instance);
+      }
+      ASSERT_TRUE(sink->write(std::move(mine)));
+    }
+  };
+  std::thread other([&] { bring(2); });
+  bring(1);
+  other.join();
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  EXPECT_GT(sealed->size(), 30u) << "of " << 40000 << " rows";
+  std::uint64_t rows = 0;
+  for (const Sealed& output : *sealed) rows += output.rows;
+  EXPECT_EQ(rows, 40000u);
+  // What two batches become while they are taken apart comes on top.
+  EXPECT_LT(sink->most_held(), kMemory + 2 * 500 * 600);
+  EXPECT_GT(sink->most_held(), kMemory / 2) << "and uses its share";
+}
+
 TEST_F(ParquetSinkTest, KeepsHostileValuesInsideTheTarget) {
   auto sink = make(R"({"layout":"lake"})");
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(sink->write(batch(200, static_cast<std::uint64_t>(i))));  // regions are "..", quotes and worse

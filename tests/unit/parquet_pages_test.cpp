@@ -1,0 +1,215 @@
+// How a row group comes about from page to page: what the footer says of it. What is in the pages is for other readers to say:
+// tests/integration/parquet_page_samples.cpp.
+#include "parquet_encode_all.hpp"
+#include "sink_arrow.hpp"
+
+#include <gtest/gtest.h>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace lm::sink::parquet {
+namespace {
+
+using test::ColumnPtr;
+using Codes = std::vector<std::optional<std::int32_t>>;
+using Numbers = std::vector<std::optional<std::int64_t>>;
+
+// Keeps batches, and makes one row group of them.
+class Maker {
+ public:
+  explicit Maker(EncodeOptions options = {}) : options_(options) {}
+  void add(ColumnPtr root, std::uint64_t instance = 1, std::uint64_t epoch = 0) {
+    root->wire();
+    batches_.push_back(std::move(root));
+    rows_.push_back({&batches_.back()->array, instance, epoch, {}});
+  }
+  Result<EncodedRowGroup> make() {
+    schema_ = *TableSchema::make(batches_.front()->schema);
+    RowGroupPlans plans(schema_, options_);
+    std::vector<Range> all(rows_.size());
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      all[i] = {0, rows_[i].array->length};
+      rows_[i].ranges = {&all[i], 1};
+    }
+    Scratch scratch;
+    return encode_all(plans, rows_, scratch);
+  }
+
+ private:
+  EncodeOptions options_;
+  TableSchema schema_;
+  std::vector<ColumnPtr> batches_;
+  std::vector<Rows> rows_;
+};
+
+std::int32_t pages(const ChunkInfo& chunk, Encoding encoding) {
+  for (const ChunkInfo::Pages& of : chunk.pages) {
+    if (of.encoding == encoding) return of.count;
+  }
+  return 0;
+}
+
+// n values that repeat, from a dictionary of so many with the text in front.
+ColumnPtr coded(std::size_t n, std::size_t distinct, const std::string& text) {
+  std::vector<std::string> dictionary;
+  for (std::size_t i = 0; i < distinct; ++i) dictionary.push_back(text + std::to_string(i));
+  Codes codes;
+  for (std::size_t i = 0; i < n; ++i) codes.emplace_back(static_cast<std::int32_t>(i * 7 % distinct));
+  return test::coded("name", dictionary, codes);
+}
+
+TEST(Pages, ADictionaryIsGivenUpInTheMiddleOfAChunk) {
+  EncodeOptions options;
+  options.page_bytes = 2000;
+  options.dictionary_bytes = 4000;
+  Maker maker(options);
+  for (std::uint64_t i = 0; i < 20; ++i) maker.add(test::structure("", {coded(1000, 100, "batch" + std::to_string(i) + "-")}), i);
+  const auto group = maker.make();
+  ASSERT_TRUE(group) << group.error().message;
+  const ChunkInfo& chunk = group->info.chunks[0];
+  EXPECT_EQ(group->info.rows, 20000);
+  EXPECT_EQ(chunk.slots, 20000);
+  EXPECT_GE(chunk.dictionary_at, 0);
+  EXPECT_GT(pages(chunk, Encoding::rle_dictionary), 0);
+  EXPECT_GT(pages(chunk, Encoding::delta_length_byte_array) + pages(chunk, Encoding::delta_byte_array), 0);
+  EXPECT_EQ(chunk.smallest, "batch0-0") << "of the dictionary and of the pages after it";
+  EXPECT_EQ(chunk.largest, "batch9-99");
+}
+
+TEST(Pages, ADictionaryThatDoesNotPayIsNotWritten) {
+  Maker maker;
+  maker.add(test::structure("", {coded(5000, 5000, "value")}));
+  const auto group = maker.make();
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->info.chunks[0].dictionary_at, -1);
+  EXPECT_EQ(pages(group->info.chunks[0], Encoding::rle_dictionary), 0);
+}
+
+TEST(Pages, CodesOfAnotherEpochAreOtherValues) {
+  Maker maker;
+  maker.add(test::structure("", {test::coded("name", {"a", "b"}, Codes{0, 1, 0})}), 1, 0);
+  maker.add(test::structure("", {test::coded("name", {"c", "a"}, Codes{0, 1, 0})}), 1, 1);
+  maker.add(test::structure("", {test::coded("name", {"b", "d"}, Codes{0, 1, 0})}), 2, 1);
+  const auto group = maker.make();
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->info.chunks[0].smallest, "a");
+  EXPECT_EQ(group->info.chunks[0].largest, "d");
+  // A page of the four values, each behind its length: 20 bytes.
+  EXPECT_EQ(pages(group->info.chunks[0], Encoding::rle_dictionary), 1);
+}
+
+TEST(Pages, NumbersThatAreFewAreStoredByNumber) {
+  Numbers few, many;
+  for (std::int64_t i = 0; i < 4000; ++i) few.emplace_back(400101 + i % 3), many.emplace_back(i * i);
+  Maker maker;
+  maker.add(test::structure("", {test::int64s("few", few), test::int64s("many", many)}));
+  const auto group = maker.make();
+  ASSERT_TRUE(group);
+  EXPECT_EQ(pages(group->info.chunks[0], Encoding::rle_dictionary), 1);
+  EXPECT_EQ(pages(group->info.chunks[1], Encoding::delta_binary_packed), 1);
+  EXPECT_EQ(group->info.chunks[1].dictionary_at, -1);
+}
+
+TEST(Pages, ColumnsThatAreTheSameArraysShareAChunkUntilTheyPart) {
+  const auto batch = [](bool same, std::int64_t from) {
+    Numbers values, others;
+    for (std::int64_t i = 0; i < 3000; ++i) values.emplace_back(from + i * i), others.emplace_back(-i * i);
+    auto time = test::int64s("time", values);
+    auto start = test::int64s("start_time", others);
+    auto root = test::structure("", {time, start});
+    root->wire();
+    if (same) start->buffer_pointers = time->buffer_pointers;
+    return root;
+  };
+  EncodeOptions options;
+  options.page_bytes = 4000;
+  for (const std::size_t parts_at : {std::size_t{99}, std::size_t{2}}) {
+    const TableSchema schema = *TableSchema::make(batch(true, 0)->schema);
+    RowGroupPlans plans(schema, options);
+    Scratch scratch;
+    std::vector<ColumnPtr> batches;
+    std::vector<Rows> rows;
+    const Range all{0, 3000};
+    for (std::size_t b = 0; b < 4; ++b) {
+      batches.push_back(batch(b != parts_at, static_cast<std::int64_t>(b) * 10000));
+      rows.push_back({&batches.back()->array, 1, 0, {&all, 1}});
+    }
+    const auto group = encode_all(plans, rows, scratch);
+    ASSERT_TRUE(group);
+    const ChunkInfo &time = group->info.chunks[0], &start = group->info.chunks[1];
+    EXPECT_EQ(start.slots, 12000);
+    EXPECT_EQ(start.largest, time.largest);
+    if (parts_at == 2) {
+      EXPECT_EQ(group->same_as[1], -1);
+      EXPECT_NE(start.smallest, time.smallest);
+      EXPECT_NE(group->chunks[1].size(), 0u);
+      EXPECT_EQ(time.pages[0].count, start.pages[0].count) << "what was finished before they parted is in both";
+    } else {
+      EXPECT_EQ(group->same_as[1], 0);
+      EXPECT_EQ(start.smallest, time.smallest);
+      EXPECT_EQ(start.stored_bytes, time.stored_bytes);
+    }
+  }
+}
+
+TEST(Pages, APageOfAListBeginsAtARow) {
+  EncodeOptions options;
+  options.page_bytes = 1000;
+  std::vector<std::optional<int>> lengths;
+  Numbers values;
+  for (int i = 0; i < 3000; ++i) {
+    lengths.emplace_back(i % 50);
+    for (int j = 0; j < i % 50; ++j) values.emplace_back(i * 1000003LL + j * j);
+  }
+  Maker maker(options);
+  maker.add(test::structure("", {test::list("numbers", lengths, test::int64s("item", values))}));
+  const auto group = maker.make();
+  ASSERT_TRUE(group);
+  EXPECT_GT(pages(group->info.chunks[0], Encoding::delta_binary_packed), 10);
+  EXPECT_EQ(group->info.chunks[0].slots, static_cast<std::int64_t>(values.size()) + 60) << "an empty list is a slot, too";
+}
+
+// Many threads bring batches for one row group, none waits for another, and every row is there in every column.
+TEST(RowGroups, TakeBatchesFromManyThreads) {
+  Numbers values;
+  for (std::int64_t i = 0; i < 500; ++i) values.emplace_back(i * 77 % 1000);
+  const auto root = test::structure("", {test::int64s("a", values), test::int64s("b", values), coded(500, 40, "value")});
+  root->wire();
+  const TableSchema schema = *TableSchema::make(root->schema);
+  const EncodeOptions options;
+  RowGroupPlans plans(schema, options);
+  Account account;
+  {
+    const BatchView first(schema, root->array, 1, 0);
+    RowGroup group(plans, first, account);
+    std::mutex pushing;
+    std::atomic<int> ends{0};
+    std::vector<std::thread> threads;
+    for (std::uint64_t t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        Scratch scratch;
+        for (int i = 0; i < 50; ++i) {
+          {
+            const std::lock_guard lock(pushing);
+            group.push(std::make_shared<const BatchView>(schema, root->array, t, 0), {{0, 500}}, 500);
+          }
+          ends += group.work(scratch);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(ends, 0);
+    Scratch scratch;
+    group.push_end();
+    EXPECT_TRUE(group.work(scratch));
+    const auto encoded = group.take();
+    ASSERT_TRUE(encoded);
+    for (const ChunkInfo& chunk : encoded->info.chunks) EXPECT_EQ(chunk.slots, 100000);
+  }
+  EXPECT_EQ(account.held(), 0u);
+}
+
+}  // namespace
+}  // namespace lm::sink::parquet
