@@ -182,16 +182,13 @@ class Gatherer {
   }
 
   void map_codes(const std::int32_t* codes, std::size_t n) {
-    std::int32_t smallest = codes[0], largest = codes[0];
-    for (std::size_t i = 1; i < n; ++i) {
-      smallest = std::min(smallest, codes[i]);
-      largest = std::max(largest, codes[i]);
-    }
+    const auto [smallest, largest] = min_max(std::span(codes, n));
     if (smallest < 0 || largest >= source_->length) throw BadColumn("a code is not in its dictionary");
     if (to_.spelt) return spell(codes, n);
     if (smallest == largest) return to_.ids.add(id_of(smallest), n);
     std::uint32_t* to = to_.ids.extend(n);
     if (const std::int32_t* places = map_->places()) {
+      if (replace_codes(places, std::span(codes, n), to)) return;
       for (std::size_t i = 0; i < n; ++i) {
         const std::int32_t id = places[codes[i]];
         to[i] = id >= 0 ? static_cast<std::uint32_t>(id) : add_code(codes[i]);
@@ -493,11 +490,7 @@ class PageMaker {
 
   template <class T>
   std::pair<T, T> number_bounds(const Runs<T>& values) {
-    T smallest = values.constant() ? values.value() : values.values()[0], largest = smallest;
-    for (const T value : values.values().span()) {
-      smallest = std::min(smallest, value);
-      largest = std::max(largest, value);
-    }
+    const auto [smallest, largest] = values.constant() ? std::pair<T, T>{values.value(), values.value()} : min_max(values.values().span());
     live_->smallest = live_->bounded ? std::min<std::int64_t>(live_->smallest, smallest) : smallest;
     live_->largest = live_->bounded ? std::max<std::int64_t>(live_->largest, largest) : largest;
     live_->bounded = true;

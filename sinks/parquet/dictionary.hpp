@@ -178,7 +178,7 @@ class CodeMap {
     is_dense_ = true;
     std::int32_t largest = -1;
     for (const Entry& entry : sparse_.span()) largest = entry.id >= 0 && entry.code > largest ? entry.code : largest;
-    const auto n = static_cast<std::size_t>(largest + 1);
+    const std::size_t n = static_cast<std::size_t>(largest) + 1;  // none: 0
     std::fill_n(dense_.extend(n), n, -1);
     for (const Entry& entry : sparse_.span()) {
       if (entry.id >= 0) dense_[static_cast<std::size_t>(entry.code)] = entry.id;

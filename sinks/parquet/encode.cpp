@@ -4,8 +4,28 @@
 #include <array>
 #include <type_traits>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// The same code once more, compiled for AVX2, and which of the two this machine runs.
+#if defined(__x86_64__)
+#define LM_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
+#define LM_DISPATCH(name, ...) return has_avx2() ? name##_avx2(__VA_ARGS__) : name(__VA_ARGS__)
+#else
+#define LM_AVX2
+#define LM_DISPATCH(name, ...) return name(__VA_ARGS__)
+#endif
+
 namespace lm::sink::parquet {
 namespace {
+
+#if defined(__x86_64__)
+bool has_avx2() {
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt");
+  return has;
+}
+#endif
 
 // 32 values of W bits each into 4 * W bytes. With W known and the loop unrolled, every shift is a constant.
 template <unsigned W, class T>
@@ -95,12 +115,12 @@ void put_repeated(std::uint32_t value, std::uint64_t count, unsigned width, Byte
   std::memcpy(out.extend((width + 7) / 8), &value, (width + 7) / 8);
 }
 
-bool equal8(const std::uint8_t* v) {
+[[gnu::always_inline]] inline bool equal8(const std::uint8_t* v) {
   std::uint64_t word;
   std::memcpy(&word, v, 8);
   return word == 0x0101010101010101u * v[0];
 }
-bool equal8(const std::uint32_t* v) {
+[[gnu::always_inline]] inline bool equal8(const std::uint32_t* v) {
   std::uint32_t differs = 0;
   for (int i = 1; i < 8; ++i) differs |= v[i] ^ v[0];
   return differs == 0;
@@ -109,7 +129,7 @@ bool equal8(const std::uint32_t* v) {
 // Runs are found by groups of eight, so that there is one decision a group: a run begins where a group holds one value only, and what lies between runs
 // is bit-packed, which wants multiples of eight anyway. A single such group is a run only where that does not break up a bit-packed stretch.
 template <class T>
-void hybrid(std::span<const T> values, unsigned width, Bytes& out) {
+[[gnu::always_inline]] inline void hybrid(std::span<const T> values, unsigned width, Bytes& out) {
   const T* v = values.data();
   const std::size_t n = values.size(), groups = n / 8;
   std::size_t literal = 0;  // where the open stretch begins, in groups
@@ -150,7 +170,7 @@ void hybrid(std::span<const T> values, unsigned width, Bytes& out) {
 }
 
 template <class T>
-void delta(std::span<const T> values, Bytes& out) {
+[[gnu::always_inline]] inline void delta(std::span<const T> values, Bytes& out) {
   using U = std::make_unsigned_t<T>;
   constexpr std::size_t kBlock = 128, kMini = 32;
   put_varint(kBlock, out);
@@ -198,14 +218,66 @@ void put_zigzag(std::int64_t value, Bytes& out) {
   put_varint((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63), out);
 }
 
-void put_hybrid(std::span<const std::uint8_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }
-void put_hybrid(std::span<const std::uint32_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }
+namespace {
+
+LM_AVX2 void hybrid_avx2(std::span<const std::uint8_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }
+LM_AVX2 void hybrid_avx2(std::span<const std::uint32_t> values, unsigned width, Bytes& out) { hybrid(values, width, out); }
+LM_AVX2 void delta_avx2(std::span<const std::int32_t> values, Bytes& out) { delta(values, out); }
+LM_AVX2 void delta_avx2(std::span<const std::int64_t> values, Bytes& out) { delta(values, out); }
+
+template <class T>
+[[gnu::always_inline]] inline std::pair<T, T> bounds(std::span<const T> values) {
+  T smallest = values[0], largest = values[0];
+  for (const T value : values) {
+    smallest = value < smallest ? value : smallest;
+    largest = value > largest ? value : largest;
+  }
+  return {smallest, largest};
+}
+LM_AVX2 std::pair<std::uint8_t, std::uint8_t> bounds_avx2(std::span<const std::uint8_t> values) { return bounds(values); }
+LM_AVX2 std::pair<std::int32_t, std::int32_t> bounds_avx2(std::span<const std::int32_t> values) { return bounds(values); }
+LM_AVX2 std::pair<std::int64_t, std::int64_t> bounds_avx2(std::span<const std::int64_t> values) { return bounds(values); }
+
+bool replace(const std::int32_t* places, std::span<const std::int32_t> codes, std::uint32_t* to) {
+  std::int32_t sign = 0;
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const std::int32_t id = places[codes[i]];
+    sign |= id;
+    to[i] = static_cast<std::uint32_t>(id);
+  }
+  return sign >= 0;
+}
+#if defined(__x86_64__)
+LM_AVX2 bool replace_avx2(const std::int32_t* places, std::span<const std::int32_t> codes, std::uint32_t* to) {
+  const std::size_t n = codes.size();
+  __m256i sign = _mm256_setzero_si256();
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes.data() + i));
+    const __m256i ids = _mm256_i32gather_epi32(places, at, 4);
+    sign = _mm256_or_si256(sign, ids);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), ids);
+  }
+  return replace(places, codes.subspan(i), to + i) && _mm256_movemask_ps(_mm256_castsi256_ps(sign)) == 0;
+}
+#endif
+
+}  // namespace
+
+void put_hybrid(std::span<const std::uint8_t> values, unsigned width, Bytes& out) { LM_DISPATCH(hybrid, values, width, out); }
+void put_hybrid(std::span<const std::uint32_t> values, unsigned width, Bytes& out) { LM_DISPATCH(hybrid, values, width, out); }
+std::pair<std::uint8_t, std::uint8_t> min_max(std::span<const std::uint8_t> values) { LM_DISPATCH(bounds, values); }
+std::pair<std::int32_t, std::int32_t> min_max(std::span<const std::int32_t> values) { LM_DISPATCH(bounds, values); }
+std::pair<std::int64_t, std::int64_t> min_max(std::span<const std::int64_t> values) { LM_DISPATCH(bounds, values); }
+bool replace_codes(const std::int32_t* places, std::span<const std::int32_t> codes, std::uint32_t* to) {
+  LM_DISPATCH(replace, places, codes, to);
+}
 void put_run(std::uint32_t value, std::uint64_t count, unsigned width, Bytes& out) {
   if (count) put_repeated(value, count, width, out);
 }
 
-void put_delta(std::span<const std::int32_t> values, Bytes& out) { delta(values, out); }
-void put_delta(std::span<const std::int64_t> values, Bytes& out) { delta(values, out); }
+void put_delta(std::span<const std::int32_t> values, Bytes& out) { LM_DISPATCH(delta, values, out); }
+void put_delta(std::span<const std::int64_t> values, Bytes& out) { LM_DISPATCH(delta, values, out); }
 
 void put_delta_run(std::int64_t value, std::size_t count, Bytes& out) {
   constexpr std::size_t kBlock = 128, kMinis = 4;

@@ -102,6 +102,14 @@ void put_delta_length(std::span<const std::int32_t> lengths, std::string_view te
 void put_delta_text(std::span<const std::int32_t> lengths, std::string_view text, Pod<std::int32_t>& prefixes, Pod<std::int32_t>& suffixes,
                     Bytes& out);
 
+// The smallest and the largest of some numbers, of which there is at least one.
+std::pair<std::uint8_t, std::uint8_t> min_max(std::span<const std::uint8_t> values);
+std::pair<std::int32_t, std::int32_t> min_max(std::span<const std::int32_t> values);
+std::pair<std::int64_t, std::int64_t> min_max(std::span<const std::int64_t> values);
+
+// to[i] = places[codes[i]], where every code is a place. False if one of them is negative, which the caller makes good.
+bool replace_codes(const std::int32_t* places, std::span<const std::int32_t> codes, std::uint32_t* to);
+
 // The smallest and the largest of some texts, of which there is at least one, as bytes compare.
 struct TextBounds {
   std::string_view smallest, largest;

@@ -2,6 +2,7 @@
 #include "parquet/encode.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <limits>
 #include <random>
 #include <string>
@@ -186,6 +187,18 @@ TEST(Delta, GivesBackDifferencesThatOverflow) {
   expect_delta(values);
 }
 
+TEST(Delta, StoresARunAsTheLongWayDoes) {
+  for (const std::size_t n : {0, 1, 2, 128, 129, 130, 1000}) {
+    const std::vector<std::int64_t> values(n, -77);
+    Bytes run, all;
+    put_delta_run(-77, n, run);
+    put_delta(std::span<const std::int64_t>(values), all);
+    ASSERT_EQ(std::vector<std::uint8_t>(run.span().begin(), run.span().end()),
+              std::vector<std::uint8_t>(all.span().begin(), all.span().end()))
+        << n;
+  }
+}
+
 TEST(Delta, StoresARampInAlmostNothing) {
   std::vector<std::int64_t> values(100000);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1772352000000 + static_cast<std::int64_t>(i) * 250;
@@ -248,6 +261,50 @@ TEST(DeltaText, GivesBackTextsThatShareBeginnings) {
       before = before.substr(0, static_cast<std::size_t>(shared[i])) + rest[i];
       ASSERT_EQ(before, texts.values[i]);
     }
+  }
+}
+
+TEST(TextBounds, AreThoseOfAComparisonOfAll) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 2000; ++round) {
+    Texts texts;
+    std::vector<std::string> values(1 + random() % 12);
+    for (std::string& value : values) {
+      // Few letters, some above 127, and beginnings in common.
+      value = std::string(random() % 3 == 0 ? "0123456789abcdef" : "");
+      for (std::size_t i = random() % 12; i > 0; --i) value.push_back("ab\x00\x7f\xe2"[random() % 5]);
+    }
+    if (round % 5 == 0) std::sort(values.begin(), values.end());
+    if (round % 5 == 1) std::sort(values.rbegin(), values.rend());
+    for (const std::string& value : values) texts.add(value);
+    const std::string smallest = *std::min_element(values.begin(), values.end()), largest = *std::max_element(values.begin(), values.end());
+    const TextBounds all = bounds_of(texts.lengths, texts.all);
+    ASSERT_EQ(all.smallest, smallest);
+    ASSERT_EQ(all.largest, largest);
+    Pod<std::int32_t> prefixes, suffixes;
+    Bytes out;
+    put_delta_text(texts.lengths, texts.all, prefixes, suffixes, out);
+    const TextBounds turns = bounds_of(texts.lengths, texts.all, prefixes.span());
+    ASSERT_EQ(turns.smallest, smallest);
+    ASSERT_EQ(turns.largest, largest);
+  }
+}
+
+TEST(Codes, BecomeWhatStandsInTheirPlaces) {
+  std::mt19937_64 random(12);
+  for (const std::size_t n : {0, 1, 7, 8, 9, 64, 1001}) {
+    std::vector<std::int32_t> places(100), codes(n);
+    std::vector<std::uint32_t> out(n), expected;
+    for (auto& place : places) place = static_cast<std::int32_t>(random() % 5000);
+    for (auto& code : codes) code = static_cast<std::int32_t>(random() % places.size());
+    for (const std::int32_t code : codes) expected.push_back(static_cast<std::uint32_t>(places[static_cast<std::size_t>(code)]));
+    EXPECT_TRUE(replace_codes(places.data(), codes, out.data()));
+    EXPECT_EQ(out, expected);
+    if (n == 0) continue;
+    EXPECT_EQ(min_max(std::span<const std::int32_t>(codes)).first, *std::min_element(codes.begin(), codes.end()));
+    EXPECT_EQ(min_max(std::span<const std::int32_t>(codes)).second, *std::max_element(codes.begin(), codes.end()));
+    places[static_cast<std::size_t>(codes[random() % n])] = -1;
+    EXPECT_FALSE(replace_codes(places.data(), codes, out.data())) << "one is missing";
   }
 }
 
