@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -67,28 +68,30 @@ class Input {
  public:
   void feed(Bytes bytes) { fed_ = bytes; }
   bool empty() const { return front().empty(); }
-  Bytes front() const { return held_at_ < held_.size() ? Bytes(held_).subspan(held_at_) : fed_; }
+  Bytes front() const { return held_at_ < held_ ? held().subspan(held_at_) : fed_; }
   void consume(std::size_t n) {
-    if (held_at_ < held_.size()) {
+    if (held_at_ < held_) {
       held_at_ += n;
     } else {
       fed_ = fed_.subspan(n);
     }
     taken_ += n;
   }
-  // Gathers the first bytes, which may come one by one. Answers how many there are.
-  std::size_t hold(std::size_t n) {
-    const std::size_t more = std::min(n - std::min(n, held_.size()), fed_.size());
-    held_.insert(held_.end(), fed_.begin(), fed_.begin() + static_cast<std::ptrdiff_t>(more));
+  // Gathers the first bytes, which may come one by one. True: there are as many as are looked at.
+  bool hold() {
+    const std::size_t more = std::min(missing(), fed_.size());
+    std::copy_n(fed_.begin(), more, first_.begin() + static_cast<std::ptrdiff_t>(held_));
+    held_ += more;
     fed_ = fed_.subspan(more);
-    return held_.size();
+    return missing() == 0;
   }
-  Bytes held() const { return held_; }
+  std::size_t missing() const { return first_.size() - held_; }
+  Bytes held() const { return Bytes(first_).first(held_); }
   std::uint64_t taken() const { return taken_; }
 
  private:
-  std::vector<std::byte> held_;
-  std::size_t held_at_ = 0;
+  std::array<std::byte, kLongestMagic> first_;
+  std::size_t held_ = 0, held_at_ = 0;
   Bytes fed_;
   std::uint64_t taken_ = 0;
 };
@@ -105,7 +108,7 @@ class Layer {
   // Looks at the first bytes. False: more are needed. `may_decode` false: passed on as they stand.
   bool decide(bool may_decode) {
     if (decided_) return true;
-    if (input.hold(kLongestMagic) < kLongestMagic && !ended) return false;
+    if (!input.hold() && !ended) return false;
     decided_ = true;
     if (!may_decode) return true;
     format_ = sniff(input.held());
@@ -193,7 +196,10 @@ class Layer {
 
 class Chain final : public ObjectDecoder {
  public:
-  explicit Chain(const DecodeLimits& limits) : limits_(limits), layers_(1) { layers_.reserve(kMaxLayers + 1); }
+  explicit Chain(const DecodeLimits& limits) : limits_(limits), layers_(1) {
+    layers_.reserve(kMaxLayers + 1);
+    between_.reserve(kMaxLayers);
+  }
 
   void feed(Bytes stored) override {
     layers_[0].input.feed(stored);
@@ -240,25 +246,29 @@ class Chain final : public ObjectDecoder {
       const bool was_decided = layer.decided();
       if (layer.decide(index < kMaxLayers)) {
         if (!was_decided && layer.format() && index + 1 == layers_.size()) {
-          between_.emplace_back(kBetween);
+          between_.emplace_back();
           layers_.emplace_back();
           return Pulled{0, Pull::more};
         }
         if (auto ok = check(layer); !ok) return tl::unexpected(ok.error());
         auto pulled = layer.pull(out);
-        if (!pulled || pulled->state != Pull::need_input || pulled->produced != 0) return pulled;
+        if (!pulled || pulled->state != Pull::need_input) return pulled;
+        // What this layer lacks, the one below may have: whether the object needs input is for the lowest to say.
+        if (pulled->produced != 0) return Pulled{pulled->produced, index == 0 ? Pull::need_input : Pull::more};
       }
       if (index == 0) return Pulled{0, Pull::need_input};
-      // Input of this layer is what the one below gives.
-      auto below = pull_from(index - 1, between_[index - 1]);
+      // Input of this layer is what the one below gives: at first no more than shows what it is, for most layers above a compressed one only pass on.
+      std::vector<std::byte>& between = between_[index - 1];
+      between.resize(layer.decided() ? kBetween : layer.input.missing());
+      auto below = pull_from(index - 1, between);
       if (!below) {
         // What this layer still holds was good: it goes out before the error does.
-        layers_[index].ended = true;
-        layers_[index].torn = below.error();
+        layer.ended = true;
+        layer.torn = below.error();
         continue;
       }
-      if (below->produced != 0) layers_[index].input.feed(Bytes(between_[index - 1]).first(below->produced));
-      if (below->state == Pull::end) layers_[index].ended = true;
+      if (below->produced != 0) layer.input.feed(Bytes(between).first(below->produced));
+      if (below->state == Pull::end) layer.ended = true;
       if (below->state == Pull::need_input && below->produced == 0) return Pulled{0, Pull::need_input};
     }
   }

@@ -118,6 +118,21 @@ TEST_P(EveryFormat, ComesBackWholeHoweverItIsFed) {
   }
 }
 
+// More than a buffer between layers holds, asked for in more than it holds: what the upper layer has run out of, the lower one still has.
+TEST_P(EveryFormat, ComesBackWholeFromInsideAnother) {
+  std::mt19937 random(1);
+  std::string text(400'000, '\0');
+  for (char& c : text) c = static_cast<char>('a' + random() % 16);
+  const std::string once = GetParam().compress(text);
+  for (const std::string& stored : {gzip(once), zstd(gzip(once))}) {
+    for (const std::size_t out : {5000ul, 1ul << 20}) {
+      const Outcome o = decode(stored, 1 << 18, out);
+      ASSERT_FALSE(o.error) << o.error->what;
+      ASSERT_EQ(o.text, text);
+    }
+  }
+}
+
 TEST_P(EveryFormat, IsReadToTheEndOfItsLastMember) {
   const std::string text = sample(20), stored = GetParam().compress(text) + GetParam().compress("") + GetParam().compress("tail");
   for (const std::size_t chunk : {1ul, 1ul << 20}) EXPECT_EQ(decode(stored, chunk).text, text + "tail");
