@@ -1,7 +1,7 @@
 // One run as a oneTBB flow graph.
 //
 //   lister thread -> object queue -> I/O threads (open, read; they may block)
-//                                        | chunks of stored bytes, at most kChunks an object
+//                                        | chunks of stored bytes, at most kChunks an object; small objects whole, some together
 //                                        v
 //   decode node: an object's strand decodes, detects, frames; one task an object at a time
 //                                        | blocks of whole records, grouped until a group is worth a call
@@ -49,7 +49,9 @@ constexpr std::size_t kChunks = 4;              // read ahead of the decoder, an
 constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
 constexpr std::size_t kGroupBlocks = 4096;
-constexpr std::size_t kListAhead = 10'000;  // objects listed but not yet opened
+constexpr std::size_t kListAhead = 10'000;       // objects listed but not yet opened
+constexpr std::uint64_t kSmallBytes = 16 << 10;  // objects that are no larger go from thread to thread together,
+constexpr std::size_t kTogether = 64;            // so many at most, and a chunk's worth
 
 // Names come from file systems, stores and header lines: what is not UTF-8 is percent-encoded, so that every output stays valid.
 std::string readable(std::string_view name) {
@@ -86,7 +88,7 @@ struct ObjectRun {
   // Between the I/O thread and the strand.
   std::mutex mutex;
   std::condition_variable room;
-  std::deque<std::vector<std::byte>> chunks;
+  std::deque<Buffer> chunks;
   bool read_done = false;
   std::optional<Error> read_error;
   std::atomic<bool> stop{false};  // nothing more is wanted of it
@@ -96,12 +98,14 @@ struct ObjectRun {
 
   // strand
   std::unique_ptr<ObjectDecoder> decoder;
-  std::vector<std::byte> chunk;
+  Buffer chunk;
   bool fed = false, ended = false;
   Buffer head;
   bool detected = false;
   std::unique_ptr<Framer> framer;
   bool finished = false;
+  std::shared_ptr<ObjectRun> following;  // was read together with this one: whoever finished this one goes on with it
+  bool last_together = false;            // what stands for them in in_flight is given back
 
   // From detection on; read by parse tasks.
   const ParserPlugin* parser = nullptr;
@@ -117,6 +121,12 @@ struct ObjectRun {
   std::string reason;
 };
 using ObjectPtr = std::shared_ptr<ObjectRun>;
+
+struct Listed {
+  Source* source;
+  ObjectRef ref;
+  bool small() const { return ref.size != 0 && ref.size <= kSmallBytes; }
+};
 
 struct WorkBlock {
   ObjectPtr object;
@@ -162,10 +172,10 @@ struct Engine::State {
 
   // Objects that are listed and wait for an I/O thread.
   std::mutex queue_mutex;
-  std::condition_variable queue_changed;
-  std::deque<std::pair<Source*, ObjectRef>> queue;
+  std::condition_variable may_read, may_list;  // for the I/O threads; for the lister
+  std::deque<Listed> queue;
   bool listed = false;
-  unsigned in_flight = 0, max_in_flight = 8;  // objects whose strand has not finished
+  unsigned in_flight = 0, max_in_flight = 8;  // objects whose strand has not finished; those that were read together are one
 
   oneapi::tbb::task_arena arena;
   std::unique_ptr<oneapi::tbb::flow::graph> graph;
@@ -205,7 +215,8 @@ struct Engine::State {
     const std::lock_guard lock(error_mutex);
     if (!fatal) fatal = std::move(error);
     failed = true;
-    queue_changed.notify_all();
+    may_read.notify_all();
+    may_list.notify_all();
   }
 
   ParserTally* tally_of(const std::string& id) {
@@ -230,89 +241,114 @@ struct Engine::State {
         }
         last = page->last;
         if (!page->objects.empty()) after = page->objects.back().uri;
+        std::unique_lock lock(queue_mutex);
+        while (!may_list.wait_for(lock, std::chrono::milliseconds(100), [&] { return queue.size() < kListAhead || stopping(); })) {}
+        if (stopping()) break;
         for (ObjectRef& ref : page->objects) {
           if (overlap && !seen.insert(ref.uri).second) continue;
           ++objects_listed;
           stored_listed += ref.size;
-          std::unique_lock lock(queue_mutex);
-          queue_changed.wait(lock, [&] { return queue.size() < kListAhead || stopping(); });
-          if (stopping()) break;
-          queue.emplace_back(source.get(), std::move(ref));
-          lock.unlock();
-          queue_changed.notify_all();
+          queue.push_back({source.get(), std::move(ref)});
         }
+        lock.unlock();
+        may_read.notify_all();
       }
     }
     {
       const std::lock_guard lock(queue_mutex);
       listed = true;
     }
-    queue_changed.notify_all();
+    may_read.notify_all();
   }
 
   void read_objects() {
-    for (;;) {
-      Source* source = nullptr;
-      auto object = std::make_shared<ObjectRun>();
-      {
-        std::unique_lock lock(queue_mutex);
-        // A cancel comes from a signal handler, which cannot notify: look again now and then.
-        while (!queue_changed.wait_for(lock, std::chrono::milliseconds(100), [&] {
-          return stopping() || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight);
-        })) {}
-        if (stopping() || queue.empty()) break;
-        source = queue.front().first;
-        object->ref = std::move(queue.front().second);
-        queue.pop_front();
+    for (std::vector<Listed> taken; take_listed(taken);) {
+      ObjectPtr first, last;
+      for (std::size_t i = 0; i < taken.size(); ++i) {
+        auto object = std::make_shared<ObjectRun>();
+        object->ref = std::move(taken[i].ref);
+        object->uri = readable(object->ref.uri);
+        object->hash = object_hash(object->ref.uri, object->ref.etag);
+        live.fetch_add(1);
+        (last ? last->following : first) = object;
+        last = object;
+        auto stream = taken[i].source->open(object->ref);
+        if (!stream) {
+          end_reading(*object, stream.error());
+          continue;
+        }
+        if (!read_chunk(**stream, *object)) continue;
+        // Large, or larger than it was when it was listed: its strand begins while it is read on.
+        object->last_together = true;
+        if (first != object) schedule(first);
+        do {
+          schedule(object);
+        } while (read_chunk(**stream, *object));
+        schedule(object);
+        first = last = nullptr;
+        if (i + 1 == taken.size()) break;
+        const std::lock_guard lock(queue_mutex);
         ++in_flight;
       }
-      queue_changed.notify_all();
-      read_object(*source, object);
+      if (!last) continue;
+      last->last_together = true;
+      schedule(first);
     }
     leave();
   }
 
-  void read_object(Source& source, const ObjectPtr& object) {
-    object->uri = readable(object->ref.uri);
-    object->hash = object_hash(object->ref.uri, object->ref.etag);
-    object->decoder = make_object_decoder(decode_limits);
-    live.fetch_add(1);
-    auto stream = source.open(object->ref);
-    if (!stream) return end_reading(object, stream.error());
-    const std::size_t chunk_bytes = object->ref.size != 0 ? std::min<std::uint64_t>(object->ref.size + 1, kChunkBytes) : kChunkBytes;
-    while (!object->stop && !stopping()) {
-      std::vector<std::byte> chunk(chunk_bytes);
-      std::size_t used = 0;
-      bool end = false;
-      while (used < chunk.size() && !end) {
-        auto n = (*stream)->read(std::span(chunk).subspan(used));
-        if (!n) return end_reading(object, n.error());
-        end = *n == 0;
-        used += *n;
-      }
-      chunk.resize(used);
-      object->stored += used;
-      stored_done += used;
-      if (end) return end_reading(object, std::nullopt, std::move(chunk));
-      {
-        std::unique_lock lock(object->mutex);
-        while (!object->room.wait_for(lock, std::chrono::milliseconds(100),
-                                      [&] { return object->chunks.size() < kChunks || object->stop || stopping(); })) {}
-        object->chunks.push_back(std::move(chunk));
-      }
-      schedule(object);
-    }
-    end_reading(object, std::nullopt);
+  // The next object, or the next few if they are small. False: there are no more.
+  bool take_listed(std::vector<Listed>& taken) {
+    taken.clear();
+    std::unique_lock lock(queue_mutex);
+    // A cancel comes from a signal handler, which cannot notify: look again now and then.
+    while (!may_read.wait_for(lock, std::chrono::milliseconds(100),
+                              [&] { return stopping() || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight); })) {}
+    if (stopping() || queue.empty()) return false;
+    std::uint64_t bytes = 0;
+    do {
+      bytes += queue.front().ref.size;
+      taken.push_back(std::move(queue.front()));
+      queue.pop_front();
+    } while (taken.front().small() && taken.size() < kTogether && !queue.empty() && queue.front().small() &&
+             bytes + queue.front().ref.size <= kChunkBytes);
+    ++in_flight;
+    const bool through = queue.empty() && listed, room = queue.size() < kListAhead;
+    lock.unlock();
+    if (through) may_read.notify_all();
+    if (room) may_list.notify_one();
+    return true;
   }
 
-  void end_reading(const ObjectPtr& object, std::optional<Error> error, std::vector<std::byte> last = {}) {
-    {
-      const std::lock_guard lock(object->mutex);
-      if (!last.empty()) object->chunks.push_back(std::move(last));
-      object->read_error = std::move(error);
-      object->read_done = true;
+  // Reads once, as much as a chunk holds. False: that was the last.
+  bool read_chunk(ByteStream& stream, ObjectRun& object) {
+    if (object.stop || stopping()) return end_reading(object, std::nullopt);
+    // An object of a known size is read and seen to end at once.
+    Buffer chunk(object.ref.size != 0 ? std::min<std::uint64_t>(object.ref.size + 1, kChunkBytes) : kChunkBytes);
+    bool end = false;
+    while (chunk.size() < chunk.capacity() && !end) {
+      auto n = stream.read(chunk.free_space());
+      if (!n) return end_reading(object, n.error());
+      end = *n == 0;
+      chunk.resize(chunk.size() + *n);
     }
-    schedule(object);
+    object.stored += chunk.size();
+    stored_done += chunk.size();
+    if (end) return end_reading(object, std::nullopt, std::move(chunk));
+    std::unique_lock lock(object.mutex);
+    while (!object.room.wait_for(lock, std::chrono::milliseconds(100),
+                                 [&] { return object.chunks.size() < kChunks || object.stop || stopping(); })) {}
+    object.chunks.push_back(std::move(chunk));
+    return true;
+  }
+
+  // Answers that there is no more to read.
+  bool end_reading(ObjectRun& object, std::optional<Error> error, Buffer last = {}) {
+    const std::lock_guard lock(object.mutex);
+    if (last.size() != 0) object.chunks.push_back(std::move(last));
+    object.read_error = std::move(error);
+    object.read_done = true;
+    return false;
   }
 
   // ---- Strands ----
@@ -327,7 +363,16 @@ struct Engine::State {
     if (object->calls.fetch_add(1) == 0) put(*decode_node, object);
   }
 
-  void run_strand(const ObjectPtr& object) {
+  void run_strand(ObjectPtr object) {
+    while (object) {
+      const ObjectPtr next = run_calls(object);
+      object = next && next->calls.fetch_add(1) == 0 ? next : nullptr;
+    }
+  }
+
+  // Answers the object that is to be gone on with, once.
+  ObjectPtr run_calls(const ObjectPtr& object) {
+    ObjectPtr next;
     for (;;) {
       const unsigned calls = object->calls.load();
       if (!object->finished) {
@@ -337,7 +382,8 @@ struct Engine::State {
           finish_strand(object, ObjectOutcome::failed, fmt::format("internal error: {}", e.what()));
         }
       }
-      if (object->calls.fetch_sub(calls) == calls) return;
+      if (object->finished && object->following) next = std::move(object->following);
+      if (object->calls.fetch_sub(calls) == calls) return next;
     }
   }
 
@@ -362,7 +408,7 @@ struct Engine::State {
       o.chunk = std::move(o.chunks.front());
       o.chunks.pop_front();
       o.room.notify_one();
-      o.decoder->feed(o.chunk);
+      o.decoder->feed(o.chunk.contents());
       return true;
     }
     if (!o.read_done || o.ended) return false;
@@ -374,6 +420,7 @@ struct Engine::State {
   // The first bytes, for detection. False: the strand has nothing to do now.
   bool pull_head(const ObjectPtr& object) {
     ObjectRun& o = *object;
+    if (!o.decoder) o.decoder = make_object_decoder(decode_limits);
     o.head.reserve(kHeadBytes);
     bool whole = false;
     std::string torn;
@@ -554,14 +601,19 @@ struct Engine::State {
       ++o.tally->objects;
       o.tally->decoded_bytes += o.decoder->decoded_bytes();
     }
+    // Its blocks may wait for long: what decoding needed does not.
     o.framer.reset();
-    o.chunk = {};
+    o.decoder.reset();
+    o.head = Buffer();
+    o.chunk = Buffer();
     close(object);
-    {
-      const std::lock_guard lock(queue_mutex);
-      --in_flight;
+    if (o.last_together) {
+      {
+        const std::lock_guard lock(queue_mutex);
+        --in_flight;
+      }
+      may_read.notify_one();
     }
-    queue_changed.notify_all();
     leave();
   }
 

@@ -170,6 +170,46 @@ TEST_F(Pipeline, ObjectsWithoutEventsAreNamedAndNothingElseSuffers) {
   EXPECT_EQ(o.rows.at("base_event"), 5u);
 }
 
+TEST_F(Pipeline, ObjectsThatAreReadTogetherShareNothingElse) {
+  const std::string whole = gzip(lines(50));
+  for (int i = 0; i < 500; ++i) {
+    const std::string name = "small/" + std::to_string(1000 + i);
+    switch (i % 5) {
+      case 0: write(name, ""); break;
+      case 1: write(name, "nobody knows this\n"); break;
+      case 2: write(name, whole.substr(0, whole.size() - 4)); break;
+      default: write(name, whole); break;
+    }
+  }
+  for (const unsigned threads : {1u, 4u}) {
+    lm::RunOptions options;
+    options.threads = threads;
+    options.memory = 1 << 20;
+    const Outcome o = run("none", options);
+    EXPECT_EQ(o.error, "");
+    EXPECT_EQ(o.summary.objects, 500u);
+    EXPECT_EQ(o.summary.empty, 100u);
+    EXPECT_EQ(o.summary.unrecognised, 100u);
+    EXPECT_EQ(o.summary.partly_read, 100u);
+    EXPECT_EQ(o.rows.at("base_event"), 300u * 50);
+  }
+}
+
+TEST_F(Pipeline, AnObjectThatIsLargerThanWhenItWasListedIsReadToItsEnd) {
+  const std::string text = lines(300), more(400'000, ' ');
+  std::vector<std::string> names;
+  for (int i = 0; i < 60; ++i) names.push_back(write(std::to_string(i), text));
+  std::thread growing([&] {
+    for (const std::string& name : names) std::ofstream(name, std::ios::binary | std::ios::app) << more << "\n1772352000 the last\n";
+  });
+  const Outcome o = run("none", {});
+  growing.join();
+  EXPECT_EQ(o.error, "");
+  EXPECT_EQ(o.summary.objects, 60u);
+  EXPECT_EQ(count(o).records_in, count(o).records_out + count(o).rejects);
+  EXPECT_GE(o.rows.at("base_event"), 60u * 300);
+}
+
 TEST_F(Pipeline, RowsOutsideTheWindowAreCountedNotWritten) {
   write("a", lines(100));
   lm::RunOptions options;
