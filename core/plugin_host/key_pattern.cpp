@@ -35,10 +35,16 @@ bool KeyPattern::match_here(std::size_t part, std::string_view rest, Captures* c
   if (part == parts_.size()) return rest.empty();
   const Part& p = parts_[part];
   if (p.kind == Kind::text) return rest.starts_with(p.text) && match_here(part + 1, rest.substr(p.text.size()), captures, steps);
+  const Part* const next = part + 1 < parts_.size() ? &parts_[part + 1] : nullptr;
   const std::size_t least = p.kind == Kind::capture ? 1 : 0;
   for (std::size_t n = 0; n <= rest.size(); ++n) {
     if (n != 0 && rest[n - 1] == '/' && p.kind != Kind::any_deep) return false;
     if (n < least) continue;
+    // What stands behind a wildcard is looked at before anything is remembered: mostly it is text, or nothing more may come.
+    if (next ? next->kind == Kind::text && !rest.substr(n).starts_with(next->text) : n != rest.size()) {
+      if (++steps > 100'000) return false;
+      continue;
+    }
     const std::size_t mark = captures ? captures->size() : 0;
     if (captures && p.kind == Kind::capture) captures->emplace_back(p.text, rest.substr(0, n));
     if (match_here(part + 1, rest.substr(n), captures, steps)) return true;
@@ -49,9 +55,14 @@ bool KeyPattern::match_here(std::size_t part, std::string_view rest, Captures* c
 
 bool KeyPattern::matches(std::string_view key, Captures* captures) const {
   unsigned steps = 0;
+  const Part& first = parts_.front();
   for (std::size_t from = 0;;) {
     if (captures) captures->clear();
-    if (match_here(0, key.substr(from), captures, steps)) return true;
+    const std::string_view rest = key.substr(from);
+    // Nearly every place in a key shows at a glance that a pattern does not begin there.
+    if (first.kind != Kind::text || rest.starts_with(first.text)) {
+      if (match_here(0, rest, captures, steps)) return true;
+    }
     const std::size_t slash = key.find('/', from);
     if (slash == std::string_view::npos) return false;
     from = slash + 1;

@@ -276,19 +276,26 @@ bool may_be(const ParserPlugin& parser, std::span<const std::byte> head) {
 Match detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole) {
   lm_sample sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
   Match best;
-  bool best_key = false;
-  for (const auto& p : registry.parsers) {
-    const int score = std::clamp(p->factory->score(p->index, &sample), 0, 100);
-    if (score == 0 || score < best.score) continue;
-    const bool by_key = std::any_of(p->keys.begin(), p->keys.end(), [&](const KeyPattern& k) { return k.matches(key); });
-    if (score == best.score && by_key == best_key) {
-      best.tied_with = p->id;
-      continue;
+  // Asked in the order of their ids: the first of those that are equally sure stands.
+  const auto ask = [&](const ParserPlugin& p, bool tie) {
+    const int score = std::clamp(p.factory->score(p.index, &sample), 0, 100);
+    if (score > best.score) {
+      best = {&p, score, {}};
+    } else if (score != 0 && score == best.score && tie) {
+      best.tied_with = p.id;
     }
-    if (score == best.score && !by_key) continue;
-    best = {p.get(), score, {}};
-    best_key = by_key;
+  };
+  std::vector<const ParserPlugin*> others;
+  for (const auto& p : registry.parsers) {
+    if (std::any_of(p->keys.begin(), p->keys.end(), [&](const KeyPattern& k) { return k.matches(key); })) {
+      ask(*p, true);
+    } else {
+      others.push_back(p.get());
+    }
   }
+  if (best.score >= kCertain) return best;
+  const ParserPlugin* const by_key = best.parser;
+  for (const ParserPlugin* p : others) ask(*p, best.parser != by_key);
   // Content that says nothing (an array without records, a first record that is longer than what is looked at) is what its key says, if it can be.
   if (!best.parser) {
     const ParserPlugin* named = detect_by_key(registry, key);

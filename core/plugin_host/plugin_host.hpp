@@ -54,6 +54,9 @@ struct Match {
 };
 
 // The parser that is surest of this content; where two are equally sure, the one whose key pattern matches. Null: no parser knows it. [any]
+// Where the key is a parser's own and its score at least kCertain, those whose key it is not are not asked: what an object costs must not grow with the number
+// of parsers that are installed.
+inline constexpr int kCertain = 95;
 Match detect(const Registry::Impl&, std::string_view key, std::span<const std::byte> head, bool whole);
 
 // The parser whose key pattern matches, for plans that do not read. Null: none, or several. [any]
