@@ -1,5 +1,6 @@
 #include "source/source.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -8,13 +9,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <set>
 
 namespace lm {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr off_t kReadAhead = 128 << 10;  // what the kernel reads ahead without being told
 
 class FileStream final : public ByteStream {
  public:
@@ -50,7 +50,8 @@ Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef& object, std::uint
   auto stream = std::make_unique<FileStream>(fd, true);
   struct stat s {};
   if (::fstat(fd, &s) == 0 && S_ISDIR(s.st_mode)) return fail(Errc::io, "is a directory");
-  if (S_ISREG(s.st_mode)) ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  // What is read in one go needs no advice.
+  if (S_ISREG(s.st_mode) && s.st_size > kReadAhead) ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   if (from != 0 && ::lseek(fd, static_cast<off_t>(from), SEEK_SET) < 0)
     return fail(Errc::io, fmt::format("cannot be read from {}: {}", from, std::strerror(errno)));
   return stream;
@@ -129,17 +130,25 @@ class TreeSource final : public Source {
     Level level;
     level.prefix = prefix;
     level.id = {s.st_dev, s.st_ino};
-    std::error_code error;
-    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-      std::error_code unknown;
-      std::string name = it->path().filename().string();
-      if (it->is_directory(unknown)) name += '/';
+    const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
+    if (!open) return failed(std::strerror(errno));
+    for (errno = 0; const dirent* entry = ::readdir(open.get()); errno = 0) {
+      std::string name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      if (is_directory(*entry, prefix + name)) name += '/';
       level.names.push_back(std::move(name));
     }
-    if (error) return failed(error.message());
+    if (errno != 0) return failed(std::strerror(errno));
     std::sort(level.names.begin(), level.names.end());
     stack_.push_back(std::move(level));
     return {};
+  }
+
+  // Most file systems say what an entry is; a link is what it leads to.
+  static bool is_directory(const dirent& entry, const std::string& path) {
+    if (entry.d_type != DT_UNKNOWN && entry.d_type != DT_LNK) return entry.d_type == DT_DIR;
+    struct stat s {};
+    return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
   }
 
   // The next object; an empty uri at the end.
