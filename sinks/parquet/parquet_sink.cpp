@@ -10,8 +10,11 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace lm::sink::parquet {
 namespace {
@@ -589,6 +592,14 @@ Result<void> ParquetSink::seal(const Report& report) {
     full_.emplace_back(partition.table->handle, std::move(*partition.file));
     partition.file.reset();
   });
+  if (failed_) return tl::make_unexpected(*failed_);
+  // Files share most of their folders: each is synced once.
+  std::set<std::string> shared;
+  for (const auto& [table, file] : full_) {
+    for (std::string& folder : file.folders()) shared.insert(std::move(folder));
+  }
+  const std::vector<std::string> folders(shared.begin(), shared.end());
+  parallel(folders.size(), [&](std::size_t i) { static_cast<void>(remember(sync_folder(folders[i]))); });
   if (failed_) return tl::make_unexpected(*failed_);
   std::sort(full_.begin(), full_.end(), [](const auto& a, const auto& b) { return a.second.name() < b.second.name(); });
   for (auto& [table, file] : full_) {

@@ -59,6 +59,8 @@ int write_at(int fd, std::vector<iovec> parts, std::uint64_t at) {
 
 iovec part_of(Bytes& bytes) { return {bytes.data(), bytes.size()}; }
 
+}  // namespace
+
 Result<void> sync_folder(const std::string& path) {
   Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) return fail_io("open folder", path, errno);
@@ -66,8 +68,6 @@ Result<void> sync_folder(const std::string& path) {
   if (::fsync(folder.get()) != 0 && errno != EINVAL) return fail_io("sync folder", path, errno);
   return {};
 }
-
-}  // namespace
 
 Result<PartFile> PartFile::create(const Target& target, std::string name) {
   PartFile file;
@@ -112,6 +112,8 @@ Result<void> PartFile::append(EncodedRowGroup group) {
     for (Bytes& part : chunk.parts) parts.push_back(part_of(part));
   }
   if (const int failed = write_at(file.get(), std::move(parts), size_); failed != 0) return fail_io("write", path_, failed);
+  // On its way to the disk while the next rows are encoded, so that finish() finds little to wait for. A hint: where it fails, finish() waits, or says why.
+  ::sync_file_range(file.get(), static_cast<off_t>(size_), static_cast<off_t>(at - size_), SYNC_FILE_RANGE_WRITE);
   if (const int failed = file.close(); failed != 0) return fail_io("close", path_, failed);
   size_ = at;
   rows_ += static_cast<std::uint64_t>(group.info.rows);
@@ -129,12 +131,15 @@ Result<void> PartFile::finish(const TableSchema& schema, bool zstd) {
   if (const int failed = file.close(); failed != 0) return fail_io("close", path_, failed);
   size_ += footer.size();
   groups_ = {};
-  // Every folder down from the target may be new.
-  std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-  for (auto depth = std::count(name_.begin(), name_.end(), '/') + 1; depth > 0; --depth, folder = folder.parent_path()) {
-    if (auto ok = sync_folder(folder.empty() ? "." : folder.string()); !ok) return ok;
-  }
   return {};
+}
+
+std::vector<std::string> PartFile::folders() const {
+  std::vector<std::string> out;
+  std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  for (auto depth = std::count(name_.begin(), name_.end(), '/') + 1; depth > 0; --depth, folder = folder.parent_path())
+    out.push_back(folder.empty() ? "." : folder.string());
+  return out;
 }
 
 }  // namespace lm::sink::parquet

@@ -28,12 +28,14 @@ class PartFile {
   ~PartFile();
 
   Result<void> append(EncodedRowGroup group);
-  // Writes the footer and makes file and folder durable.
+  // Writes the footer and makes the file durable; its name is once folders() are synced.
   Result<void> finish(const TableSchema& schema, bool zstd);
   // From now on the file stays.
   void keep() { keep_ = true; }
 
   const std::string& name() const { return name_; }
+  // Every folder from the file's up to the target: each may be new.
+  std::vector<std::string> folders() const;
   std::uint64_t size() const { return size_; }
   std::uint64_t rows() const { return rows_; }
 
@@ -48,5 +50,8 @@ class PartFile {
   bool keep_ = false;
   std::vector<RowGroupInfo> groups_;
 };
+
+// Makes the names in a folder durable.
+Result<void> sync_folder(const std::string& path);
 
 }  // namespace lm::sink::parquet
