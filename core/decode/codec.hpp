@@ -5,20 +5,28 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 
 namespace lm {
 
 struct Step {
   std::size_t consumed = 0, produced = 0;
-  bool member_end = false;  // all of the member's output was given and its checksum holds
+  bool member_end = false;     // all of the member's output was given and its checksum holds
+  std::optional<Error> error;  // final; what was produced before it is as the stream has it
 };
+
+inline Step broken(Errc code, std::string what, std::size_t consumed = 0, std::size_t produced = 0) {
+  return {consumed, produced, false, Error{code, std::move(what)}};
+}
 
 class Codec {
  public:
   virtual ~Codec() = default;
-  // Decodes what it can. `out` is not empty; `in` may be, to get what the codec still holds.
-  virtual Result<Step> step(std::span<const std::byte> in, std::span<std::byte> out) = 0;
+  // Decodes what it can. `out` is not empty; `in` may be, to get what the codec still holds. A checksum that does not hold must not cost what was decoded.
+  virtual Step step(std::span<const std::byte> in, std::span<std::byte> out) = 0;
   // Ready for the next member.
   virtual void reset() = 0;
 };

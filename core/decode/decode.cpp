@@ -159,14 +159,14 @@ class Layer {
         }
         in_member_ = true;
       }
-      auto step = codec_->step(in, out.subspan(produced));
-      if (!step) return failed(step.error());
-      input.consume(step->consumed);
-      produced += step->produced;
-      if (step->member_end) {
+      const Step step = codec_->step(in, out.subspan(produced));
+      input.consume(step.consumed);
+      produced += step.produced;
+      if (step.error) return failed(*step.error);
+      if (step.member_end) {
         in_member_ = false;
         ++members_;
-      } else if (step->consumed == 0 && step->produced == 0) {
+      } else if (step.consumed == 0 && step.produced == 0) {
         if (in.empty() && torn) return failed(*torn);
         if (in.empty()) {
           return failed({Errc::truncated, fmt::format("the {} stream ends in the middle, after {} bytes stored, {} decoded", format_->name,

@@ -101,11 +101,11 @@ class Gzip final : public Codec {
     isal_inflate_init(&state_);
     state_.crc_flag = ISAL_GZIP_NO_HDR_VER;
   }
-  Result<Step> step(std::span<const std::byte> in, std::span<std::byte> out) override {
+  Step step(std::span<const std::byte> in, std::span<std::byte> out) override {
     if (!header_.done()) {
       auto taken = header_.read(in);
-      if (!taken) return tl::unexpected(taken.error());
-      if (*taken != 0 || !header_.done()) return Step{*taken, 0, false};
+      if (!taken) return broken(taken.error().code, taken.error().what);
+      if (*taken != 0 || !header_.done()) return {*taken, 0, false, {}};
     }
     const unsigned in_size = clamp32(in.size()), out_size = clamp32(out.size());
     state_.next_in = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(in.data()));
@@ -113,11 +113,14 @@ class Gzip final : public Codec {
     state_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
     state_.avail_out = out_size;
     const int code = isal_inflate(&state_);
-    if (code == ISAL_INCORRECT_CHECKSUM) return fail(Errc::corrupt, "gzip: the checksum or the size of a member does not match its data");
-    if (code < 0) return fail(Errc::corrupt, fmt::format("gzip: the compressed data is broken (code {})", code));
     // It reads ahead and gives back what a member did not need; more than it was given cannot be.
-    if (state_.avail_in > in_size) return fail(Errc::corrupt, "gzip: a member ends before the bytes that were read for it");
-    return Step{in_size - state_.avail_in, out_size - state_.avail_out, state_.block_state == ISAL_BLOCK_FINISH};
+    if (state_.avail_in > in_size || state_.avail_out > out_size)
+      return broken(Errc::corrupt, "gzip: a member ends before the bytes that were read for it");
+    const std::size_t consumed = in_size - state_.avail_in, produced = out_size - state_.avail_out;
+    if (code == ISAL_INCORRECT_CHECKSUM)
+      return broken(Errc::corrupt, "gzip: the checksum or the size of a member does not match its data", consumed, produced);
+    if (code < 0) return broken(Errc::corrupt, fmt::format("gzip: the compressed data is broken (code {})", code), consumed, produced);
+    return {consumed, produced, state_.block_state == ISAL_BLOCK_FINISH, {}};
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <lz4frame.h>
+#include <algorithm>
 
 namespace lm {
 namespace {
@@ -12,16 +13,36 @@ class Lz4 final : public Codec {
     if (LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION))) throw std::bad_alloc();
   }
   ~Lz4() override { LZ4F_freeDecompressionContext(context_); }
-  void reset() override { LZ4F_resetDecompressionContext(context_); }
-  Result<Step> step(std::span<const std::byte> in, std::span<std::byte> out) override {
-    std::size_t produced = out.size(), consumed = in.size();
-    const std::size_t code = LZ4F_decompress(context_, out.data(), &produced, in.data(), &consumed, nullptr);
-    if (LZ4F_isError(code)) return fail(Errc::corrupt, fmt::format("lz4: {}", LZ4F_getErrorName(code)));
-    return Step{consumed, produced, code == 0};
+  void reset() override {
+    LZ4F_resetDecompressionContext(context_);
+    wanted_ = kFirst, full_ = false;
+  }
+  // No more than it asks for is given to the library: a call that fails does not tell what it produced before, and a checksum comes in a call of its own.
+  Step step(std::span<const std::byte> in, std::span<std::byte> out) override {
+    Step done;
+    do {
+      std::size_t produced = out.size() - done.produced, consumed = full_ ? 0 : std::min(wanted_, in.size() - done.consumed);
+      const std::size_t code =
+          LZ4F_decompress(context_, out.data() + done.produced, &produced, in.data() + done.consumed, &consumed, nullptr);
+      if (LZ4F_isError(code)) {
+        done.error = Error{Errc::corrupt, fmt::format("lz4: {}", LZ4F_getErrorName(code))};
+        return done;
+      }
+      const std::size_t room = out.size() - done.produced;
+      done.consumed += consumed, done.produced += produced;
+      done.member_end = code == 0;
+      wanted_ = std::max<std::size_t>(code, 1);
+      if (consumed == 0 && produced == 0 && !full_) break;
+      full_ = produced == room;  // what is left over goes out before more is taken
+    } while (!done.member_end && done.consumed < in.size() && done.produced < out.size());
+    return done;
   }
 
  private:
+  static constexpr std::size_t kFirst = 7;  // the least header of a frame
   LZ4F_dctx* context_ = nullptr;
+  std::size_t wanted_ = kFirst;
+  bool full_ = false;  // the last call filled its output
 };
 
 }  // namespace

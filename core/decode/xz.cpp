@@ -16,17 +16,17 @@ class Xz final : public Codec {
     lzma_end(&stream_);
     start();
   }
-  Result<Step> step(std::span<const std::byte> in, std::span<std::byte> out) override {
+  Step step(std::span<const std::byte> in, std::span<std::byte> out) override {
     stream_.next_in = reinterpret_cast<const std::uint8_t*>(in.data());
     stream_.avail_in = in.size();
     stream_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
     stream_.avail_out = out.size();
     const lzma_ret code = lzma_code(&stream_, LZMA_RUN);
-    if (code == LZMA_MEMLIMIT_ERROR) return fail(Errc::limit, fmt::format("xz: needs more than {} bytes of memory", kMostMemory));
-    if (code != LZMA_OK && code != LZMA_STREAM_END && code != LZMA_BUF_ERROR) {
-      return fail(Errc::corrupt, fmt::format("xz: the compressed data is broken (code {})", static_cast<int>(code)));
-    }
-    return Step{in.size() - stream_.avail_in, out.size() - stream_.avail_out, code == LZMA_STREAM_END};
+    const std::size_t consumed = in.size() - stream_.avail_in, produced = out.size() - stream_.avail_out;
+    if (code == LZMA_MEMLIMIT_ERROR) return broken(Errc::limit, fmt::format("xz: needs more than {} bytes of memory", kMostMemory));
+    if (code != LZMA_OK && code != LZMA_STREAM_END && code != LZMA_BUF_ERROR)
+      return broken(Errc::corrupt, fmt::format("xz: the compressed data is broken (code {})", static_cast<int>(code)), consumed, produced);
+    return {consumed, produced, code == LZMA_STREAM_END, {}};
   }
 
  private:
