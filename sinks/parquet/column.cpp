@@ -511,14 +511,8 @@ class PageMaker {
     live_->bounded = true;
   }
   void coded_bounds() {
-    const TextDictionary& texts = live_->texts;
-    TextBounds bounds{texts.at(0), texts.at(0)};
-    for (std::size_t i = 1; i < texts.size(); ++i) {
-      const std::string_view value = texts.at(i);
-      if (value < bounds.smallest) bounds.smallest = value;
-      if (value > bounds.largest) bounds.largest = value;
-    }
-    add_bounds(bounds);
+    const Bytes& plain = live_->texts.plain();
+    add_bounds(bounds_of_plain({reinterpret_cast<const char*>(plain.data()), plain.size()}));
   }
 
   template <class T>

@@ -365,21 +365,56 @@ std::uint64_t head_of(const char* at, std::size_t n, bool room) {
 
 }  // namespace
 
+namespace {
+
+// Most texts are told by their heads.
+class TextBounder {
+ public:
+  TextBounder(std::string_view first, bool room) : bounds_{first, first}, low_(head_of(first.data(), first.size(), room)), high_(low_) {}
+  // `room`: eight bytes may be read.
+  void add(std::string_view value, bool room) {
+    const std::uint64_t head = head_of(value.data(), value.size(), room);
+    if (head > low_ && head < high_) return;
+    if (value < bounds_.smallest) bounds_.smallest = value, low_ = head;
+    if (value > bounds_.largest) bounds_.largest = value, high_ = head;
+  }
+  const TextBounds& bounds() const { return bounds_; }
+
+ private:
+  TextBounds bounds_;
+  std::uint64_t low_, high_;
+};
+
+}  // namespace
+
 TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text) {
-  TextBounds out{text.substr(0, static_cast<std::size_t>(lengths[0])), text.substr(0, static_cast<std::size_t>(lengths[0]))};
-  std::uint64_t low = head_of(text.data(), out.smallest.size(), text.size() >= 8), high = low;
+  TextBounder out(text.substr(0, static_cast<std::size_t>(lengths[0])), text.size() >= 8);
   std::size_t at = 0;
   for (const std::int32_t length : lengths) {
     const auto n = static_cast<std::size_t>(length);
-    const std::uint64_t head = head_of(text.data() + at, n, at + 8 <= text.size());
-    if (head <= low || head >= high) {
-      const std::string_view value = text.substr(at, n);
-      if (value < out.smallest) out.smallest = value, low = head;
-      if (value > out.largest) out.largest = value, high = head;
-    }
+    out.add({text.data() + at, n}, at + 8 <= text.size());
     at += n;
   }
-  return out;
+  return out.bounds();
+}
+
+TextBounds bounds_of_plain(std::string_view plain) {
+  std::size_t at = 0;
+  const auto next = [&] {
+    std::uint32_t n = 0;
+    std::memcpy(&n, plain.data() + at, 4);
+    const std::string_view value = plain.substr(at + 4, n);
+    at += 4 + value.size();
+    return value;
+  };
+  const auto room = [&](std::string_view value) { return at - value.size() + 8 <= plain.size(); };
+  const std::string_view first = next();
+  TextBounder out(first, room(first));
+  while (at < plain.size()) {
+    const std::string_view value = next();
+    out.add(value, room(value));
+  }
+  return out.bounds();
 }
 
 TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes) {

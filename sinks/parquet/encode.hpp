@@ -115,6 +115,8 @@ struct TextBounds {
   std::string_view smallest, largest;
 };
 TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text);
+// The same of a plain-encoded dictionary: each text behind its length of four bytes.
+TextBounds bounds_of_plain(std::string_view plain);
 // The same where it is known how many bytes each shares with the one before: where values ascend or descend, only the turns are compared.
 TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes);
 

@@ -281,6 +281,15 @@ TEST(TextBounds, AreThoseOfAComparisonOfAll) {
     const TextBounds all = bounds_of(texts.lengths, texts.all);
     ASSERT_EQ(all.smallest, smallest);
     ASSERT_EQ(all.largest, largest);
+    std::string plain;
+    for (const std::string& value : values) {
+      const auto n = static_cast<std::uint32_t>(value.size());
+      plain.append(reinterpret_cast<const char*>(&n), 4);
+      plain += value;
+    }
+    const TextBounds of_plain = bounds_of_plain(plain);
+    ASSERT_EQ(of_plain.smallest, smallest);
+    ASSERT_EQ(of_plain.largest, largest);
     Pod<std::int32_t> prefixes, suffixes;
     Bytes out;
     put_delta_text(texts.lengths, texts.all, prefixes, suffixes, out);
