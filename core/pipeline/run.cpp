@@ -327,6 +327,10 @@ struct Engine::State {
     Buffer chunk(object.ref.size != 0 ? std::min<std::uint64_t>(object.ref.size + 1, kChunkBytes) : kChunkBytes);
     bool end = false;
     while (chunk.size() < chunk.capacity() && !end) {
+      if (!stream.ready()) {
+        if (object.stop || stopping()) break;
+        continue;
+      }
       auto n = stream.read(chunk.free_space());
       if (!n) return end_reading(object, n.error());
       end = *n == 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
@@ -18,21 +19,31 @@ constexpr off_t kReadAhead = 128 << 10;  // what the kernel reads ahead without 
 
 class FileStream final : public ByteStream {
  public:
-  FileStream(int fd, bool owned) : fd_(fd), owned_(owned) {}
+  FileStream(int fd, bool owned) : fd_(fd), owned_(owned) {
+    struct stat s {};
+    waits_ = ::fstat(fd_, &s) != 0 || !S_ISREG(s.st_mode);
+  }
   ~FileStream() override {
     if (owned_) ::close(fd_);
   }
+  bool ready() override {
+    constexpr int kMoment = 100;  // milliseconds
+    pollfd wanted{fd_, POLLIN, 0};
+    return !waits_ || ::poll(&wanted, 1, kMoment) > 0;
+  }
   Result<std::size_t> read(std::span<std::byte> out) override {
     for (;;) {
+      while (!ready()) {}  // a pipe without a writer yet would seem to have ended
       const ssize_t n = ::read(fd_, out.data(), out.size());
       if (n >= 0) return static_cast<std::size_t>(n);
-      if (errno != EINTR) return fail(Errc::io, fmt::format("cannot be read: {}", std::strerror(errno)));
+      if (errno != EINTR && errno != EAGAIN) return fail(Errc::io, fmt::format("cannot be read: {}", std::strerror(errno)));
     }
   }
 
  private:
   int fd_;
   bool owned_;
+  bool waits_ = false;  // no regular file
 };
 
 ObjectRef object_of(const std::string& path, const struct stat& s) {
@@ -43,8 +54,8 @@ ObjectRef object_of(const std::string& path, const struct stat& s) {
 
 Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef& object, std::uint64_t from) {
   int fd = -1;
-  do {  // a pipe's other end may be long in coming
-    fd = ::open(object.uri.c_str(), O_RDONLY | O_CLOEXEC);
+  do {  // not waiting for a pipe's other end, which may be long in coming
+    fd = ::open(object.uri.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) return fail(Errc::io, fmt::format("cannot be opened: {}", std::strerror(errno)));
   auto stream = std::make_unique<FileStream>(fd, true);

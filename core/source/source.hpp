@@ -29,6 +29,8 @@ struct ObjectPage {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
+  // Waits a moment for something to read, or for the end. False: nothing came; ask again, or give up. Pipes and terminals may be silent for ever.
+  virtual bool ready() { return true; }
   // Blocks. Answers how many bytes were read, 0 at the end. One thread at a time.
   virtual Result<std::size_t> read(std::span<std::byte> out) = 0;
 };

@@ -83,14 +83,27 @@ class Stop(Case):
         self.assertLess(stats["objects"], 3000)
         self.assertEqual(self.assert_whole("out"), stats["rows_out"])
 
+    def test_an_input_that_is_silent_does_not_keep_a_run_from_stopping(self):
+        os.mkfifo(self.dir / "silent")
+        for name in ("-", "silent"):
+            process = self.start(name, "--to", "ndjson:out")
+            self.addCleanup(process.stdin.close)
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(30), 1, name)
+            self.assertIn("stopped; what was finished is kept", process.stderr.read().decode())
+
     def test_the_second_signal_leaves_at_once(self):
-        process = self.start("-", "--to", "ndjson:out")
-        self.addCleanup(process.stdin.close)
-        time.sleep(1)
-        # The input is open and silent, so that the run cannot come to its end by itself.
+        # Nobody reads what the run writes, so that it cannot come to its end by itself.
+        self.write("a.log", flow_text(50_000))
+        process = subprocess.Popen([LOGMILL, "run", "a.log", "--to", "ndjson:-"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   cwd=self.dir, env=self.environment())
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.stdout.close)
+        time.sleep(2)
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
-        self.assertIsNone(process.poll(), "one signal was enough; this test needs an input that keeps the run waiting")
+        self.assertIsNone(process.poll(), "one signal was enough; this test needs an output that keeps the run waiting")
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(10), 130)
 

@@ -270,6 +270,26 @@ TEST(Decode, ATruncatedStreamSaysHowFarItWasRead) {
                                                                          std::to_string(sample(100).size()) + " decoded");
 }
 
+TEST(Decode, AChecksumThatDoesNotHoldCostsNothingThatWasDecoded) {
+  const std::string text = sample(5000);
+  const struct {
+    std::string stored;
+    std::size_t from_end;  // a byte of the checksum
+  } kCases[] = {{gzip(text), 6}, {zstd(text), 2}, {lz4(text), 2}, {bzip2(text), 4}};
+  for (const auto& c : kCases) {
+    std::string damaged = c.stored;
+    damaged[damaged.size() - c.from_end] ^= 1;
+    for (const std::size_t chunk : {std::size_t{7}, damaged.size() + 1}) {
+      for (const std::size_t out : {std::size_t{100}, std::size_t{1} << 20}) {
+        const Outcome o = decode(damaged, chunk, out);
+        ASSERT_TRUE(o.error) << o.format;
+        EXPECT_EQ(o.error->code, Errc::corrupt) << o.format;
+        EXPECT_TRUE(o.text == text) << o.format << ": " << o.text.size() << " of " << text.size() << " bytes";
+      }
+    }
+  }
+}
+
 TEST(Decode, WhatIsNotCompressedPassesAsItStands) {
   for (const std::string& text : {std::string(), std::string("B"), std::string("BZ no"), std::string("BZhello, this is text"),
                                   std::string("("), std::string("PAR1...."), std::string("PK\x03\x04zip"), sample(5)}) {
