@@ -189,12 +189,40 @@ class Gatherer {
     std::uint32_t* to = to_.ids.extend(n);
     if (const std::int32_t* places = map_->places()) {
       if (replace_codes(places, std::span(codes, n), to)) return;
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::int32_t id = places[codes[i]];
-        to[i] = id >= 0 ? static_cast<std::uint32_t>(id) : add_code(codes[i]);
-      }
     } else {
-      for (std::size_t i = 0; i < n; ++i) to[i] = id_of(codes[i]);
+      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<std::uint32_t>(map_->find(codes[i]));
+    }
+    add_missing(codes, n, to);
+  }
+
+  // Codes that were not met yet, a group of them at a time: each look-up is a chain of places far apart in memory, and those of a group are fetched
+  // together.
+  void add_missing(const std::int32_t* codes, std::size_t n, std::uint32_t* to) {
+    constexpr std::size_t kGroup = 32;
+    constexpr auto kMissing = static_cast<std::uint32_t>(-1);
+    std::size_t at[kGroup];
+    std::string_view texts[kGroup];
+    std::uint64_t hashes[kGroup];
+    const auto* offsets = static_cast<const std::int32_t*>(source_->buffers[1]) + source_->offset;
+    for (std::size_t i = 0; i < n;) {
+      std::size_t k = 0;
+      for (; i < n && k < kGroup; ++i) {
+        if (to[i] != kMissing) continue;
+        __builtin_prefetch(offsets + codes[i]);
+        at[k++] = i;
+      }
+      for (std::size_t j = 0; j < k; ++j) {
+        texts[j] = text_at(*source_, source_->offset + codes[at[j]]);
+        __builtin_prefetch(texts[j].data());
+      }
+      for (std::size_t j = 0; j < k; ++j) to_.texts.expect(hashes[j] = to_.texts.hash_of(texts[j]));
+      for (std::size_t j = 0; j < k; ++j) to_.texts.expect_value(hashes[j]);
+      for (std::size_t j = 0; j < k; ++j) {
+        const std::int32_t code = codes[at[j]];
+        std::int32_t id = map_->find(code);  // a code may come twice in a group
+        if (id < 0) map_->add(code, id = static_cast<std::int32_t>(to_.texts.intern(texts[j], hashes[j])));
+        to[at[j]] = static_cast<std::uint32_t>(id);
+      }
     }
   }
 

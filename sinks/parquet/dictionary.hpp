@@ -16,16 +16,13 @@ namespace lm::sink::parquet {
 class TextDictionary {
  public:
   std::size_t size() const { return starts_.size(); }
-  std::size_t held() const { return plain_.capacity() + starts_.capacity() * 4 + slots_.capacity() * 8; }
+  std::size_t held() const { return plain_.capacity() + starts_.capacity() * 4 + slots_.capacity() * sizeof(Slot); }
   // The page: every value behind its length.
   const Bytes& plain() const { return plain_; }
-  std::string_view at(std::size_t id) const {
-    std::uint32_t n = 0;
-    const std::uint8_t* from = plain_.data() + starts_[id];
-    std::memcpy(&n, from, 4);
-    return {reinterpret_cast<const char*>(from) + 4, n};
-  }
-  std::uint32_t intern(std::string_view text) {
+  std::string_view at(std::size_t id) const { return at_start(starts_[id]); }
+  std::uint64_t hash_of(std::string_view text) const { return lm::detail::hash_text(text, seed_); }
+  std::uint32_t intern(std::string_view text) { return intern(text, hash_of(text)); }
+  std::uint32_t intern(std::string_view text, std::uint64_t hash) {
     if (size() <= kFew) {
       for (std::uint32_t id = 0; id < size(); ++id) {
         if (lm::detail::same_text(at(id), text)) return id;
@@ -33,25 +30,40 @@ class TextDictionary {
       if (size() < kFew) return add(text);
       rehash(4 * kFew);
     }
-    const std::uint64_t hash = hash_of(text);
     std::size_t slot = hash & (slots_.size() - 1);
-    for (; slots_[slot] != 0; slot = (slot + 1) & (slots_.size() - 1)) {
-      const std::uint64_t s = slots_[slot];
-      const auto id = static_cast<std::uint32_t>(s) - 1;
-      if ((s ^ hash) >> 32 == 0 && lm::detail::same_text(at(id), text)) return id;
+    for (; slots_[slot].number != 0; slot = (slot + 1) & (slots_.size() - 1)) {
+      const Slot& s = slots_[slot];
+      if (s.hash == high(hash) && lm::detail::same_text(at_start(s.start), text)) return s.number - 1;
     }
     const std::uint32_t id = add(text);
-    slots_[slot] = (hash & kHigh) | (id + 1);
+    slots_[slot] = {high(hash), id + 1, starts_[id]};
     if (size() * 2 > slots_.size()) rehash(slots_.size() * 2);
     return id;
+  }
+  // Says that a text will be looked up soon: first its slot is fetched meanwhile, then, from the slot, the value that it may be.
+  void expect(std::uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  }
+  void expect_value(std::uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(plain_.data() + slots_[hash & (slots_.size() - 1)].start);
   }
   void release() { plain_.release(), starts_.release(), slots_.release(); }
 
  private:
   static constexpr std::size_t kFew = 8;
-  static constexpr std::uint64_t kHigh = 0xffffffff00000000u;
+  struct Slot {
+    std::uint32_t hash = 0;    // its upper half
+    std::uint32_t number = 0;  // plus one; 0: free
+    std::uint32_t start = 0;
+  };
 
-  std::uint64_t hash_of(std::string_view text) const { return lm::detail::hash_text(text, seed_); }
+  static std::uint32_t high(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  std::string_view at_start(std::uint32_t start) const {
+    std::uint32_t n = 0;
+    const std::uint8_t* from = plain_.data() + start;
+    std::memcpy(&n, from, 4);
+    return {reinterpret_cast<const char*>(from) + 4, n};
+  }
   std::uint32_t add(std::string_view text) {
     const auto id = static_cast<std::uint32_t>(size());
     const auto n = static_cast<std::uint32_t>(text.size());
@@ -64,18 +76,18 @@ class TextDictionary {
   }
   void rehash(std::size_t slots) {
     slots_.clear();
-    std::fill_n(slots_.extend(slots), slots, 0);
+    std::fill_n(slots_.extend(slots), slots, Slot{});
     for (std::uint32_t id = 0; id < size(); ++id) {
       const std::uint64_t hash = hash_of(at(id));
       std::size_t slot = hash & (slots - 1);
-      while (slots_[slot] != 0) slot = (slot + 1) & (slots - 1);
-      slots_[slot] = (hash & kHigh) | (id + 1);
+      while (slots_[slot].number != 0) slot = (slot + 1) & (slots - 1);
+      slots_[slot] = {high(hash), id + 1, starts_[id]};
     }
   }
 
   Bytes plain_;
   Pod<std::uint32_t> starts_;
-  Pod<std::uint64_t> slots_;  // the upper half of a hash, and a number plus one; 0: free
+  Pod<Slot> slots_;
   std::uint64_t seed_ = lm::detail::hash_seed();
 };
 
