@@ -10,7 +10,7 @@
 
 // The same code once more, compiled for AVX2, and which of the two this machine runs.
 #if defined(__x86_64__)
-#define LM_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
+#define LM_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 #define LM_DISPATCH(name, ...) return has_avx2() ? name##_avx2(__VA_ARGS__) : name(__VA_ARGS__)
 #else
 #define LM_AVX2
@@ -22,7 +22,7 @@ namespace {
 
 #if defined(__x86_64__)
 bool has_avx2() {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt");
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
   return has;
 }
 #endif

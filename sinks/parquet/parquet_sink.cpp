@@ -155,11 +155,10 @@ class KeyCodes {
 
 }  // namespace
 
+// Its bytes were reserved; it gives them back.
 struct ParquetSink::Held {
   Held(ParquetSink& owner, const TableSchema& schema, Batch batch)
-      : sink(owner), bytes(batch.bytes()), view(std::in_place, schema, std::move(batch)) {
-    sink.account_.change(static_cast<std::int64_t>(bytes));
-  }
+      : sink(owner), bytes(batch.bytes()), view(std::in_place, schema, std::move(batch)) {}
   ~Held() {
     view.reset();
     sink.account_.change(-static_cast<std::int64_t>(bytes));
@@ -396,10 +395,11 @@ ParquetSink::Relief ParquetSink::find_relief() {
   return {holds_most, false};
 }
 
+// Reserves so many bytes.
 Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
   for (;;) {
+    if (account_.reserve(bytes, options_.memory_bytes)) return {};
     const std::uint64_t held = account_.held();
-    if (held + bytes <= options_.memory_bytes) return {};
     // What is being finished goes anyway; a row group more would not make it go sooner.
     const std::uint64_t closing = closing_;
     if (held - std::min(held, closing) + bytes > options_.memory_bytes - options_.memory_bytes / 8) {
@@ -418,7 +418,10 @@ Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
     std::unique_lock lock(mutex_);
     if (failed_) return tl::make_unexpected(*failed_);
     // A batch that exceeds the budget by itself is taken when nothing else is held.
-    if (writing_ == 0 && closing_ == 0) return {};
+    if (writing_ == 0 && closing_ == 0) {
+      account_.change(static_cast<std::int64_t>(bytes));
+      return {};
+    }
     // A notification may fall between looking and waiting: it is sent without the lock.
     released_.wait_for(lock, std::chrono::milliseconds(20));
   }
@@ -488,20 +491,23 @@ Result<void> ParquetSink::write(Batch batch) {
 Result<void> ParquetSink::write(Table& table, Batch batch, Scratch& scratch) {
   if (auto ok = make_room(batch.bytes(), scratch); !ok) return remember(std::move(ok));
   struct Writing {
-    explicit Writing(ParquetSink& owner) : sink(owner) { ++sink.writing_; }
+    Writing(ParquetSink& owner, std::uint64_t bytes) : sink(owner), reserved(bytes) { ++sink.writing_; }
     ~Writing() {
+      sink.account_.change(-static_cast<std::int64_t>(reserved));
       --sink.writing_;
       sink.released_.notify_all();
     }
     Writing(const Writing&) = delete;
     Writing& operator=(const Writing&) = delete;
     ParquetSink& sink;
+    std::uint64_t reserved;  // until the batch has it
   };
   std::vector<std::shared_ptr<Growing>> to;
-  const Writing writing(*this);
+  Writing writing(*this, batch.bytes());
   try {
     auto places = place(table, batch.array());
     auto held = std::make_shared<Held>(*this, table.schema, std::move(batch));
+    writing.reserved = 0;
     const std::shared_ptr<const BatchView> view(held, &*held->view);
     held.reset();
     for (Placed& placed : places) push(std::move(placed), view, to);

@@ -39,7 +39,16 @@ class Account {
   void change(std::int64_t by) {
     const std::uint64_t now = held_ += static_cast<std::uint64_t>(by);
     std::uint64_t most = most_.load(std::memory_order_relaxed);
-    while (by > 0 && now > most && !most_.compare_exchange_weak(most, now, std::memory_order_relaxed)) {}
+    while (by >= 0 && now > most && !most_.compare_exchange_weak(most, now, std::memory_order_relaxed)) {}
+  }
+  // Adds `bytes` if not more than `limit` are held then.
+  bool reserve(std::uint64_t bytes, std::uint64_t limit) {
+    std::uint64_t held = held_;
+    do {
+      if (held + bytes > limit) return false;
+    } while (!held_.compare_exchange_weak(held, held + bytes));
+    change(0);
+    return true;
   }
   std::uint64_t held() const { return held_; }
   std::uint64_t most() const { return most_; }
