@@ -477,6 +477,10 @@ TEST(VpcFlowJson, ReadsLinesThatFirehoseWraps) {
   }
   EXPECT_GT(Harness(logmill_entry, "aws.vpcflow_json").score(wrapped), 80);
   EXPECT_EQ(Harness(logmill_entry, "aws.vpcflow_json").score(R"({"message":"2 hours passed"})"), 0);
+  EXPECT_EQ(Harness(logmill_entry, "aws.vpcflow_json")
+                .score(R"({"eventId":"1","message":"2 111122223333 eni-1 192.0.2.1 192.0.2.2 1 2 6 1 1 1772352000 1772352060 ACCEPT OK"})"),
+            0)
+      << "a line in another wrapping is not read yet";
   // Beside other fields a message is one of them: nothing that the record says is dropped for the line.
   const Outcome beside =
       read("{\"srcaddr\":\"192.0.2.77\",\"vpc_id\":\"vpc-77\",\"start\":1772352000,\"end\":1772352060,\"message\":\"" + line + "\"}",

@@ -36,6 +36,7 @@ class Outline {
   // Whether a member of that name is there.
   bool document(std::string_view name) const { return find(document_, name) != nullptr; }
   bool record(std::string_view name) const { return find(record_, name) != nullptr; }
+  std::size_t record_members() const { return record_.size(); }
   // Its text, as it stands in the sample; absent if it is no string.
   Text document_text(std::string_view name) const { return text_of(find(document_, name)); }
   Text record_text(std::string_view name) const { return text_of(find(record_, name)); }
