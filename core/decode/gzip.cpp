@@ -6,6 +6,7 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <algorithm>
+#include <optional>
 
 namespace lm {
 namespace {
@@ -98,10 +99,12 @@ class Gzip final : public Codec {
   Gzip() { reset(); }
   void reset() override {
     header_ = {};
+    stopped_.reset();
     isal_inflate_init(&state_);
     state_.crc_flag = ISAL_GZIP_NO_HDR_VER;
   }
   Step step(std::span<const std::byte> in, std::span<std::byte> out) override {
+    if (stopped_) return drain(out);
     if (!header_.done()) {
       auto taken = header_.read(in);
       if (!taken) return broken(taken.error().code, taken.error().what);
@@ -113,19 +116,45 @@ class Gzip final : public Codec {
     state_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
     state_.avail_out = out_size;
     const int code = isal_inflate(&state_);
+    if (code < 0 && code != ISAL_INCORRECT_CHECKSUM) return stop(code, out);
     // It reads ahead and gives back what a member did not need; more than it was given cannot be.
     if (state_.avail_in > in_size || state_.avail_out > out_size)
       return broken(Errc::corrupt, "gzip: a member ends before the bytes that were read for it");
     const std::size_t consumed = in_size - state_.avail_in, produced = out_size - state_.avail_out;
-    if (code == ISAL_INCORRECT_CHECKSUM)
-      return broken(Errc::corrupt, "gzip: the checksum or the size of a member does not match its data", consumed, produced);
-    if (code < 0) return broken(Errc::corrupt, fmt::format("gzip: the compressed data is broken (code {})", code), consumed, produced);
+    if (code < 0) return broken(Errc::corrupt, "gzip: the checksum or the size of a member does not match its data", consumed, produced);
     return {consumed, produced, state_.block_state == ISAL_BLOCK_FINISH, {}};
   }
 
  private:
+  // The compressed data is broken. What was decoded before goes out first, and some of it may still wait in ISA-L's own buffer. Of all of it the last bytes are not
+  // trusted: where a copy reaches back too far, ISA-L counts the bytes of the copy as written before it looks. Its avail_in and avail_out are wrong then, too.
+  Step stop(int code, std::span<std::byte> out) {
+    stopped_ = code;
+    const std::span<const std::byte> written(out.data(), reinterpret_cast<std::byte*>(state_.next_out));
+    const auto begin = static_cast<std::size_t>(state_.tmp_out_processed);
+    const auto end = std::clamp(static_cast<std::size_t>(state_.tmp_out_valid), begin, sizeof state_.tmp_out_buffer);
+    const std::size_t untrusted = std::min(kLongestCopy, end - begin);
+    waiting_ = std::span(state_.tmp_out_buffer).subspan(begin, end - begin - untrusted);
+    const std::size_t produced = std::min(written.size(), out.size());
+    return {0, produced - std::min(produced, kLongestCopy - untrusted), false, error_if_drained()};
+  }
+  Step drain(std::span<std::byte> out) {
+    const std::size_t n = std::min(waiting_.size(), out.size());
+    std::copy_n(std::as_bytes(waiting_).begin(), n, out.begin());
+    waiting_ = waiting_.subspan(n);
+    return {0, n, false, error_if_drained()};
+  }
+  std::optional<Error> error_if_drained() const {
+    if (!waiting_.empty()) return {};
+    return Error{Errc::corrupt, fmt::format("gzip: the compressed data is broken (code {})", *stopped_)};
+  }
+
+  static constexpr std::size_t kLongestCopy = 258;  // RFC 1951, 3.2.5
+
   Header header_;
   inflate_state state_;
+  std::optional<int> stopped_;       // by what code of ISA-L
+  std::span<std::uint8_t> waiting_;  // of state_, since it stopped
 };
 
 }  // namespace

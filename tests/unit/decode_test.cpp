@@ -290,6 +290,30 @@ TEST(Decode, AChecksumThatDoesNotHoldCostsNothingThatWasDecoded) {
   }
 }
 
+TEST(Decode, WhatComesOutBeforeABrokenPlaceIsOfTheStream) {
+  // Deflate, RFC 1951: the text in stored blocks, then a block with a copy of 258 bytes from 32,768 before, which is too far in the short one; in the long one
+  // a block of a type that there is not.
+  const std::string header("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10), block("\0\xe8\x03\x17\xfc", 5), text = sample(100).substr(0, 1000);
+  std::string long_text, long_stored = header;
+  for (int i = 0; i < 300; ++i) long_text += text, long_stored += block + text;
+  const struct {
+    std::string text, stored;
+  } kCases[] = {{text, header + block + text + "\x1b\xbd\xff\x1f"}, {long_text, long_stored + "\x07"}};
+  for (const auto& c : kCases) {
+    for (const std::size_t behind : {0ul, 500ul}) {
+      for (const std::size_t chunk : {1ul, 7ul, 1'000'000ul}) {
+        for (const std::size_t out : {std::size_t{100}, std::size_t{70'000}, std::size_t{1} << 20}) {
+          const Outcome o = decode(c.stored + std::string(behind, '\xff'), chunk, out);
+          ASSERT_TRUE(o.error);
+          EXPECT_EQ(o.error->code, Errc::corrupt) << o.error->what;
+          EXPECT_TRUE(c.text.starts_with(o.text));
+          EXPECT_GE(o.text.size(), c.text.size() - 258);  // no more is held back than the longest copy
+        }
+      }
+    }
+  }
+}
+
 TEST(Decode, WhatIsNotCompressedPassesAsItStands) {
   for (const std::string& text : {std::string(), std::string("B"), std::string("BZ no"), std::string("BZhello, this is text"),
                                   std::string("("), std::string("PAR1...."), std::string("PK\x03\x04zip"), sample(5)}) {
