@@ -1,5 +1,8 @@
 // Text, times and addresses: what is readable is read exactly, and nothing is guessed.
 #include <logmill/plugin.h>
+#include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/dns.hpp>
+#include <logmill/sdk/http.hpp>
 #include <logmill/sdk/net.hpp>
 #include <logmill/sdk/text.hpp>
 #include <logmill/sdk/time.hpp>
@@ -50,6 +53,95 @@ TEST(Time, AgreesWithTheSystemOnEveryDayOfFourCenturies) {
     ASSERT_EQ(date.day, static_cast<unsigned>(utc.tm_mday));
     ASSERT_EQ(lm::time::days_from_civil(date.year, date.month, date.day), day);
   }
+}
+
+TEST(Time, ReadsTheCommonLogFormat) {
+  EXPECT_EQ(lm::time::clf("01/Mar/2026:08:00:00 +0000"), 1772352000000);
+  EXPECT_EQ(lm::time::clf("01/Mar/2026:10:30:00 +0230"), 1772352000000);
+  EXPECT_EQ(lm::time::clf("01/Mar/2026:05:30:00 -0230"), 1772352000000);
+  for (const char* text : {"", "01/Mar/2026:08:00:00", "[01/Mar/2026:08:00:00 +0000]", "30/Feb/2026:08:00:00 +0000",
+                           "01/mar/2026:08:00:00 +0000", "01/Mar/2026:24:00:00 +0000", "01/arA/2026:08:00:00 +0000"}) {
+    EXPECT_EQ(lm::time::clf(text), std::nullopt) << text;
+  }
+}
+
+TEST(Net, HostsAndPortsAreToldApart) {
+  const struct {
+    const char *text, *host;
+    std::int64_t port;  // -1: none
+  } kCases[] = {{"203.0.113.10:2817", "203.0.113.10", 2817},
+                {"[2001:db8::1]:443", "2001:db8::1", 443},
+                {"[2001:db8::1]", "2001:db8::1", -1},
+                {"2001:db8::77:57273", "2001:db8::77", 57273},
+                {"2001:db8::1", "2001:db8::1", -1},
+                {"www.example.com:80", "www.example.com", 80},
+                {"www.example.com", "www.example.com", -1},
+                {"www.example.com:99999", "www.example.com:99999", -1},
+                {"", "", -1},
+                {"[", "[", -1},
+                {":80", "", 80}};
+  for (const auto& c : kCases) {
+    const auto out = lm::net::host_port(c.text);
+    EXPECT_EQ(out.host, c.host) << c.text;
+    EXPECT_EQ(out.port.value_or(-1), c.port) << c.text;
+  }
+  EXPECT_EQ(lm::net::protocol_name(17), "udp");
+  EXPECT_EQ(lm::net::protocol_name(-1), "");
+  EXPECT_EQ(lm::net::protocol_name(256), "");
+  EXPECT_EQ(lm::net::protocol_number("IPv6-ICMP"), 58);
+  EXPECT_EQ(lm::net::protocol_number("carrier pigeon"), std::nullopt);
+}
+
+TEST(Http, RequestLinesAndUrlsAreTakenApart) {
+  const auto usual = lm::http::request_line("GET https://www.example.com:443/a?b=c HTTP/2.0");
+  EXPECT_EQ(usual.method, lm::Text("GET"));
+  EXPECT_EQ(usual.target, lm::Text("https://www.example.com:443/a?b=c"));
+  EXPECT_EQ(usual.version, lm::Text("HTTP/2.0"));
+  EXPECT_EQ(lm::http::request_line("GET /a b\" c HTTP/1.1").target, lm::Text("/a b\" c"));
+  EXPECT_EQ(lm::http::request_line("- http://www.example.com:80- ").method, std::nullopt);
+  EXPECT_EQ(lm::http::request_line("- http://www.example.com:80- ").target, lm::Text("http://www.example.com:80-"));
+  const auto none = lm::http::request_line("- - - ");
+  EXPECT_TRUE(!none.method && !none.target && !none.version);
+  EXPECT_EQ(lm::http::request_line("GET").method, lm::Text("GET"));
+  EXPECT_EQ(lm::http::request_line("").method, std::nullopt);
+
+  const auto url = lm::http::url("https://joe@[2001:db8::1]:8443/a/b?c=d&e=/");
+  EXPECT_EQ(url.scheme, lm::Text("https"));
+  EXPECT_EQ(url.hostname, lm::Text("2001:db8::1"));
+  EXPECT_EQ(url.port.value_or(0), 8443);
+  EXPECT_EQ(url.path, lm::Text("/a/b"));
+  EXPECT_EQ(url.query_string, lm::Text("c=d&e=/"));
+  EXPECT_EQ(lm::http::url("/?next=https://example.com/").path, lm::Text("/"));
+  EXPECT_EQ(lm::http::url("/?next=https://example.com/").scheme, std::nullopt);
+  EXPECT_EQ(lm::http::url("https://www.example.com?a").query_string, lm::Text("a"));
+  EXPECT_EQ(lm::http::url("*").path, lm::Text("*"));
+
+  EXPECT_EQ(lm::http::activity_id("PATCH"), 9);
+  EXPECT_EQ(lm::http::activity_id("PROPFIND"), 99);
+  EXPECT_EQ(lm::http::activity_id(""), 0);
+  EXPECT_EQ(lm::http::status_id(304), 1);
+  EXPECT_EQ(lm::http::status_id(503), 2);
+  EXPECT_EQ(lm::http::status_id(std::nullopt), 0);
+  EXPECT_EQ(lm::http::tls_version("tlsv12"), "TLSv1.2");
+  EXPECT_EQ(lm::http::tls_version("SSLv3"), "SSLv3");
+}
+
+TEST(Dns, NamesAndCodes) {
+  EXPECT_EQ(lm::dns::rcode_id("NXDOMAIN"), 3);
+  EXPECT_EQ(lm::dns::rcode_id("TEAPOT"), 99);
+  EXPECT_EQ(lm::dns::hostname("www.example.com."), "www.example.com");
+  EXPECT_EQ(lm::dns::hostname("."), ".");
+}
+
+TEST(Aws, NamesAreTakenApart) {
+  EXPECT_EQ(lm::aws::arn_part("arn:aws-cn:iam::111122223333:user/joe", 1), "aws-cn");
+  EXPECT_EQ(lm::aws::arn_part("arn:aws:iam::111122223333:user/joe", 4), "111122223333");
+  EXPECT_EQ(lm::aws::arn_part("arn:aws:iam", 4), "");
+  EXPECT_EQ(lm::aws::arn_part("joe", 1), "");
+  EXPECT_EQ(lm::aws::arn_name("arn:aws:s3:::bucket/"), "bucket");
+  EXPECT_TRUE(lm::aws::is_account("111122223333"));
+  EXPECT_FALSE(lm::aws::is_account("11112222333"));
+  EXPECT_TRUE(lm::aws::is_service("sts.amazonaws.com"));
 }
 
 TEST(Net, AgreesWithTheSystemAboutAddresses) {

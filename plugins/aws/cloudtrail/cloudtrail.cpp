@@ -6,6 +6,7 @@
 #include "names.hpp"
 
 #include <logmill/sdk.hpp>
+#include <logmill/sdk/aws.hpp>
 
 #include <unordered_map>
 
@@ -205,32 +206,7 @@ struct Reading {
   }
 };
 
-std::string_view arn_part(std::string_view arn, int index) {
-  if (!arn.starts_with("arn:")) return {};
-  for (; index > 0; --index) {
-    const std::size_t colon = arn.find(':');
-    if (colon == std::string_view::npos) return {};
-    arn.remove_prefix(colon + 1);
-  }
-  return arn.substr(0, arn.find(':'));
-}
-
-// The last part; "arn:aws:s3:::bucket/", the prefix of a list of objects, ends in its separator.
-std::string_view arn_name(std::string_view arn) {
-  std::string_view name = arn;
-  while (name.ends_with('/') || name.ends_with(':')) name.remove_suffix(1);
-  name = name.substr(name.find_last_of(":/") + 1);
-  return name.empty() ? arn : name;
-}
-
 constexpr bool hidden(std::string_view text) { return text == "HIDDEN_DUE_TO_SECURITY_REASONS"; }
-
-bool is_hostname(std::string_view text) {
-  if (text.size() > 253 || text.find('.') == std::string_view::npos) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-  });
-}
 
 int user_type_id(const Identity& user) {
   static constexpr auto kTypes = lm::keys("Root", "IAMUser", "AssumedRole", "Role", "FederatedUser", "SAMLUser", "WebIdentityUser",
@@ -262,9 +238,9 @@ Text user_name(const Identity& user) {
       if (const std::size_t colon = user.principal->find(':'); colon != std::string_view::npos && colon + 1 < user.principal->size())
         return user.principal->substr(colon + 1);
     }
-    if (user.arn) return arn_name(*user.arn);
+    if (user.arn) return lm::aws::arn_name(*user.arn);
   }
-  if (*user.type == "Role" && user.arn) return arn_name(*user.arn);
+  if (*user.type == "Role" && user.arn) return lm::aws::arn_name(*user.arn);
   return std::nullopt;
 }
 
@@ -634,7 +610,7 @@ struct CloudTrail {
     if (e.recipient && e.account) rest_.add_text("accountId", *e.account);
     if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
     const std::string_view arn = e.user.arn ? *e.user.arn : e.user.issuer_arn.value_or("");
-    if (const auto partition = arn_part(arn, 1); !partition.empty()) row.template set<"cloud.cloud_partition">(partition);
+    if (const auto partition = lm::aws::arn_part(arn, 1); !partition.empty()) row.template set<"cloud.cloud_partition">(partition);
   }
 
   template <class Row>
@@ -728,21 +704,9 @@ struct CloudTrail {
   template <class Row>
   static void source_endpoint(Row& row, const Event& e) {
     row.template set<"src_endpoint.uid">(e.endpoint);
-    std::string_view text = e.address ? lm::trim(*e.address) : std::string_view();
-    if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
-    if (text.empty()) {
-      // The class needs an endpoint: the calling service if one is known, else the one that wrote the event.
+    // The class needs an endpoint: the calling service if one is known, else the one that wrote the event.
+    if (!lm::aws::source_endpoint(row, e.address.value_or("")))
       row.template set<"src_endpoint.svc_name">(e.user.invoked_by ? e.user.invoked_by : e.source);
-    } else if (row.template set<"src_endpoint.ip">(text)) {
-      // An address.
-    } else if (text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") || text.ends_with(".aws.internal") ||
-               text.starts_with("AWS Internal")) {
-      row.template set<"src_endpoint.svc_name">(text);
-    } else if (is_hostname(text)) {
-      row.template set<"src_endpoint.hostname">(text);
-    } else {
-      row.template set<"src_endpoint.name">(text);
-    }
   }
 
   // The last thing of a row: `unmapped` as it was gathered.
@@ -798,8 +762,8 @@ struct CloudTrail {
         resource.set<"type">(type);
         resource.set<"owner.account.uid">(account);
         if (uid && !uid->empty()) {
-          resource.set<"name">(arn_name(*uid));
-          if (const auto region = arn_part(*uid, 3); !region.empty()) resource.set<"region">(region);
+          resource.set<"name">(lm::aws::arn_name(*uid));
+          if (const auto region = lm::aws::arn_part(*uid, 3); !region.empty()) resource.set<"region">(region);
         }
       });
     });
@@ -816,7 +780,7 @@ struct CloudTrail {
       });
     }
     if (!bucket || bucket->empty()) return;
-    const std::string_view partition = arn_part(e.user.arn.value_or(""), 1);
+    const std::string_view partition = lm::aws::arn_part(e.user.arn.value_or(""), 1);
     scratch_.assign("arn:").append(partition.empty() ? "aws" : partition).append(":s3:::").append(*bucket);
     const auto add = [&](std::string_view name, std::string_view type) {
       auto resource = row.push<"resources">();
@@ -909,10 +873,10 @@ struct CloudTrail {
   }
 
   static void switched_by(lm::Row<kAuthentication>& row, std::string_view arn) {
-    const std::string_view account = arn_part(arn, 4), path = arn_part(arn, 5);
+    const std::string_view account = lm::aws::arn_part(arn, 4), path = lm::aws::arn_part(arn, 5);
     const bool role = path.starts_with("assumed-role/"), user = path.starts_with("user/");
     row.set<"actor.user.uid">(arn);
-    row.set<"actor.user.name">(arn_name(arn));
+    row.set<"actor.user.name">(lm::aws::arn_name(arn));
     row.set<"actor.user.type">(role ? "AssumedRole" : user ? "IAMUser" : path == "root" ? "Root" : "Unknown");
     row.set<"actor.user.type_id">(role ? 99 : user ? 1 : path == "root" ? 2 : 0);
     row.set<"actor.user.uid_alt">(arn);
@@ -993,7 +957,7 @@ struct CloudTrail {
     row.set<"user.uid_alt">(assumed_id);
     row.set<"user.type">(e.name == "GetFederationToken" ? "FederatedUser" : "AssumedRole");
     row.set<"user.type_id">(e.name == "GetFederationToken" ? 1 : 99);
-    std::string_view account = uid ? arn_part(*uid, 4) : std::string_view();
+    std::string_view account = uid ? lm::aws::arn_part(*uid, 4) : std::string_view();
     if (target && target->size() == 12 && lm::integer(*target)) account = *target;  // AssumeRoot into an account
     user_account(row, account.empty() ? account_of(e) : account);
     row.set<"session.credential_uid">(access_key);

@@ -80,34 +80,6 @@ using Values = std::array<std::string_view, kFieldCount>;
 
 consteval std::size_t at(std::string_view name) { return static_cast<std::size_t>(kFields.at(name)); }
 
-// Protocols whose packets have ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
-constexpr bool has_ports(std::int64_t protocol) {
-  return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136;
-}
-
-constexpr std::string_view protocol_name(std::int64_t protocol) {
-  switch (protocol) {
-    case 1: return "icmp";
-    case 2: return "igmp";
-    case 4: return "ipv4";
-    case 6: return "tcp";
-    case 17: return "udp";
-    case 33: return "dccp";
-    case 41: return "ipv6";
-    case 47: return "gre";
-    case 50: return "esp";
-    case 51: return "ah";
-    case 58: return "ipv6-icmp";
-    case 89: return "ospf";
-    case 103: return "pim";
-    case 112: return "vrrp";
-    case 115: return "l2tp";
-    case 132: return "sctp";
-    case 136: return "udplite";
-    default: return {};
-  }
-}
-
 constexpr auto kFlow = lm::table(ocsf::network_activity, lm::profiles("cloud", "security_control"),
                                  {{"activity_id"},
                                   {"time"},
@@ -316,13 +288,13 @@ class Mapper {
     const auto protocol = number(at("protocol"), 255);
     if (protocol) {
       row.set<"connection_info.protocol_num">(*protocol);
-      if (const auto name = protocol_name(*protocol); !name.empty()) row.set<"connection_info.protocol_name">(name);
+      if (const auto name = lm::net::protocol_name(*protocol); !name.empty()) row.set<"connection_info.protocol_name">(name);
     }
     const lm::Text source_ip =
         endpoint<"src_endpoint.ip", "src_endpoint.intermediate_ips">(row, at("srcaddr"), at("pkt-srcaddr"), beyond_default);
     const lm::Text destination_ip =
         endpoint<"dst_endpoint.ip", "dst_endpoint.intermediate_ips">(row, at("dstaddr"), at("pkt-dstaddr"), beyond_default);
-    if (protocol && has_ports(*protocol)) {
+    if (protocol && lm::net::has_ports(*protocol)) {
       if (source_ip) {
         row.set<"src_endpoint.port">(number(at("srcport"), 65535));
       } else {

@@ -2,6 +2,7 @@
 //   lm::time::rfc3339("2026-03-01T08:00:00.25Z")        -> 1772352000250    milliseconds since 1970-01-01 UTC
 //   lm::time::rfc3339("2026-02-30T08:00:00Z")           -> nullopt          no such day; nothing is guessed
 //   lm::time::seconds("1772352000")                     -> 1772352000000
+//   lm::time::clf("01/Mar/2026:08:00:00 +0000")         -> 1772352000000    the common log format, without its brackets
 // A leap second (":60") counts as the last millisecond before it: OCSF timestamp_t cannot name it. Fractions beyond milliseconds are cut off.
 #pragma once
 
@@ -140,6 +141,25 @@ constexpr Maybe<std::int64_t> iso_basic(std::string_view text) {
              minute = digits(text, 11, 2), second = digits(text, 13, 2);
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   return moment(*year, *month, *day, *hour, *minute, *second);
+}
+
+constexpr Maybe<std::int64_t> clf(std::string_view text) {
+  if (text.size() != 26 || text[2] != '/' || text[6] != '/' || text[11] != ':' || text[14] != ':' || text[17] != ':' || text[20] != ' ' ||
+      (text[21] != '+' && text[21] != '-'))
+    return std::nullopt;
+  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  unsigned month = 0;
+  for (unsigned i = 0; i < 12; ++i) {
+    if (kMonths.substr(3 * i, 3) == text.substr(3, 3)) month = i + 1;
+  }
+  const auto day = digits(text, 0, 2), year = digits(text, 7, 4), hour = digits(text, 12, 2), minute = digits(text, 15, 2),
+             second = digits(text, 18, 2), zone_hours = digits(text, 22, 2), zone_minutes = digits(text, 24, 2);
+  if (!day || !year || !hour || !minute || !second || !zone_hours || !zone_minutes || *zone_hours > 23 || *zone_minutes > 59)
+    return std::nullopt;
+  const auto utc = moment(*year, month, *day, *hour, *minute, *second);
+  if (!utc) return std::nullopt;
+  const auto offset = static_cast<std::int64_t>(*zone_hours * 60 + *zone_minutes) * 60'000;
+  return text[21] == '-' ? *utc + offset : *utc - offset;
 }
 
 // The range that OCSF readers take as a time: 1990 to 2099. What lies outside is no event time but a defect of the source.

@@ -1,0 +1,95 @@
+// logmill/sdk/http.hpp -- HTTP and TLS as access logs write them. All functions are pure, allocate nothing and never throw; what is unreadable is absent.
+//   lm::http::activity_id("GET")                                 -> 3       of OCSF's HTTP Activity: 0 without a method, 99 for one that it does not name
+//   lm::http::status_id(404)                                     -> 2       OCSF: 1 Success below 400, 2 Failure from there on, 0 where it is no status
+//   lm::http::request_line("GET /a b HTTP/1.1")                  -> GET, "/a b", HTTP/1.1      the target is all between the first and the last space
+//   lm::http::url("https://[2001:db8::1]:8443/a?b=c")            -> https, 2001:db8::1, 8443, /a, b=c
+//   lm::http::url("/a?b=c")                                      -> path and query string alone
+//   lm::http::tls_version("tlsv12")                              -> TLSv1.2   the spelling of most logs; others stand as they are
+#pragma once
+
+#include <logmill/sdk/net.hpp>
+#include <logmill/sdk/text.hpp>
+
+#include <cstdint>
+#include <string_view>
+
+namespace lm::http {
+
+constexpr int activity_id(std::string_view method) {
+  if (method.empty() || method == "-") return 0;
+  constexpr std::string_view kMethods[] = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT", "TRACE", "PATCH"};
+  int id = 0;
+  for (const std::string_view known : kMethods) {
+    ++id;
+    if (lm::detail::equal(method, known)) return id;
+  }
+  return 99;
+}
+
+constexpr int status_id(Maybe<std::int64_t> code) {
+  if (!code || *code < 100 || *code > 599) return 0;
+  return *code < 400 ? 1 : 2;
+}
+
+struct RequestLine {
+  Text method, target, version;
+};
+
+// "-" for any of the three is absent. A target may have spaces and quotes in it, as clients sent them; the version is the last word if it begins with "HTTP/".
+constexpr RequestLine request_line(std::string_view line) {
+  RequestLine out;
+  const std::size_t method = line.find(' ');
+  out.method = present(line.substr(0, method));
+  if (method == std::string_view::npos) return out;
+  std::string_view rest = line.substr(method + 1);
+  while (!rest.empty()) {
+    const std::size_t space = rest.rfind(' ');
+    const std::string_view last = rest.substr(space + 1);  // all of it without a space
+    const bool version = last.starts_with("HTTP/");
+    if (!version && !(space != std::string_view::npos && (last.empty() || last == "-"))) break;
+    out.version = version ? Text(last) : Text();
+    rest = rest.substr(0, space == std::string_view::npos ? 0 : space);
+    if (version) break;
+  }
+  out.target = present(rest);
+  return out;
+}
+
+struct Url {
+  Text scheme, hostname;
+  Maybe<std::int64_t> port;
+  Text path, query_string;  // neither with its '?'
+};
+
+constexpr Url url(std::string_view text) {
+  Url out;
+  if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos && scheme != 0 && scheme < text.find_first_of("/?# ")) {
+    out.scheme = text.substr(0, scheme);
+    text.remove_prefix(scheme + 3);
+    const std::size_t end = text.find_first_of("/?#");
+    std::string_view authority = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end);
+    if (const std::size_t user = authority.rfind('@'); user != std::string_view::npos) authority.remove_prefix(user + 1);
+    const net::HostPort place = net::host_port(authority);
+    out.hostname = present(place.host), out.port = place.port;
+  }
+  if (text.empty()) return out;
+  const std::size_t question = text.find('?');
+  out.path = text.substr(0, question).empty() ? Text() : Text(text.substr(0, question));
+  if (question != std::string_view::npos && question + 1 < text.size()) out.query_string = text.substr(question + 1);
+  return out;
+}
+
+constexpr std::string_view tls_version(std::string_view text) {
+  constexpr struct {
+    std::string_view logged, usual;
+  } kVersions[] = {{"tlsv10", "TLSv1"},    {"tlsv11", "TLSv1.1"},  {"tlsv12", "TLSv1.2"},  {"tlsv13", "TLSv1.3"},  {"TLSv1.0", "TLSv1"},
+                   {"TLSV1", "TLSv1"},     {"TLSV1.1", "TLSv1.1"}, {"TLSV1.2", "TLSv1.2"}, {"TLSV1.3", "TLSv1.3"}, {"TLS 1.0", "TLSv1"},
+                   {"TLS 1.1", "TLSv1.1"}, {"TLS 1.2", "TLSv1.2"}, {"TLS 1.3", "TLSv1.3"}};
+  for (const auto& v : kVersions) {
+    if (lm::detail::equal(text, v.logged)) return v.usual;
+  }
+  return text;
+}
+
+}  // namespace lm::http
