@@ -392,6 +392,8 @@ class ConformImpl final : public Conform {
     } else if (plan.derived == Derived::none && !plan_caption(plan, parent, parent_schema)) {
       // A plain column of the parser, or absent.
     }
+    // Of a record that it could not make out for certain, a parser keeps the text; of all records, whoever runs the program.
+    if (plan.derived == Derived::raw_data && schema && !options_.raw_data) plan.derived = Derived::none;
     if (plan.derived == Derived::class_name) plan.constants.intern(table_.ocsf_class->caption);
     if (plan.derived == Derived::category_name) plan.constants.intern(table_.ocsf_class->category_name);
     if (plan.derived == Derived::metadata_version) plan.constants.intern(catalogue().version);

@@ -20,7 +20,7 @@ constexpr std::string_view kHostColumns[] = {
     "observables[].type_id", "observables[].value"};
 
 bool host_fills(std::string_view path) {
-  return path == "metadata.uid" || path == "raw_data" || path.starts_with("observables[]") || path.starts_with("lineage.") ||
+  return path == "metadata.uid" || path.starts_with("observables[]") || path.starts_with("lineage.") ||
          std::find(std::begin(kHostColumns), std::end(kHostColumns), path) != std::end(kHostColumns);
 }
 
