@@ -46,6 +46,7 @@ enum class Derived : std::uint8_t {
   metadata_profiles,
   metadata_uid,
   log_source,
+  log_name,
   lineage_uri,
   lineage_etag,
   lineage_parser,
@@ -68,6 +69,7 @@ constexpr std::pair<std::string_view, Derived> kDerived[] = {
     {"metadata.profiles[]", Derived::metadata_profiles},
     {"metadata.uid", Derived::metadata_uid},
     {"metadata.log_source", Derived::log_source},
+    {"metadata.log_name", Derived::log_name},
     {"lineage.uri", Derived::lineage_uri},
     {"lineage.etag", Derived::lineage_etag},
     {"lineage.parser", Derived::lineage_parser},
@@ -227,18 +229,21 @@ class ConformImpl final : public Conform {
       forget(root_);
       observables_.forget_sources();
     }
-    if (observables_.values.bytes() > kMaxDictionaryBytes || uris_.bytes() > kMaxDictionaryBytes || etags_.bytes() > kMaxDictionaryBytes) {
+    if (observables_.values.bytes() > kMaxDictionaryBytes || uris_.bytes() > kMaxDictionaryBytes || etags_.bytes() > kMaxDictionaryBytes ||
+        log_names_.bytes() > kMaxDictionaryBytes) {
       ++epoch_;
       observables_.values.clear();
       observables_.forget_sources();
-      uris_.clear(), etags_.clear();
+      uris_.clear(), etags_.clear(), log_names_.clear();
     }
     blocks_ = blocks;
-    block_uris_.clear(), block_etags_.clear();
+    block_uris_.clear(), block_etags_.clear(), block_log_names_.clear();
     for (const BlockOrigin& b : blocks) {
       block_uris_.push_back(uris_.intern(view(b.block->object->uri)));
       const std::string_view etag = view(b.block->object->etag);
       block_etags_.push_back(etag.empty() ? -1 : etags_.intern(etag));
+      const std::string_view log = capture(*b.block->object, "log_group");
+      block_log_names_.push_back(log.empty() ? -1 : log_names_.intern(log));
     }
 
     auto arena = ArrayArena::make();
@@ -256,6 +261,13 @@ class ConformImpl final : public Conform {
   }
 
  private:
+  static std::string_view capture(const lm_object& object, std::string_view name) {
+    for (std::uint64_t i = 0; i < object.n_captures; ++i) {
+      if (view(object.captures[i].name) == name) return view(object.captures[i].value);
+    }
+    return {};
+  }
+
   // Captions that this batch has already.
   struct Made {
     const Captions* captions;
@@ -394,6 +406,8 @@ class ConformImpl final : public Conform {
     }
     // Of a record that it could not make out for certain, a parser keeps the text; of all records, whoever runs the program.
     if (plan.derived == Derived::raw_data && schema && !options_.raw_data) plan.derived = Derived::none;
+    // What a parser says of its log is nearer than what the wrapping says.
+    if (plan.derived == Derived::log_name && schema) plan.derived = Derived::none;
     if (plan.derived == Derived::class_name) plan.constants.intern(table_.ocsf_class->caption);
     if (plan.derived == Derived::category_name) plan.constants.intern(table_.ocsf_class->category_name);
     if (plan.derived == Derived::metadata_version) plan.constants.intern(catalogue().version);
@@ -662,6 +676,12 @@ class ConformImpl final : public Conform {
       if (const auto* ordinals = blocks_[at].ordinals) {
         for (std::size_t i = begin; i < end; ++i) ordinal[i] = static_cast<std::int64_t>((*ordinals)[origins_[i].record]);
       }
+      if (const auto* places = blocks_[at].places) {
+        for (std::size_t i = begin; i < end; ++i) {
+          const Place& place = (*places)[origins_[i].record];
+          offset[i] = static_cast<std::int64_t>(place.offset), length[i] = static_cast<std::int64_t>(place.length);
+        }
+      }
       stretches_.push_back({at, begin, end});
     }
     items_ = items != 0;
@@ -743,6 +763,7 @@ class ConformImpl final : public Conform {
       case Derived::log_source:
       case Derived::lineage_uri: return coded_by_block(arena, plan, rows, uris_, block_uris_);
       case Derived::lineage_etag: return coded_by_block(arena, plan, rows, etags_, block_etags_);
+      case Derived::log_name: return coded_by_block(arena, plan, rows, log_names_, block_log_names_);
       case Derived::lineage_offset: return traced(arena, record_offsets_, rows);
       case Derived::lineage_length: return traced(arena, record_lengths_, rows);
       case Derived::lineage_record: return traced(arena, ordinals_, rows);
@@ -1102,7 +1123,7 @@ class ConformImpl final : public Conform {
   std::vector<ObservableSource> sources_;
   Interner observable_names_, observable_types_;
   MergedDictionary observables_;
-  Interner uris_, etags_;
+  Interner uris_, etags_, log_names_;
   std::map<const ocsf::Attribute*, std::shared_ptr<Captions>> captions_;
 
   // Of the batch at hand.
@@ -1110,7 +1131,7 @@ class ConformImpl final : public Conform {
   std::span<const lm_origin> origins_;
   std::vector<lm_origin> kept_origins_;
   std::vector<std::uint32_t> selected_;
-  std::vector<std::int32_t> block_uris_, block_etags_, merged_codes_;
+  std::vector<std::int32_t> block_uris_, block_etags_, block_log_names_, merged_codes_;
   std::vector<Stretch> stretches_;
   const std::int64_t *record_offsets_ = nullptr, *record_lengths_ = nullptr, *ordinals_ = nullptr;  // a row each; the batch's
   bool items_ = false;  // some row is not the first of its record

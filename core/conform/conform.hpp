@@ -2,6 +2,7 @@
 // schema's own observable types, and fits the batch to its table. No value is copied that can be pointed at.
 #pragma once
 
+#include "base/place.hpp"
 #include "base/result.hpp"
 #include "conform/table.hpp"
 
@@ -21,6 +22,7 @@ struct BlockOrigin {
   const lm_block* block = nullptr;
   const std::vector<std::uint64_t>* ordinals = nullptr;  // of block.records in the object; null: first_record + index
   std::string_view object_hash;                          // 32 hexadecimal digits that identify the object
+  const std::vector<Place>* places = nullptr;  // of block.records, if they come out of a wrapping; null: block.offset + record.offset
 };
 
 struct ConformOptions {

@@ -106,6 +106,7 @@ Result<void> TableSet::add(const lm_class& declared) {
     slot->ocsf_class = ocsf_class;
     for (const std::string_view path : kHostColumns) add_column(*slot, path, true);
     for (const char* path : {"metadata.uid", "raw_data", "unmapped", "time"}) add_column(*slot, path, false);
+    add_column(*slot, "metadata.log_name", true);
   }
   for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
     const std::string_view path = view(declared.columns[i].path);

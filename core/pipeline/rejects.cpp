@@ -80,7 +80,7 @@ void RejectsWriter::add(const RejectLine& line) {
     out += ",\"bytes\":\"";
     append_base64(out, line.bytes);
     out += '"';
-    if (line.bytes.size() < line.length) out += ",\"bytes_truncated\":true";
+    if (!line.whole && line.bytes.size() < line.length) out += ",\"bytes_truncated\":true";
   }
   out += "}\n";
   const std::lock_guard lock(mutex_);

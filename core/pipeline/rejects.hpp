@@ -18,6 +18,7 @@ struct RejectLine {
   bool record = true;  // false: the object as a whole; the fields below mean nothing
   std::uint64_t offset = 0, length = 0, ordinal = 0;
   std::string_view bytes{};  // what is kept of the record; shorter than `length` if it was too long to keep
+  bool whole = false;        // it is all of it, whatever its length is: a record that was unwrapped is shorter than its text with escapes
 };
 
 class RejectsWriter {

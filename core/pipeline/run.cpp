@@ -23,6 +23,7 @@
 #include "plugin_host/plugin_host.hpp"
 #include "plugin_host/validate.hpp"
 #include "source/source.hpp"
+#include "unwrap/unwrap.hpp"
 
 #include <logmill/sdk/handover.hpp>
 
@@ -36,6 +37,7 @@
 #include <condition_variable>
 #include <deque>
 #include <random>
+#include <set>
 #include <thread>
 #include <unordered_set>
 
@@ -50,6 +52,8 @@ constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
 constexpr std::size_t kGroupBlocks = 4096;
 constexpr std::size_t kListAhead = 10'000;       // objects listed but not yet opened
+constexpr unsigned kMaxWrappings = 4;            // one in another
+constexpr std::size_t kMaxRoutes = 4096;         // kinds of records that are told apart in one wrapping, by where they come from
 constexpr std::uint64_t kSmallBytes = 16 << 10;  // objects that are no larger go from thread to thread together,
 constexpr std::size_t kTogether = 64;            // so many at most, and a chunk's worth
 
@@ -80,6 +84,26 @@ struct ParserTally {
   std::map<std::string, std::uint64_t> drift;
 };
 
+// A parser, and what is known of the records that it gets from an object.
+struct Target {
+  const ParserPlugin* parser = nullptr;
+  ParserTally* tally = nullptr;
+  KeyPattern::Captures captures;
+  std::vector<lm_capture> capture_views;
+  lm_object object{};
+  std::uint64_t decoded_bytes = 0;  // of records that were unwrapped
+};
+
+// What becomes of the records of one context of a wrapping.
+struct Route {
+  enum class To { parser, wrapping, set_aside, nowhere } to = To::nowhere;
+  Target* target = nullptr;
+  std::unique_ptr<Wrapping> wrapping;
+  std::string name;           // for people
+  std::uint64_t records = 0;  // that went nowhere, or were set aside
+  std::vector<std::pair<WrappingContext, std::unique_ptr<Route>>> inner;
+};
+
 // One object on its way. Its strand is whoever runs pump(); everything below `strand` is the strand's.
 struct ObjectRun {
   ObjectRef ref;
@@ -103,16 +127,18 @@ struct ObjectRun {
   Buffer head;
   bool detected = false;
   std::unique_ptr<Framer> framer;
+  Route root;  // its own records: to one parser, or a wrapping
+  std::size_t routes = 0;
+  std::uint64_t unwrapped = 0;  // records so far
+  std::uint64_t control_messages = 0;
   bool finished = false;
   std::shared_ptr<ObjectRun> following;  // was read together with this one: whoever finished this one goes on with it
   bool last_together = false;            // what stands for them in in_flight is given back
 
   // From detection on; read by parse tasks.
-  const ParserPlugin* parser = nullptr;
-  ParserTally* tally = nullptr;
-  KeyPattern::Captures captures;
-  std::vector<lm_capture> capture_views;
-  lm_object object{};
+  std::deque<Target> targets;
+  std::string reader;            // the id of the parser or of the wrapping; "" if there is none
+  ParserTally* tally = nullptr;  // of records that framing or the wrapping rejects
 
   std::atomic<std::uint64_t> records{0}, rejects{0};
   std::atomic<unsigned> open{1};  // the strand and its blocks
@@ -130,14 +156,17 @@ struct Listed {
 
 struct WorkBlock {
   ObjectPtr object;
+  const Target* target = nullptr;
   Block block;
-  std::vector<std::uint64_t> ordinals;  // only if records were taken out
+  std::vector<std::uint64_t> ordinals;  // only if records were taken out, or come out of a wrapping
+  std::vector<Place> places;            // only if they come out of a wrapping
   lm_block view{};
   std::uint64_t charged = 0;
 };
 
 struct Group {
   const ParserPlugin* parser = nullptr;
+  ParserTally* tally = nullptr;
   std::vector<WorkBlock> blocks;
   std::size_t bytes = 0;
 };
@@ -457,36 +486,34 @@ struct Engine::State {
     decoded += o.head.size();
     std::span<const std::byte> head = o.head.contents();
     if (head.size() >= 3 && std::memcmp(head.data(), "\xef\xbb\xbf", 3) == 0) head = head.subspan(3);
-    o.parser = forced ? forced : detect(registry, o.ref.key, head, whole).parser;
     o.detected = true;
-    if (!o.parser) {
-      finish_strand(object, ObjectOutcome::unrecognised, "no parser knows this content");
-      return true;
-    }
-    if (o.parser->descriptor->kind == LM_KIND_SET_ASIDE) {
-      finish_strand(object, ObjectOutcome::set_aside,
-                    fmt::format("{}: {}", view(o.parser->descriptor->title), view(o.parser->descriptor->reads)));
-      return true;
-    }
-    o.tally = tally_of(o.parser->id);
-    for (const KeyPattern& pattern : o.parser->keys) {
-      if (pattern.matches(o.ref.key, &o.captures)) break;
-      o.captures.clear();
-    }
-    for (auto& [name, value] : o.captures) {
-      value = readable(value);
-      o.capture_views.push_back({str(name), str(value)});
-    }
-    o.object = lm_object{sizeof(lm_object),     0, str(o.uri), str(o.ref.etag), o.ref.size, o.ref.mtime_ms, o.capture_views.data(),
-                         o.capture_views.size()};
-
     FrameSpec spec;
-    spec.framing = o.parser->descriptor->framing;
-    spec.envelope = view(o.parser->descriptor->envelope);
-    if (o.parser->factory->prologue) {
-      spec.is_prologue = [prologue = o.parser->factory->prologue, index = o.parser->index](std::string_view line) {
-        return prologue(index, str(line)) != 0;
-      };
+    if (const Match match = detect(registry, o.ref.key, head, whole);
+        match.score > 1 || !(o.root.wrapping = Wrapping::recognise(text_of(head)))) {
+      const ParserPlugin* const parser = forced ? forced : match.parser;
+      if (!parser) {
+        finish_strand(object, ObjectOutcome::unrecognised, "no parser knows this content");
+        return true;
+      }
+      o.reader = parser->id;
+      if (parser->descriptor->kind == LM_KIND_SET_ASIDE) {
+        finish_strand(object, ObjectOutcome::set_aside, title_of(*parser));
+        return true;
+      }
+      o.root.to = Route::To::parser;
+      o.root.target = target_of(o, *parser, captures_of(*parser, o.ref.key));
+      o.tally = o.root.target->tally;
+      spec.framing = parser->descriptor->framing;
+      spec.envelope = view(parser->descriptor->envelope);
+      if (parser->factory->prologue) {
+        spec.is_prologue = [prologue = parser->factory->prologue, index = parser->index](std::string_view line) {
+          return prologue(index, str(line)) != 0;
+        };
+      }
+    } else {
+      o.root.to = Route::To::wrapping;
+      o.reader = o.root.wrapping->id();
+      spec = o.root.wrapping->framing();
     }
     o.framer = make_framer(std::move(spec), frame_limits);
     for (std::span<const std::byte> rest = o.head.contents(); !rest.empty();) {
@@ -500,6 +527,37 @@ struct Engine::State {
     o.head = Buffer();
     if (whole || !torn.empty()) end_object(object, torn);
     return true;
+  }
+
+  static std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+  static std::string title_of(const ParserPlugin& parser) {
+    return fmt::format("{}: {}", view(parser.descriptor->title), view(parser.descriptor->reads));
+  }
+
+  static KeyPattern::Captures captures_of(const ParserPlugin& parser, std::string_view key) {
+    KeyPattern::Captures captures;
+    for (const KeyPattern& pattern : parser.keys) {
+      if (pattern.matches(key, &captures)) break;
+      captures.clear();
+    }
+    return captures;
+  }
+
+  // The object's records of that parser about which the same is known.
+  Target* target_of(ObjectRun& o, const ParserPlugin& parser, KeyPattern::Captures captures) {
+    for (auto& [name, value] : captures) value = readable(value);
+    for (Target& t : o.targets) {
+      if (t.parser == &parser && t.captures == captures) return &t;
+    }
+    Target& t = o.targets.emplace_back();
+    t.parser = &parser;
+    t.tally = tally_of(parser.id);
+    t.captures = std::move(captures);
+    for (const auto& [name, value] : t.captures) t.capture_views.push_back({str(name), str(value)});
+    t.object = lm_object{sizeof(lm_object),     0, str(o.uri), str(o.ref.etag), o.ref.size, o.ref.mtime_ms, t.capture_views.data(),
+                         t.capture_views.size()};
+    return &t;
   }
 
   // One step of decoding. False: the strand has nothing to do now.
@@ -532,10 +590,17 @@ struct Engine::State {
   }
 
   void end_object(const ObjectPtr& object, const std::string& torn) {
-    object->framer->finish(torn);
+    ObjectRun& o = *object;
+    o.framer->finish(torn);
     take_blocks(object);
+    if (o.root.wrapping) {
+      Unwrapped last;
+      o.root.wrapping->finish(last);
+      take_unwrapped(object, last, o.root, 1);
+    }
+    auto [outcome, reason] = outcome_of(o);
     if (torn.empty()) {
-      finish_strand(object, ObjectOutcome::read, "");
+      finish_strand(object, outcome, std::move(reason));
     } else {
       finish_strand(object, ObjectOutcome::partly_read, torn);
     }
@@ -544,33 +609,191 @@ struct Engine::State {
   void take_blocks(const ObjectPtr& object) {
     ObjectRun& o = *object;
     while (auto block = o.framer->next()) {
-      WorkBlock work;
-      work.object = object;
-      work.block = std::move(*block);
-      work.charged = work.block.data.capacity() + work.block.records.capacity() * sizeof(lm_record);
-      budget.adjust(static_cast<std::int64_t>(work.charged));
-      o.records += work.block.records.size();
-      o.tally->records_in += work.block.records.size();
-      o.open.fetch_add(1);
-      add_to_group(std::move(work));
+      if (o.root.wrapping) {
+        Unwrapped inner;
+        o.root.wrapping->unwrap(*block, inner);
+        take_unwrapped(object, inner, o.root, 1);
+      } else {
+        WorkBlock work;
+        work.target = o.root.target;
+        work.block = std::move(*block);
+        send(object, std::move(work));
+      }
     }
-    for (const FrameReject& r : o.framer->take_rejects()) {
-      ++o.records, ++o.tally->records_in, ++records;
-      count_reject(o);
-      rejects_writer.add({o.uri, o.ref.etag, o.parser->id, reject_name(r.code), r.why, true, r.offset, r.length, r.record, r.bytes});
-    }
+    for (const FrameReject& r : o.framer->take_rejects()) reject_frame(o, r, r.record);
   }
 
-  void count_reject(ObjectRun& o) { ++o.rejects, ++o.tally->rejects, ++rejects; }
+  void send(const ObjectPtr& object, WorkBlock work) {
+    ObjectRun& o = *object;
+    work.object = object;
+    work.charged = work.block.data.capacity() + work.block.records.capacity() * sizeof(lm_record) +
+                   work.ordinals.capacity() * sizeof(std::uint64_t) + work.places.capacity() * sizeof(Place);
+    budget.adjust(static_cast<std::int64_t>(work.charged));
+    o.records += work.block.records.size();
+    work.target->tally->records_in += work.block.records.size();
+    o.open.fetch_add(1);
+    add_to_group(std::move(work));
+  }
+
+  // What framing or a wrapping could not deliver.
+  void reject_frame(ObjectRun& o, const FrameReject& r, std::uint64_t ordinal) {
+    if (!o.tally) o.tally = tally_of(o.reader);
+    ++o.records, ++o.tally->records_in, ++records;
+    count_reject(o);
+    rejects_writer.add({o.uri, o.ref.etag, o.reader, reject_name(r.code), r.why, true, r.offset, r.length, ordinal, r.bytes});
+  }
+
+  // ---- Wrappings ----
+
+  // What came out of a wrapping, on its way: to a parser, or into the next wrapping.
+  void take_unwrapped(const ObjectPtr& object, const Unwrapped& inner, Route& route, unsigned depth) {
+    ObjectRun& o = *object;
+    o.control_messages += inner.control_messages;
+    std::map<const Target*, WorkBlock> blocks;
+    std::vector<Route*> routes;
+    for (std::uint32_t c = 0; c < inner.contexts.size(); ++c) routes.push_back(&route_of(o, inner, c, route, depth));
+    std::vector<std::pair<Route*, Unwrapped>> deeper;
+    for (std::uint32_t i = 0; i < inner.records.size(); ++i) {
+      const Unwrapped::Record& r = inner.records[i];
+      Route& to = *routes[r.context];
+      switch (to.to) {
+        case Route::To::parser: put_unwrapped(o, inner, i, *to.target, blocks); break;
+        case Route::To::wrapping: {
+          auto found = std::find_if(deeper.begin(), deeper.end(), [&](const auto& d) { return d.first == &to; });
+          if (found == deeper.end()) {
+            found = deeper.emplace(deeper.end(), &to, Unwrapped());
+            found->second.below = &inner;
+          }
+          to.wrapping->unwrap_again(inner, i, found->second);
+          break;
+        }
+        case Route::To::set_aside:
+        case Route::To::nowhere: ++to.records; break;
+      }
+    }
+    for (auto& [target, work] : blocks) {
+      work.block.data.resize(work.block.data.size());
+      send(object, std::move(work));
+    }
+    blocks.clear();
+    for (auto& [to, unwrapped] : deeper) take_unwrapped(object, unwrapped, *to, depth + 1);
+    for (const FrameReject& r : inner.rejects) reject_frame(o, r, o.unwrapped++);
+  }
+
+  void put_unwrapped(ObjectRun& o, const Unwrapped& inner, std::uint32_t record, Target& target,
+                     std::map<const Target*, WorkBlock>& blocks) {
+    const auto put = [&](std::string_view text, const Place& place) {
+      WorkBlock& work = blocks[&target];
+      work.target = &target;
+      const std::size_t at = work.block.data.size();
+      work.block.data.append(std::as_bytes(std::span(text)));
+      work.block.records.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(text.size())});
+      work.ordinals.push_back(o.unwrapped++);
+      work.places.push_back(place);
+      target.decoded_bytes += text.size();
+    };
+    const Unwrapped::Record& r = inner.records[record];
+    const std::string_view text = inner.text(r);
+    // A whole document of the parser's may hold many records.
+    if (const std::string_view envelope = view(target.parser->descriptor->envelope);
+        !envelope.empty() && text.find(fmt::format("\"{}\"", envelope)) != std::string_view::npos) {
+      Unwrapped elements;
+      elements.below = &inner;
+      if (open_envelope(inner, record, envelope, elements)) {
+        for (const Unwrapped::Record& e : elements.records) put(elements.text(e), e.place);
+        return;
+      }
+    }
+    put(text, r.place);
+  }
+
+  Route& route_of(ObjectRun& o, const Unwrapped& inner, std::uint32_t context, Route& from, unsigned depth) {
+    const WrappingContext& wanted = inner.contexts[context];
+    for (auto& [known, route] : from.inner) {
+      if (known == wanted) return *route;
+    }
+    // So many log streams are not told apart: what one of the same log group holds, others hold, too.
+    if (o.routes >= kMaxRoutes) {
+      for (auto& [known, route] : from.inner) {
+        if (known.log_group == wanted.log_group && known.account == wanted.account && known.region == wanted.region &&
+            known.kind == wanted.kind)
+          return *route;
+      }
+    }
+    ++o.routes;
+    std::string sample;
+    for (const Unwrapped::Record& r : inner.records) {
+      if (r.context != context) continue;
+      const std::string_view text = inner.text(r);
+      sample.append(text.substr(0, kHeadBytes - sample.size()));
+      if (sample.size() == kHeadBytes) break;
+      sample += '\n';
+    }
+    auto route = std::make_unique<Route>();
+    route->name = !wanted.log_group.empty() ? fmt::format("log group '{}'", readable(wanted.log_group))
+                  : !wanted.kind.empty()    ? fmt::format("'{}'", readable(wanted.kind))
+                                            : "what it holds";
+    const ParserPlugin* const parser = forced ? forced : detect(registry, "", std::as_bytes(std::span(sample)), false).parser;
+    if (parser && parser->descriptor->kind == LM_KIND_SET_ASIDE) {
+      route->to = Route::To::set_aside;
+      route->name = title_of(*parser);
+    } else if (parser) {
+      route->to = Route::To::parser;
+      KeyPattern::Captures captures;
+      for (const auto& [name, value] :
+           {std::pair{"account", &wanted.account}, {"region", &wanted.region}, {"log_group", &wanted.log_group}}) {
+        if (!value->empty()) captures.emplace_back(name, *value);
+      }
+      route->target = target_of(o, *parser, std::move(captures));
+    } else if (depth < kMaxWrappings && (route->wrapping = Wrapping::recognise(sample)) &&
+               route->wrapping->framing().framing == LM_FRAMING_JSON) {
+      route->to = Route::To::wrapping;
+    }
+    from.inner.emplace_back(wanted, std::move(route));
+    return *from.inner.back().second;
+  }
+
+  // Of an object that was read to its end.
+  static std::pair<ObjectOutcome, std::string> outcome_of(const ObjectRun& o) {
+    if (!o.root.wrapping) return {ObjectOutcome::read, ""};
+    std::uint64_t set_aside = 0, lost = 0;
+    std::string aside_name, lost_names;
+    std::size_t names = 0;
+    const auto visit = [&](const auto& self, const Route& route) -> void {
+      for (const auto& [context, inner] : route.inner) {
+        if (inner->to == Route::To::set_aside) set_aside += inner->records, aside_name = inner->name;
+        if (inner->to == Route::To::nowhere) {
+          lost += inner->records;
+          if (lost_names.find(inner->name) == std::string::npos && names++ < 8)
+            lost_names += (lost_names.empty() ? "" : ", ") + inner->name;
+        }
+        self(self, *inner);
+      }
+    };
+    visit(visit, o.root);
+    const std::string_view title = o.root.wrapping->title();
+    if (lost != 0) {
+      std::string why =
+          fmt::format("{}: no parser knows {} record{} of {}{}", title, lost, lost == 1 ? "" : "s", lost_names, names > 8 ? ", ..." : "");
+      return {o.records == 0 ? ObjectOutcome::unrecognised : ObjectOutcome::partly_read, std::move(why)};
+    }
+    if (o.records != 0) return {ObjectOutcome::read, ""};
+    if (set_aside != 0) return {ObjectOutcome::set_aside, fmt::format("{}: {}", title, aside_name)};
+    return {ObjectOutcome::set_aside, fmt::format("{}: {}", title, o.control_messages != 0 ? "control messages, no events" : "no events")};
+  }
+
+  void count_reject(ObjectRun& o) { count_reject(o, *o.tally); }
+  void count_reject(ObjectRun& o, ParserTally& tally) { ++o.rejects, ++tally.rejects, ++rejects; }
 
   void add_to_group(WorkBlock work) {
     GroupPtr ready;
     {
       const std::lock_guard lock(group_mutex);
-      GroupPtr& group = groups[work.object->parser];
+      GroupPtr& group = groups[work.target->parser];
       if (!group) {
         group = std::make_shared<Group>();
-        group->parser = work.object->parser;
+        group->parser = work.target->parser;
+        group->tally = work.target->tally;
       }
       group->bytes += work.block.data.size();
       group->blocks.push_back(std::move(work));
@@ -601,10 +824,12 @@ struct Engine::State {
     }
     o.room.notify_all();
     set_outcome(o, outcome, std::move(reason));
-    if (o.tally) {
-      ++o.tally->objects;
-      o.tally->decoded_bytes += o.decoder->decoded_bytes();
+    std::set<ParserTally*> counted;
+    for (Target& t : o.targets) {
+      if (counted.insert(t.tally).second) ++t.tally->objects;
+      t.tally->decoded_bytes += o.root.wrapping ? t.decoded_bytes : o.decoder->decoded_bytes();
     }
+    if (o.tally && counted.insert(o.tally).second) ++o.tally->objects;
     // Its blocks may wait for long: what decoding needed does not.
     o.framer.reset();
     o.decoder.reset();
@@ -635,7 +860,7 @@ struct Engine::State {
     if (o.open.fetch_sub(1) != 1) return;
     ++objects_done;
     const std::uint64_t stored = o.stored.load();
-    if (o.tally) o.tally->stored_bytes += stored;
+    if (!o.targets.empty()) o.targets.front().tally->stored_bytes += stored;
     const std::lock_guard outcome_lock(o.outcome_mutex);
     const std::lock_guard lock(summary_mutex);
     ++summary.objects;
@@ -649,12 +874,11 @@ struct Engine::State {
       case ObjectOutcome::failed: ++summary.failed; break;
     }
     if (summary.reports.size() < Summary::kMaxReports) {
-      summary.reports.push_back({o.uri, o.outcome, o.parser ? o.parser->id : "", o.reason, o.records, o.rejects});
+      summary.reports.push_back({o.uri, o.outcome, o.reader, o.reason, o.records, o.rejects});
     }
     if (o.outcome == ObjectOutcome::unrecognised || o.outcome == ObjectOutcome::failed || o.outcome == ObjectOutcome::partly_read) {
       static constexpr std::string_view kCodes[] = {"read", "partly_read", "set_aside", "unrecognised", "empty", "failed"};
-      rejects_writer.add({o.uri, o.ref.etag, o.parser ? std::string_view(o.parser->id) : std::string_view(),
-                          kCodes[static_cast<std::size_t>(o.outcome)], o.reason, false});
+      rejects_writer.add({o.uri, o.ref.etag, o.reader, kCodes[static_cast<std::size_t>(o.outcome)], o.reason, false});
     }
   }
 
@@ -722,17 +946,11 @@ struct Engine::State {
     const WorkBlock& work = call.group->blocks[block];
     const lm_record& r = work.block.records[record];
     const std::uint64_t ordinal = work.ordinals.empty() ? work.block.first_record + record : work.ordinals[record];
-    count_reject(*work.object);
-    rejects_writer.add({work.object->uri,
-                        work.object->ref.etag,
-                        call.group->parser->id,
-                        code,
-                        why,
-                        true,
-                        work.block.offset + r.offset,
-                        r.length,
-                        ordinal,
-                        {reinterpret_cast<const char*>(work.block.data.bytes()) + r.offset, r.length}});
+    const std::string_view bytes(reinterpret_cast<const char*>(work.block.data.bytes()) + r.offset, r.length);
+    const Place place = work.places.empty() ? Place{work.block.offset + r.offset, r.length} : work.places[record];
+    count_reject(*work.object, *call.group->tally);
+    rejects_writer.add({work.object->uri, work.object->ref.etag, call.group->parser->id, code, why, true, place.offset, place.length,
+                        ordinal, bytes, true});
   }
 
   static void on_reject(void* ctx, std::uint32_t block, std::uint32_t record, std::uint32_t code, lm_str why) noexcept {
@@ -758,7 +976,7 @@ struct Engine::State {
   static void on_drift(void* ctx, lm_str field, std::uint64_t count) noexcept {
     auto& call = *static_cast<ParseCall*>(ctx);
     try {
-      ParserTally& tally = *call.group->blocks[0].object->tally;
+      ParserTally& tally = *call.group->tally;
       const std::lock_guard lock(tally.mutex);
       constexpr std::size_t kMost = 10'000;
       const std::string name = readable(view(field));
@@ -812,7 +1030,7 @@ struct Engine::State {
     }
     const std::uint64_t rows_out = rows_in - out->rows_filtered;
     {
-      ParserTally& tally = *call.group->blocks[0].object->tally;
+      ParserTally& tally = *call.group->tally;
       const std::lock_guard lock(tally.mutex);
       TableCount& count = tally.tables[conform.table().name];
       count.rows_out += rows_out;
@@ -900,15 +1118,18 @@ struct Engine::State {
       if (simdjson::validate_utf8(data, work.block.data.size())) continue;
       std::vector<lm_record> good;
       std::vector<std::uint64_t> ordinals;
+      std::vector<Place> places;
       for (std::uint32_t r = 0; r < work.block.records.size(); ++r) {
         const lm_record& record = work.block.records[r];
         if (simdjson::validate_utf8(data + record.offset, record.length)) {
           good.push_back(record);
-          ordinals.push_back(work.block.first_record + r);
+          ordinals.push_back(work.ordinals.empty() ? work.block.first_record + r : work.ordinals[r]);
+          if (!work.places.empty()) places.push_back(work.places[r]);
         } else {
           reject_record(call, b, r, reject_name(LM_REJECT_ENCODING), "the record is not UTF-8");
         }
       }
+      work.places = std::move(places);
       work.block.records = std::move(good);
       work.ordinals = std::move(ordinals);
     }
@@ -920,7 +1141,7 @@ struct Engine::State {
     std::uint64_t delivered = 0;
     for (const WorkBlock& work : group.blocks) delivered += work.block.records.size();
     records += delivered;
-    ParserTally& tally = *group.blocks[0].object->tally;
+    ParserTally& tally = *group.tally;
     check_encoding(call);
 
     std::size_t total = 0;
@@ -939,9 +1160,10 @@ struct Engine::State {
                            work.block.first_record,
                            reinterpret_cast<const std::uint8_t*>(prologue.data()),
                            prologue.size(),
-                           &work.object->object};
+                           &work.target->object};
       views.push_back(&work.view);
-      call.origins.push_back({&work.view, work.ordinals.empty() ? nullptr : &work.ordinals, work.object->hash});
+      call.origins.push_back(
+          {&work.view, work.ordinals.empty() ? nullptr : &work.ordinals, work.object->hash, work.places.empty() ? nullptr : &work.places});
     }
     call.seen.assign(total, 0);
     std::string why;
@@ -984,7 +1206,7 @@ struct Engine::State {
                     why.empty() ? fmt::format("parser '{}' broke its contract: records without row or reject", group.parser->id) : why);
       }
     }
-    group.blocks[0].object->tally->records_out += with_rows;
+    group.tally->records_out += with_rows;
   }
 
   // ---- The whole ----

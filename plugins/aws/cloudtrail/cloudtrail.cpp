@@ -300,10 +300,12 @@ struct CloudTrail {
     const lm::json::Outline outline(s.head, "Records");
     const int sure = outline.clean() ? 95 : 85;
     if (outline.record("s3") || outline.record("class_uid")) return 0;
+    if (outline.record("eventversion") && outline.record("eventsource") && outline.record("eventname"))
+      return sure;  // as query engines write them
     if (outline.record("insightDetails") || outline.record_text("eventType") == "AwsAggregatedEvent") return sure;
     if (!outline.record("eventSource") || !outline.record("eventName")) return 0;
     if (outline.record("eventVersion")) return sure;
-    return outline.record("userIdentity") && outline.record("awsRegion") ? sure - 10 : 0;
+    return outline.record("userIdentity") && (outline.record("awsRegion") || outline.record("eventID")) ? sure - 10 : 0;
   }
 
   void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account,
@@ -350,7 +352,9 @@ struct CloudTrail {
     Text logged_time;
     const bool ok = json_.read(record.text(), [&](std::string_view key, Value& value) {
       const Reading r{rest_, key, value};
-      switch (kKeys.find(key)) {
+      int member = kKeys.find(key);
+      if (member < 0) member = kKeys.find_ignoring_case(key);  // query engines write names in lower case
+      switch (member) {
         case kKeys.at("eventVersion"): r.text(e.version); break;
         case kKeys.at("userIdentity"): identity(record, e.user, r); break;
         case kKeys.at("eventTime"): r.text(e.time); break;

@@ -190,6 +190,17 @@ class Reader {
     return at_ == end_ || fail("text behind the end of the object");
   }
 
+  // The same of an array: on_element(Value&).
+  template <class OnElement>
+  bool read_array(std::string_view text, OnElement&& on_element) {
+    start(text);
+    skip_space();
+    if (at_ == end_ || *at_ != '[') return fail("not a JSON array");
+    if (!array(on_element)) return false;
+    skip_space();
+    return at_ == end_ || fail("text behind the end of the array");
+  }
+
   // True if `text` is one valid JSON value.
   bool valid(std::string_view text) {
     start(text);
@@ -697,6 +708,13 @@ struct Keys {
   constexpr int find(std::string_view key) const {
     const int index = table[slot(key, seed)];
     return index >= 0 && detail::equal(names[static_cast<std::size_t>(index)], key) ? index : -1;
+  }
+  // For sources that some exports write in lower case; slow. The first key that is the same.
+  constexpr int find_ignoring_case(std::string_view key) const {
+    for (std::size_t i = 0; i < N; ++i) {
+      if (equals_ignoring_case(names[i], key)) return static_cast<int>(i);
+    }
+    return -1;
   }
   consteval int at(std::string_view key) const {
     const int index = find(key);
