@@ -137,13 +137,14 @@ struct NetworkFirewall {
       writer->clear();
     if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
     if (!e.there) return record.reject(lm::foreign, "no 'event' object: not a Network Firewall record");
-    auto time = any_time(e.time);
-    if (!time) time = delivery_time(e.delivered);
+    const auto seen = any_time(e.time), time = seen ? seen : delivery_time(e.delivered);
     if (!time) return record.reject(lm::malformed, "neither 'event.timestamp' nor 'event_timestamp' is a time");
 
     auto row = rows.begin(record);
+    if (e.source) row.expect<"src_endpoint.ip">(*e.source);
+    if (e.destination) row.expect<"dst_endpoint.ip">(*e.destination);
     row.set<"time">(*time);
-    if (any_time(e.time)) {
+    if (seen) {
       row.set<"metadata.original_time">(e.time);
       if (e.delivered) rest_.add("event_timestamp", *e.delivered_raw);
     } else {

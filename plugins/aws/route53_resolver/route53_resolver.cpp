@@ -56,12 +56,15 @@ constexpr auto kDns = lm::table(ocsf::dns_activity, lm::profiles("cloud", "secur
                                  {"cloud.org.uid"},
                                  {"metadata.log_version"},
                                  {"metadata.log_name"},
-                                 {"metadata.original_time"},
+                                 lm::plain("metadata.original_time"),
                                  lm::constant("metadata.log_provider", "Route 53 Resolver"),
                                  lm::constant("metadata.product.name", "Route 53"),
                                  lm::constant("metadata.product.vendor_name", "AWS"),
                                  lm::constant("metadata.product.feature.name", "Resolver Query Logs"),
                                  {"unmapped"}});
+
+using DnsRow = lm::Row<kDns>;
+using AnswerRow = decltype(std::declval<DnsRow&>().push<"answers">());
 
 struct Query {
   Text version, account, region, vpc, time, name, type, klass, rcode, source, transport, firewall_action, firewall_group;
@@ -103,20 +106,20 @@ struct Route53Resolver {
     if (!time || !lm::time::plausible(*time)) return record.reject(lm::malformed, "'query_timestamp' is not a time");
 
     auto row = rows.begin(record);
+    fetch_ahead(row, q);
     row.set<"time">(time);
     row.set<"metadata.original_time">(q.time);
     row.set<"metadata.log_version">(q.version);
     place_.set(row, q.account, q.region);
-    source(row, q);
     row.set<"dst_endpoint.uid">(q.endpoint);
     row.set<"dst_endpoint.interface_uid">(q.interface);
     if (q.transport) transport(row, *q.transport);
+    source(row, q);
     question(row, q);
-    for (const Answer& a : answers_) {
-      auto answer = row.push<"answers">();
-      answer.set<"rdata">(a.rdata);
-      answer.set<"type">(a.type);
-      answer.set<"class">(a.klass);
+    for (std::size_t i = 0; i < answers_.size(); ++i) {
+      answer_rows_[i].set<"rdata">(answers_[i].rdata);
+      answer_rows_[i].set<"type">(answers_[i].type);
+      answer_rows_[i].set<"class">(answers_[i].klass);
     }
     firewall(row, q);
     if (const auto rest = rest_.finish(); !rest.empty()) row.set<"unmapped">(rest);
@@ -203,8 +206,20 @@ struct Route53Resolver {
     f.close(ids_rest_);
   }
 
+  // Has the dictionary entries of what has many values fetched while the rest of the row is set. The answers get their places for that.
+  void fetch_ahead(DnsRow& row, const Query& q) {
+    if (q.name) row.expect<"query.hostname">(lm::dns::hostname(*q.name));
+    if (q.source) row.expect<"src_endpoint.ip">(*q.source);
+    if (q.instance) row.expect<"src_endpoint.instance_uid">(*q.instance);
+    answer_rows_.clear();
+    for (const Answer& a : answers_) {
+      answer_rows_.push_back(row.push<"answers">());
+      answer_rows_.back().expect<"rdata">(*a.rdata);
+    }
+  }
+
   // Port and VPC alone make no endpoint.
-  void source(lm::Row<kDns>& row, const Query& q) {
+  void source(DnsRow& row, const Query& q) {
     const bool address = row.set<"src_endpoint.ip">(q.source);
     if (q.source && !address) rest_.add_text("srcaddr", *q.source);
     row.set<"src_endpoint.instance_uid">(q.instance);
@@ -217,7 +232,7 @@ struct Route53Resolver {
     }
   }
 
-  static void transport(lm::Row<kDns>& row, std::string_view name) {
+  static void transport(DnsRow& row, std::string_view name) {
     if (const auto number = lm::net::protocol_number(name)) {
       row.set<"connection_info.protocol_num">(*number);
       row.set<"connection_info.protocol_name">(lm::net::protocol_name(*number));
@@ -229,7 +244,7 @@ struct Route53Resolver {
     row.set<"connection_info.protocol_name">(std::string_view(small.data(), name.size()));
   }
 
-  void question(lm::Row<kDns>& row, const Query& q) {
+  void question(DnsRow& row, const Query& q) {
     if (q.name) {
       row.set<"query.hostname">(lm::dns::hostname(*q.name));
       row.set<"query.type">(q.type);
@@ -246,7 +261,7 @@ struct Route53Resolver {
     row.set<"status_id">(rcode == 0 ? 1 : 2);  // Success, Failure
   }
 
-  static void firewall(lm::Row<kDns>& row, const Query& q) {
+  static void firewall(DnsRow& row, const Query& q) {
     row.set<"firewall_rule.uid">(q.firewall_group);
     if (!q.firewall_action) return;
     const std::string_view action = *q.firewall_action;
@@ -265,6 +280,7 @@ struct Route53Resolver {
   lm::json::Reader json_;
   lm::json::ObjectWriter rest_, ids_rest_;
   std::vector<Answer> answers_;
+  std::vector<AnswerRow> answer_rows_;
   lm::aws::Place place_;
 };
 

@@ -125,6 +125,8 @@ struct Waf {
     if (!e.time || !lm::time::plausible(*e.time)) return record.reject(lm::malformed, "'timestamp' is not a time");
 
     auto row = rows.begin(record);
+    if (e.client) row.expect<"src_endpoint.ip">(*e.client);
+    if (e.uri) row.expect<"http_request.url.path">(*e.uri);
     row.set<"time">(*e.time);
     row.set<"metadata.log_version">(e.version);
     acl(row, e);
