@@ -215,6 +215,8 @@ class NetworkFirewall(mapping.Mapping):
     def test_account_and_region_of_the_key_go_before_those_of_the_rules(self):
         managed = less(ALERT, aws_metadata={"resource_arn": RULES.replace("111122223333", "aws-managed")})
         self.check(self.one(ALERT, KEY.format("alert", "alert")), {"cloud.account.uid": "444455556666", "cloud.region": "eu-west-1"})
+        self.check(self.one(FLOW, KEY.format("flow", "flow").replace("AWSLogs/", "AWSLogs/o-exampleorg1/", 1)),
+                   {"cloud.org.uid": "o-exampleorg1", "cloud.account.uid": "444455556666"})
         self.check(self.one(managed), {"cloud.account": None, "cloud.region": "eu-central-1"})
         self.check(self.one(FLOW), {"cloud.account": None, "cloud.region": "eu-central-1", "cloud.cloud_partition": None})
         self.check(self.one(FLOW | {"availability_zone": "us-west-2-lax-1a"}), {"cloud.region": None, "cloud.zone": "us-west-2-lax-1a"})

@@ -124,6 +124,7 @@ class Route53Resolver(mapping.Mapping):
     def test_account_of_the_key_where_the_record_says_none(self):
         self.check(self.one(less("account_id"), KEY), {"cloud.account.uid": "444455556666", "cloud.account.type_id": 10})
         self.check(self.one(FULL, KEY), {"cloud.account.uid": "111122223333"})
+        self.check(self.one(FULL, KEY.replace("AWSLogs/", "AWSLogs/o-exampleorg1/", 1)), {"cloud.org.uid": "o-exampleorg1"})
         self.check(self.one(less("account_id"), "x"), {"cloud.account": None})
 
     def test_the_root_stays_a_point_and_only_one_point_is_cut(self):

@@ -203,6 +203,7 @@ class Waf(mapping.Mapping):
     def test_account_and_region_of_the_key_where_the_acl_has_no_arn(self):
         classic = less(webaclId="01234567-89ab-cdef-0123-456789abcdef")
         self.check(self.one(classic, KEY), {"cloud.account.uid": "444455556666", "cloud.region": "eu-west-1"})
+        self.check(self.one(FULL, KEY.replace("AWSLogs/", "AWSLogs/o-exampleorg1/", 1)), {"cloud.org.uid": "o-exampleorg1", "cloud.account.uid": "111122223333"})
         self.check(self.one(classic, KEY.replace("eu-west-1", "cloudfront")), {"cloud.account.uid": "444455556666", "cloud.region": None})
         self.check(self.one(FULL, KEY), {"cloud.account.uid": "111122223333", "cloud.region": "eu-central-1"})
         self.check(self.one(classic), {"cloud.account": None, "cloud.region": None, "cloud.cloud_partition": None})
