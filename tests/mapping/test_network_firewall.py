@@ -143,6 +143,8 @@ class NetworkFirewall(mapping.Mapping):
         for proto, name, number in (("UDP", "udp", 17), ("ICMP", "icmp", 1), ("IPv6-ICMP", "ipv6-icmp", 58), (50, "esp", 50), ("132", "sctp", 132), (253, None, 253),
                                     ("XNS-IDP", "xns-idp", None)):
             self.check(self.one(less(ALERT, proto=proto)), {"connection_info.protocol_name": name, "connection_info.protocol_num": number})
+        for proto in ("999", "-1", "x" * 40):
+            self.check(self.one(less(ALERT, proto=proto)), {"connection_info.protocol_name": None, "unmapped.event.proto": proto})
 
     def test_a_flow(self):
         self.check(self.one(FLOW), {
@@ -172,6 +174,7 @@ class NetworkFirewall(mapping.Mapping):
             "unmapped.event.revocation_check": TLS["event"]["revocation_check"], "unmapped.event.tls_error": TLS["event"]["tls_error"],
         })
         self.check(self.one(less(TLS, "tls_error")), {"activity_id": 4, "status_detail": "REVOKED"})
+        self.check(self.one(less(FLOW, tls_error=None)), {"activity_id": 6, "metadata.product.feature.name": "flow", "status_id": None})
 
     # ---- Nothing is lost ----
 

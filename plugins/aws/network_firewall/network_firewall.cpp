@@ -155,6 +155,7 @@ struct NetworkFirewall {
     cloud(row, e);
     kind(row, e);
     connection(row, e);
+    if (e.alert || e.type == "alert") row.set<"is_alert">(true);
     if (e.alert) alert(row, e);
     disposition(row, e);
     flow(row, e);
@@ -268,6 +269,7 @@ struct NetworkFirewall {
 
   // What went wrong in TLS inspection: its gist, and the whole in `unmapped`.
   static void failure(Event& e, const Field& f, std::string_view member, Text& gist) {
+    if (f.value.is_null()) return;
     e.tls_failed = true;
     if (f.value.type() == Type::object) {
       f.value.object([&](std::string_view key, Value& value) {
@@ -320,13 +322,12 @@ struct NetworkFirewall {
     lm::Maybe<std::int64_t> protocol;
     if (e.protocol) {
       protocol = lm::net::protocol_number(*e.protocol);
-      if (!protocol) protocol = lm::integer(*e.protocol);
-      if (protocol && (*protocol < 0 || *protocol > 255)) protocol = {};
+      const auto number = lm::integer(*e.protocol);
+      if (number && *number >= 0 && *number <= 255) protocol = number;
       row.set<"connection_info.protocol_num">(protocol);
-      const std::string_view name = protocol ? lm::net::protocol_name(*protocol) : std::string_view();
-      if (!name.empty()) {
+      if (const auto name = lm::net::protocol_name(protocol.value_or(-1)); !name.empty()) {
         row.set<"connection_info.protocol_name">(name);
-      } else if (!protocol && e.protocol->size() <= small_.size()) {
+      } else if (!number && e.protocol->size() <= small_.size()) {
         std::transform(e.protocol->begin(), e.protocol->end(), small_.begin(), lm::lower);
         row.set<"connection_info.protocol_name">(std::string_view(small_.data(), e.protocol->size()));
       } else if (!protocol) {
@@ -365,7 +366,6 @@ struct NetworkFirewall {
   }
 
   void alert(NetworkRow& row, const Event& e) {
-    row.set<"is_alert">(true);
     row.set<"firewall_rule.uid">(e.signature_id);
     row.set<"firewall_rule.name">(e.signature);
     row.set<"firewall_rule.category">(e.category);
@@ -377,7 +377,7 @@ struct NetworkFirewall {
     }
   }
 
-  // What became of the packet: the verdict, where there is one, is more exact than the alert's action. The severity is there twice as well.
+  // What became of the packet: the verdict, where there is one, is more exact than the alert's action. A severity beyond the documented ones is kept as a number besides.
   void disposition(NetworkRow& row, const Event& e) {
     const auto severity = e.severity.value_or(0);
     row.set<"severity_id">(severity == 1 ? 4 : severity == 2 ? 3 : severity == 3 ? 2 : 1);  // High, Medium, Low, else Informational
