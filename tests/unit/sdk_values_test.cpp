@@ -2,6 +2,7 @@
 #include <logmill/plugin.h>
 #include <logmill/sdk/aws.hpp>
 #include <logmill/sdk/dns.hpp>
+#include <logmill/sdk/fields.hpp>
 #include <logmill/sdk/http.hpp>
 #include <logmill/sdk/net.hpp>
 #include <logmill/sdk/text.hpp>
@@ -318,6 +319,100 @@ TEST(Text, SplitFoldsRunsAndCountsWhatDoesNotFit) {
   EXPECT_EQ(lm::split("a b c d e", ' ', f), 5u);
   EXPECT_EQ(lm::split("", ' ', f), 0u);
   EXPECT_EQ(lm::present("-"), std::nullopt);
+}
+
+TEST(Aws, TellsTheRegionOfAnAvailabilityZone) {
+  EXPECT_EQ(lm::aws::region_of_zone("us-east-1b"), "us-east-1");
+  EXPECT_EQ(lm::aws::region_of_zone("us-gov-west-1a"), "us-gov-west-1");
+  EXPECT_EQ(lm::aws::region_of_zone("ap-southeast-12c"), "ap-southeast-12");
+  for (const char* other :
+       {"", "a", "us-east-1", "use1-az1", "us-west-2-lax-1a", "us-east-1-wl1-bos-wlz-1", "us-east-b", "us-east-1B", "b"})
+    EXPECT_EQ(lm::aws::region_of_zone(other), "") << other;
+}
+
+// A record of the given members, read as `read` says; what is left of it.
+template <class Read>
+std::string left_of(std::string_view json, Read&& read) {
+  lm::json::Reader reader;
+  lm::json::ObjectWriter rest;
+  EXPECT_TRUE(reader.read(json, [&](std::string_view key, lm::json::Value& value) { read(lm::json::Field{rest, key, value}); })) << json;
+  return std::string(rest.finish());
+}
+
+TEST(Fields, TakeWhatTheyAreAskedForAndKeepWhatIsOfAnotherType) {
+  lm::Text text, scalar, json;
+  lm::Maybe<std::int64_t> number, digits;
+  const std::string left = left_of(R"({"a":"x","b":1.5,"c":7,"d":"443","e":[1, 2],"f":{"g":true}})", [&](const lm::json::Field& f) {
+    if (f.key == "a") return f.text(text);
+    if (f.key == "b") return f.scalar(scalar);
+    if (f.key == "c") return f.integer(number);
+    if (f.key == "d") return f.integer(digits);
+    if (f.key == "e") return f.json(json);
+    f.keep();
+  });
+  EXPECT_EQ(text, "x");
+  EXPECT_EQ(scalar, "1.5");
+  EXPECT_EQ(json, "[1, 2]");
+  EXPECT_EQ(number, 7);
+  EXPECT_EQ(digits, 443);
+  EXPECT_EQ(left, R"({"f":{"g":true}})");
+
+  lm::Maybe<std::int64_t> none;
+  lm::Text no_text;
+  for (const char* value : {"\"x\"", "1.5", "-1", "99999999999999999999", "{\"a\":1}", "true", "70000"}) {
+    const std::string record = std::string("{\"k\":") + value + "}";
+    EXPECT_EQ(left_of(record, [&](const lm::json::Field& f) { f.integer(none, 0, 65535); }), record);
+    EXPECT_EQ(none, std::nullopt) << value;
+  }
+  for (const char* value : {"1", "true", "[\"x\"]", "{\"a\":1}"}) {
+    const std::string record = std::string("{\"k\":") + value + "}";
+    EXPECT_EQ(left_of(record, [&](const lm::json::Field& f) { f.text(no_text); }), record);
+    EXPECT_FALSE(no_text) << value;
+  }
+}
+
+TEST(Fields, LeaveOutWhatSaysThatThereIsNothing) {
+  for (const char* nothing : {"null", "\"\"", "\"-\"", "{}", "[]", "{ }", "[\n\t]"}) {
+    const std::string record = std::string("{\"k\":") + nothing + "}";
+    lm::Text text, json;
+    lm::Maybe<std::int64_t> number;
+    EXPECT_EQ(left_of(record, [&](const lm::json::Field& f) { f.text(text); }), "") << nothing;
+    EXPECT_EQ(left_of(record, [&](const lm::json::Field& f) { f.integer(number); }), "") << nothing;
+    EXPECT_EQ(left_of(record, [&](const lm::json::Field& f) { f.json(json); }), "") << nothing;
+    EXPECT_EQ(left_of(record, [&](const lm::json::Field& f) { f.keep(); }), "") << nothing;
+    EXPECT_FALSE(text);
+    EXPECT_FALSE(json);
+    EXPECT_FALSE(number);
+  }
+  for (const char* something : {"\"--\"", "\" \"", "0", "false", "[{}]", "{\"\":null}"})
+    EXPECT_FALSE(lm::json::says_nothing(something)) << something;
+}
+
+TEST(Fields, OfAKeyThatOccursTwiceTheLastHoldsAndTheEarlierIsKept) {
+  lm::Text text, json;
+  lm::Maybe<std::int64_t> number;
+  const std::string left = left_of(R"({"t":"a","n":1,"j":[1],"t":"b","n":2,"j":[2],"t":null})", [&](const lm::json::Field& f) {
+    f.key == "t" ? f.text(text) : f.key == "n" ? f.integer(number) : f.json(json);
+  });
+  EXPECT_EQ(text, "b");
+  EXPECT_EQ(number, 2);
+  EXPECT_EQ(json, "[2]");
+  EXPECT_EQ(left, R"({"t":"a","n":1,"j":[1]})");
+}
+
+TEST(Fields, GatherWhatIsLeftOfAnObjectUnderItsName) {
+  lm::json::ObjectWriter inner;
+  lm::Text host;
+  const auto read = [&](const lm::json::Field& f) {
+    host = {};
+    f.object(inner, [&](const lm::json::Field& m) { m.key == "host" ? m.text(host) : m.keep(); });
+    f.close(inner);
+  };
+  EXPECT_EQ(left_of(R"({"http":{"host":"h","x":1,"y":null}})", read), R"({"http":{"x":1}})");
+  EXPECT_EQ(host, "h");
+  EXPECT_EQ(left_of(R"({"http":{"host":"h"}})", read), "");
+  EXPECT_EQ(left_of(R"({"http":"none of it"})", read), R"({"http":"none of it"})");
+  EXPECT_EQ(left_of(R"({"http":{"x":1},"http":{"x":2}})", read), R"({"http":{"x":1},"http":{"x":2}})");
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 //   lm::aws::is_account("111122223333")                         -> true
 //   lm::aws::is_service("sts.amazonaws.com")                    -> true                where an address is expected, the service that called
 //   lm::aws::source_endpoint(row, "203.0.113.5")                sets src_endpoint's ip, svc_name, hostname or name, as the text is one
+//   lm::aws::region_of_zone("us-east-1b")                       -> "us-east-1"         "" for a local or wavelength zone, whose name has more in it
+//   lm::aws::Place                                              account, region, organization and log group, as the object's key or what wrapped the records says
 // Source of the forms: AWS, "AWS Identity and Access Management User Guide", "IAM identifiers"; "AWS CloudTrail User Guide", sourceIPAddress.
 #pragma once
 
@@ -60,5 +62,41 @@ bool source_endpoint(Row& row, std::string_view text) {
   }
   return true;
 }
+
+// The name of an availability zone is its region's and a letter. Those of other zones have a second number.
+constexpr std::string_view region_of_zone(std::string_view zone) {
+  if (zone.size() < 3) return {};
+  const std::string_view region = zone.substr(0, zone.size() - 1);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const std::size_t number = region.rfind('-');
+  if (number == std::string_view::npos || number + 1 == region.size() || zone.back() < 'a' || zone.back() > 'z') return {};
+  for (std::size_t i = 0; i < region.size(); ++i) {
+    if (digit(region[i]) != (i > number)) return {};
+  }
+  return region;
+}
+
+// Where records were written. What they say of it themselves goes before.
+struct Place {
+  std::string_view account, region, org, log_group;
+
+  // Views into the object of the block.
+  template <class Record>
+  static Place of(Record record) {
+    return {record.capture("account"), record.capture("region"), record.capture("org"), record.capture("log_group")};
+  }
+
+  // cloud.account, cloud.region and cloud.org, and metadata.log_name.
+  template <class Row>
+  void set(Row& row, Text record_account, Text record_region) const {
+    if (const std::string_view uid = record_account.value_or(account); !uid.empty()) {
+      row.template set<"cloud.account.uid">(uid);
+      row.template set<"cloud.account.type_id">(kAccountType);
+    }
+    if (const std::string_view name = record_region.value_or(region); !name.empty()) row.template set<"cloud.region">(name);
+    if (!org.empty()) row.template set<"cloud.org.uid">(org);
+    if (!log_group.empty()) row.template set<"metadata.log_name">(log_group);
+  }
+};
 
 }  // namespace lm::aws

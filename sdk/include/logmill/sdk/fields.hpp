@@ -1,0 +1,112 @@
+// logmill/sdk/fields.hpp -- the members of a JSON record on their way to attributes, so that nothing is lost on it.
+//
+//   json.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
+//     const lm::json::Field f{rest, key, value};
+//     switch (kKeys.find(key)) {
+//       case kKeys.at("region"):  f.text(region); break;          // null, "" and "-" say that there is none
+//       case kKeys.at("srcport"): f.integer(port); break;         // a number, or its digits as text
+//       case kKeys.at("http"):                                    // an object whose members go where they belong, and what is left of it to `rest` under its own name
+//         f.object(http_rest, [&](const lm::json::Field& m) { m.key == "host" ? m.text(host) : m.keep(); });
+//         f.close(http_rest);
+//         break;
+//       default: f.keep();                                        // as it stands
+//     }
+//   });
+//
+// What an attribute cannot take, because it is of another type than expected, goes to `rest` as it stands. Of a key that occurs twice the last value holds and the earlier one
+// goes to `rest`. Allocates nothing but what the writers hold; never throws but std::bad_alloc.
+#pragma once
+
+#include <logmill/sdk/json.hpp>
+#include <logmill/sdk/text.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+
+namespace lm::json {
+
+// Whether JSON text says that there is nothing: null, "", "-", and objects and arrays without members.
+constexpr bool says_nothing(std::string_view raw) {
+  if (raw.empty()) return true;
+  switch (raw.front()) {
+    case 'n': return true;
+    case '"': return raw.size() == 2 || (raw.size() == 3 && raw[1] == '-');
+    case '{':
+    case '[': return raw.find_first_not_of(" \t\r\n", 1) == raw.size() - 1;
+    default: return false;
+  }
+}
+
+inline void add_integer(ObjectWriter& to, std::string_view key, std::int64_t value) {
+  char digits[24];
+  to.add(key, {digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, value).ptr - digits)});
+}
+
+struct Field {
+  ObjectWriter& rest;
+  std::string_view key;
+  Value& value;
+
+  void text(Text& out) const {
+    if (const Text v = value.text()) {
+      if (present(*v)) take(out, v);
+    } else {
+      keep();
+    }
+  }
+  // Text, or a number or boolean as it is spelled.
+  void scalar(Text& out) const {
+    switch (value.type()) {
+      case Type::number:
+      case Type::boolean: return take(out, value.raw());
+      default: return text(out);
+    }
+  }
+  void integer(Maybe<std::int64_t>& out, std::int64_t least = 0, std::int64_t most = INT64_MAX) const {
+    Maybe<std::int64_t> n;
+    if (value.type() == Type::number) {
+      n = value.integer();
+    } else if (const Text v = value.text()) {
+      n = lm::integer(*v);
+    }
+    if (!n || *n < least || *n > most) return keep();
+    if (out) [[unlikely]]
+      add_integer(rest, key, *out);
+    out = n;
+  }
+  // JSON text that passes as it stands.
+  void json(Text& out) const {
+    const std::string_view raw = value.raw();
+    if (says_nothing(raw)) return;
+    if (out) rest.add(key, *out);
+    out = raw;
+  }
+  void keep() const {
+    if (!says_nothing(value.raw())) rest.keep(value);
+  }
+
+  // Gives on_member(const Field&) the members of an object; what they keep gathers in `inner`, which close() then adds to `rest`, now or when the rest of the record is known.
+  // `inner` is clear when the record begins.
+  template <class OnMember>
+  void object(ObjectWriter& inner, OnMember&& on_member) const {
+    if (value.type() != Type::object) return keep();
+    close(inner);
+    value.object([&](std::string_view member, Value& v) { on_member(Field{inner, member, v}); });
+  }
+  void close(ObjectWriter& inner) const { close(rest, key, inner); }
+  static void close(ObjectWriter& rest, std::string_view key, ObjectWriter& inner) {
+    if (inner.empty()) return;
+    rest.add(key, inner.finish());
+    inner.clear();
+  }
+
+ private:
+  void take(Text& out, Text v) const {
+    if (out) [[unlikely]]
+      rest.add_text(key, *out);
+    out = v;
+  }
+};
+
+}  // namespace lm::json
