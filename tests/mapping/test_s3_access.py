@@ -1,5 +1,6 @@
 """Amazon S3 server access logs: which field of a line stands in which attribute, and what a client's quotes can and cannot do."""
 import json
+import random
 
 import mapping
 
@@ -160,6 +161,35 @@ class S3Access(mapping.Mapping):
         self.check(event, {"http_request.referrer": 'a" "b', "http_request.user_agent": None, "unmapped.host_id": "s9lzHYrEXAMPLE=",
                            "unmapped.signature_version": "SigV4", "raw_data": text.rstrip("\n")})
         self.assertTrue(event["metadata"]["debug"][0].startswith("ambiguous: user_agent"))
+
+    def test_whatever_headers_hold_a_row_is_right_or_says_that_it_may_not_be(self):
+        pieces = ['"', " ", "-", "200", '" "', "x", '" ', "- ", "1", "SigV4", '" 200 - 1 1 1 1 "', '" 403 E 1 1 1 1 -', "HTTP/1.1"]
+        chance = random.Random(1)
+        sent = []
+        for i in range(3000):
+            referer, agent = ("".join(chance.choice(pieces) for _ in range(chance.randrange(7))) if chance.random() < 0.8 else None for _ in range(2))
+            sent.append((referer, agent, chance.choice(["-", "3HL4kqEXAMPLE"]), chance.choice([19, 20, 22, 24, 25, 27]), f"R{i}"))
+
+        def quoted(text: str | None) -> str:
+            return "-" if text is None else f'"{text}"'
+
+        def present(text: str | None) -> str | None:
+            return None if text in (None, "", "-") else text
+
+        events = self.read("".join(line(columns, http_status="403", referer=quoted(referer), user_agent=quoted(agent), version_id=version, request_id=request)
+                                   for referer, agent, version, columns, request in sent))
+        self.assertEqual(len(events), len(sent))
+        ambiguous = 0
+        for event, (referer, agent, version, _, request) in zip(events, sent, strict=True):
+            with self.subTest(referer=referer, agent=agent):
+                self.check(event, {"api.request.uid": request, "http_response.code": 403})
+                if "debug" in event["metadata"]:
+                    ambiguous += 1
+                    self.assertIn(request, event["raw_data"])
+                else:
+                    self.check(event, {"http_request.referrer": present(referer), "http_request.user_agent": present(agent), "resources.1.version": present(version),
+                                       "unmapped.host_id": "s9lzHYrEXAMPLE=", "raw_data": None})
+        self.assertLess(ambiguous, 2000)
 
     def test_a_row_after_an_ambiguous_one_is_not(self):
         _, second = self.read(line(referer='"a" "b"') + line())

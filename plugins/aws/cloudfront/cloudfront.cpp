@@ -123,6 +123,7 @@ class Mapper {
     if (!time || !lm::time::plausible(*time))
       return record.reject(lm::malformed, "neither 'timestamp(ms)' nor 'date' and 'time' are a time");
     auto row = rows.begin(record);
+    row.expect<"src_endpoint.ip">(values[at("c-ip")]);
     row.set<"time">(time);
     row.set<"metadata.original_time">(std::string_view(original_time_));
     row.set<"metadata.log_version">(lm::present(log_version));

@@ -89,6 +89,8 @@ struct Route53Public {
     if (!time || !lm::time::plausible(*time)) return record.reject(lm::malformed, "the second column is not a time");
 
     auto row = rows.begin(record);
+    row.expect<"query.hostname">(lm::dns::hostname(w[name]));
+    row.expect<"src_endpoint.ip">(w[resolver]);
     unmapped_.clear();
     row.set<"time">(time);
     row.set<"metadata.original_time">(w[timestamp]);

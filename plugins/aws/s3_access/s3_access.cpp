@@ -91,29 +91,35 @@ constexpr auto kAccess = lm::table(ocsf::api_activity, lm::profiles("cloud"),
 
 // ---- A line ----
 
-// The next word of `rest` and the space behind it; "" at the end.
-std::string_view take_word(std::string_view& rest) {
-  const std::size_t space = rest.find(' ');
-  const std::string_view word = rest.substr(0, space);
-  rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
-  return word;
+// The next word of `rest` and the space behind it; "" at the end. Words are mostly short: a call to find the space would cost more than a look at each byte.
+[[gnu::always_inline]] inline std::string_view take_word(std::string_view& rest) {
+  const char* const data = rest.data();
+  std::size_t n = 0;
+  while (n < rest.size() && data[n] != ' ') ++n;
+  rest.remove_prefix(n == rest.size() ? n : n + 1);
+  return {data, n};
 }
 
-bool is_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The six columns between request-URI and referrer, which no client writes: `rest` behind them begins with the referrer.
 bool take_middle(std::string_view& rest, Values& values) {
+  const char first = rest.empty() ? ' ' : rest[0];
+  if (first != '-' && !is_digit(first)) return false;
   const std::string_view status = take_word(rest);
-  if (status != "-" && !(status.size() == 3 && is_digits(status))) return false;
+  if (first == '-' ? status.size() != 1 : status.size() != 3 || !is_digit(status[1]) || !is_digit(status[2])) return false;
   const std::string_view error = take_word(rest);
   if (error.empty()) return false;
   values[at("http_status")] = status, values[at("error_code")] = error;
   for (std::size_t field = at("bytes_sent"); field <= at("turn_around_time"); ++field) {
-    const std::string_view word = take_word(rest);
-    if (word != "-" && !is_digits(word)) return false;
-    values[field] = word;
+    const char* const data = rest.data();
+    const std::size_t size = rest.size();
+    std::size_t n = 0;
+    while (n < size && is_digit(data[n])) ++n;
+    if (n == 0 && size != 0 && data[0] == '-') n = 1;
+    if (n == 0 || n == size || data[n] != ' ') return false;
+    values[field] = {data, n};
+    rest.remove_prefix(n + 1);
   }
   return !rest.empty() && (rest[0] == '"' || rest[0] == '-');
 }
@@ -121,13 +127,15 @@ bool take_middle(std::string_view& rest, Values& values) {
 // What stands behind the user agent, from version id on.
 struct Tail {
   static constexpr std::size_t kMost = kColumns - at("version_id");
-  std::array<std::string_view, kMost> words;
+  std::array<std::string_view, kMost + 1> words;
   std::size_t count = 0;
   std::string_view further;  // columns that came later
 
   explicit Tail(std::string_view rest) {
-    while (!rest.empty() && count < kMost) words[count++] = take_word(rest);
-    further = rest;
+    count = lm::split(rest, ' ', words);
+    if (count <= kMost) return;
+    count = kMost;
+    further = rest.substr(static_cast<std::size_t>(words[kMost].data() - rest.data()));
   }
 
   // Whether the words may be those columns: those of which the values are known have them.
@@ -157,6 +165,28 @@ class LineReader {
   bool read(std::string_view line, Values& values, const char*& why) {
     values = {}, further = {}, doubts = {};
     while (line.ends_with(' ')) line.remove_suffix(1);
+    const std::size_t request = line.find('"');
+    // Nine words up to the first quote: the time is two of them.
+    std::array<std::string_view, 10> w;
+    if (request != std::string_view::npos && request != 0 && line[request - 1] == ' ' && lm::split(line.substr(0, request), ' ', w) == 9 &&
+        is_time(w[2], w[3])) [[likely]] {
+      values[at("bucket_owner")] = w[0], values[at("bucket")] = w[1];
+      values[at("time")] = {w[2].data() + 1, 26};
+      std::copy(w.begin() + 4, w.begin() + 9, values.begin() + at("remote_ip"));
+      if (!take_request(line.substr(request + 1), values)) return why = kNoEnd, false;
+      return true;
+    }
+    return read_unquoted(line, values, why);
+  }
+
+ private:
+  // "[01/Mar/2026:12:00:38" and "+0000]", one space between them
+  static bool is_time(std::string_view clock, std::string_view zone) {
+    return clock.size() == 21 && clock[0] == '[' && zone.size() == 6 && zone[5] == ']' && zone.data() == clock.data() + 22;
+  }
+
+  // A line with a dash for the request; of others, what is wrong with them.
+  bool read_unquoted(std::string_view line, Values& values, const char*& why) {
     std::string_view rest = line;
     values[at("bucket_owner")] = take_word(rest);
     values[at("bucket")] = take_word(rest);
@@ -167,35 +197,44 @@ class LineReader {
       values[field] = take_word(rest);
       if (values[field].empty()) return why = "the line ends before its request-URI", false;
     }
-    if (rest.starts_with("- ")) {
-      rest.remove_prefix(2);
-      if (!take_middle(rest, values) || !take_headers(rest, values)) return why = kNoEnd, false;
-      return true;
-    }
-    if (!rest.starts_with('"')) return why = "no quoted request-URI behind the key", false;
-    if (!take_request(rest.substr(1), values)) return why = kNoEnd, false;
+    if (!rest.starts_with("- ")) return why = "no request-URI in quotes, nor a dash for it, behind the key", false;
+    rest.remove_prefix(2);
+    if (!take_middle(rest, values)) return why = kNoEnd, false;
+    const Headers h = headers(rest, rest.rfind('"'));
+    if (!h.readable) return why = kNoEnd, false;
+    take_headers(h, values);
     return true;
   }
 
- private:
   static constexpr const char* kNoEnd = "status, sizes, times, referer and user agent do not follow the request-URI";
 
   // The request ends at a quote behind which the rest of the line can be read. A target has no spaces, but headers may have anything: so where there are several such
   // quotes, the first one behind a whole request line is taken, and the last one where none is.
   bool take_request(std::string_view text, Values& values) {
     std::size_t chosen = std::string_view::npos, last = chosen, ends = 0;
-    for (std::size_t quote = text.find("\" "); quote != std::string_view::npos; quote = text.find("\" ", quote + 1)) {
+    std::size_t end = 0;
+    for (std::size_t quote = text.find('"'); quote != std::string_view::npos; quote = text.find('"', quote + 1)) end = quote;
+    Headers found;
+    for (std::size_t quote = text.find('"'); quote != std::string_view::npos; quote = text.find('"', quote + 1)) {
+      if (quote + 2 >= text.size() || text[quote + 1] != ' ') continue;
       std::string_view rest = text.substr(quote + 2);
-      if (!take_middle(rest, values) || !headers(rest).readable) continue;
+      if (!take_middle(rest, middle_)) continue;
+      const auto begin = static_cast<std::size_t>(rest.data() - text.data());
+      const Headers h = headers(rest, end >= begin ? end - begin : std::string_view::npos);
+      if (!h.readable) continue;
       ++ends, last = quote;
-      if (chosen == std::string_view::npos && is_whole(text.substr(0, quote))) chosen = quote;
+      if (chosen != std::string_view::npos) continue;
+      if (is_whole(text.substr(0, quote))) chosen = quote;
+      found = h;
+      std::copy(middle_.begin() + at("http_status"), middle_.begin() + at("referer"), values.begin() + at("http_status"));
     }
     if (ends == 0) return false;
-    if (ends > 1) doubts[0] = kOtherUri;
+    if (ends > 1) [[unlikely]]
+      doubts[0] = kOtherUri;
     if (chosen == std::string_view::npos) chosen = last;
     values[at("request_uri")] = text.substr(0, chosen);
-    std::string_view rest = text.substr(chosen + 2);
-    return take_middle(rest, values) && take_headers(rest, values);
+    take_headers(found, values);
+    return true;
   }
 
   static bool is_whole(std::string_view request) {
@@ -203,24 +242,24 @@ class LineReader {
     return request == "-" || (version != std::string_view::npos && request.substr(version + 1).starts_with("HTTP/"));
   }
 
-  // Where referrer and user agent lie in `rest`. Behind them no column has a quote, so the last quote is where they end.
+  // Where referrer and user agent lie in `rest`. Behind them no column has a quote, so the last quote, at `end`, is where they end.
   struct Headers {
     bool readable = false, referer_quoted = false, agent_quoted = false;
     std::string_view between;  // the quotes at both ends
     std::string_view tail;     // begins with a space, or is empty
   };
-  static Headers headers(std::string_view rest) {
+  static Headers headers(std::string_view rest, std::size_t end) {
     Headers out;
     out.referer_quoted = rest.starts_with('"');
     if (!out.referer_quoted) {
       if (!rest.starts_with("- ")) return out;
       rest.remove_prefix(2);
+      if (end != std::string_view::npos) end -= 2;
     }
     out.agent_quoted = rest.starts_with('"');
-    const std::size_t end = rest.rfind('"');
     if (!out.agent_quoted) {  // so the referrer is not quoted either
       out.readable = end == std::string_view::npos && rest.starts_with('-') && (rest.size() == 1 || rest[1] == ' ');
-      out.tail = rest.substr(1);
+      if (out.readable) out.tail = rest.substr(1);
       return out;
     }
     if (end == 0) return out;
@@ -235,9 +274,7 @@ class LineReader {
     return out;
   }
 
-  bool take_headers(std::string_view rest, Values& values) {
-    Headers h = headers(rest);
-    if (!h.readable) return false;
+  void take_headers(const Headers& h, Values& values) {
     values[at("referer")] = "-", values[at("user_agent")] = "-";
     Tail tail(h.tail.substr(h.tail.empty() ? 0 : 1));
     std::size_t first = 0;
@@ -259,8 +296,9 @@ class LineReader {
     if (first == 1) tail = Tail(h.tail.substr(std::min<std::size_t>(h.tail.size(), 3)));
     for (std::size_t i = 0; i < tail.count; ++i) values[at("version_id") + i] = tail.words[i];
     further = tail.further;
-    return true;
   }
+
+  Values middle_{};  // of a quote that may end the request
 };
 
 // ---- A row ----
@@ -302,6 +340,7 @@ class Mapper {
     if (!time) time = lm::time::rfc3339(when);
     if (!time || !lm::time::plausible(*time)) return record.reject(lm::malformed, "the time of the request is none");
     auto row = rows.begin(record);
+    row.expect<"src_endpoint.ip">(values[at("remote_ip")]);
     row.set<"time">(time);
     row.set<"metadata.original_time">(when);
     row.set<"metadata.log_version">(text(at("schema_version_id")));
