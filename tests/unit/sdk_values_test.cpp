@@ -5,6 +5,7 @@
 #include <logmill/sdk/fields.hpp>
 #include <logmill/sdk/http.hpp>
 #include <logmill/sdk/net.hpp>
+#include <logmill/sdk/outline.hpp>
 #include <logmill/sdk/text.hpp>
 #include <logmill/sdk/time.hpp>
 
@@ -63,6 +64,17 @@ TEST(Time, ReadsTheCommonLogFormat) {
   for (const char* text : {"", "01/Mar/2026:08:00:00", "[01/Mar/2026:08:00:00 +0000]", "30/Feb/2026:08:00:00 +0000",
                            "01/mar/2026:08:00:00 +0000", "01/Mar/2026:24:00:00 +0000", "01/arA/2026:08:00:00 +0000"}) {
     EXPECT_EQ(lm::time::clf(text), std::nullopt) << text;
+  }
+}
+
+TEST(Time, ReadsHowManySecondsPassed) {
+  EXPECT_EQ(lm::time::elapsed("0.623"), 623);
+  EXPECT_EQ(lm::time::elapsed("12"), 12'000);
+  EXPECT_EQ(lm::time::elapsed("3.5"), 3'500);
+  EXPECT_EQ(lm::time::elapsed("0.0019999"), 1);
+  EXPECT_EQ(lm::time::elapsed("999999999999999.999"), 999'999'999'999'999'999);
+  for (const char* text : {"", "-", "-1", ".5", "1.", "1.2.3", "1e3", "0.12x", " 1", "9999999999999999", "nan"}) {
+    EXPECT_EQ(lm::time::elapsed(text), std::nullopt) << text;
   }
 }
 
@@ -127,6 +139,27 @@ TEST(Http, RequestLinesAndUrlsAreTakenApart) {
   EXPECT_EQ(lm::http::tls_version("SSLv3"), "SSLv3");
 }
 
+TEST(Http, WhatClientsSentIsDecodedOnce) {
+  std::string scratch;
+  EXPECT_EQ(lm::http::percent_decoded("/index.html", scratch), "/index.html");
+  EXPECT_EQ(lm::http::percent_decoded("Mozilla/5.0%20(X11;%20Linux)", scratch), "Mozilla/5.0 (X11; Linux)");
+  EXPECT_EQ(lm::http::percent_decoded("%41%62%2Fc", scratch), "Ab/c");
+  EXPECT_EQ(lm::http::percent_decoded("a%2520b", scratch), "a%20b");
+  EXPECT_EQ(lm::http::percent_decoded("%C3%A4%e2%82%ac%F0%9F%98%80", scratch), "\u00e4\u20ac\U0001f600");
+  EXPECT_EQ(lm::http::percent_decoded("100%", scratch), "100%");
+  EXPECT_EQ(lm::http::percent_decoded("%4", scratch), "%4");
+  EXPECT_EQ(lm::http::percent_decoded("%zz%20%%41", scratch), "%zz %A");
+  EXPECT_EQ(lm::http::percent_decoded("", scratch), "");
+}
+
+TEST(Http, WhatIsNoUtf8WhenItIsDecodedStaysAsItStands) {
+  std::string scratch;
+  for (const char* text :
+       {"%FF", "%80", "a%20%C3", "%C3%28", "%C0%AF", "%E0%80%80", "%ED%A0%80", "%F4%90%80%80", "%F8%88%80%80%80", "%E2%82"}) {
+    EXPECT_EQ(lm::http::percent_decoded(text, scratch), text);
+  }
+}
+
 TEST(Dns, NamesAndCodes) {
   EXPECT_EQ(lm::dns::rcode_id("NXDOMAIN"), 3);
   EXPECT_EQ(lm::dns::rcode_id("TEAPOT"), 99);
@@ -187,6 +220,15 @@ TEST(Net, AgreesWithTheSystemAboutAddresses) {
     check(text);
   }
   EXPECT_GT(good, 100u);
+}
+
+TEST(Text, NamesAreTheSameHoweverTheyAreSpelt) {
+  EXPECT_TRUE(lm::same_name("Remote-IP", "remote_ip"));
+  EXPECT_TRUE(lm::same_name("", ""));
+  EXPECT_FALSE(lm::same_name("remote_ip", "remote_ips"));
+  EXPECT_FALSE(lm::same_name("remote.ip", "remote_ip"));
+  EXPECT_TRUE(lm::json::Outline(R"([{"Remote-IP":1}])").record_like("remote_ip"));
+  EXPECT_FALSE(lm::json::Outline(R"([{"a":{"Remote-IP":1}}])").record_like("remote_ip"));
 }
 
 TEST(Text, IntegersAreTakenWholeOrNotAtAll) {

@@ -1,16 +1,20 @@
-// logmill/sdk/http.hpp -- HTTP and TLS as access logs write them. All functions are pure, allocate nothing and never throw; what is unreadable is absent.
+// logmill/sdk/http.hpp -- HTTP and TLS as access logs write them. All functions are pure and allocate nothing (but percent_decoded, when its scratch must grow); what is
+// unreadable is absent.
 //   lm::http::activity_id("GET")                                 -> 3       of OCSF's HTTP Activity: 0 without a method, 99 for one that it does not name
 //   lm::http::status_id(404)                                     -> 2       OCSF: 1 Success below 400, 2 Failure from there on, 0 where it is no status
 //   lm::http::request_line("GET /a b HTTP/1.1")                  -> GET, "/a b", HTTP/1.1      the target is all between the first and the last space
 //   lm::http::url("https://[2001:db8::1]:8443/a?b=c")            -> https, 2001:db8::1, 8443, /a, b=c
 //   lm::http::url("/a?b=c")                                      -> path and query string alone
 //   lm::http::tls_version("tlsv12")                              -> TLSv1.2   the spelling of most logs; others stand as they are
+//   lm::http::percent_decoded("a%20b", scratch)                  -> "a b"   once; as it stands where there is nothing to decode or what comes out is no UTF-8
 #pragma once
 
 #include <logmill/sdk/net.hpp>
 #include <logmill/sdk/text.hpp>
 
 #include <cstdint>
+#include <cstring>
+#include <string>
 #include <string_view>
 
 namespace lm::http {
@@ -90,6 +94,58 @@ constexpr std::string_view tls_version(std::string_view text) {
     if (lm::detail::equal(text, v.logged)) return v.usual;
   }
   return text;
+}
+
+namespace detail {
+
+// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+constexpr bool is_utf8(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  for (std::size_t i = 0; i < text.size();) {
+    const unsigned c = byte(i);
+    if (c < 0x80) {
+      ++i;
+      continue;
+    }
+    const std::size_t n = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+    if (n == 0) return false;
+    const unsigned least = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, most = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    if (byte(i + 1) < least || byte(i + 1) > most) return false;
+    for (std::size_t k = 2; k < n; ++k) {
+      if (byte(i + k) < 0x80 || byte(i + k) > 0xbf) return false;
+    }
+    i += n;
+  }
+  return true;
+}
+
+constexpr int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1; }
+
+}  // namespace detail
+
+// "%41" becomes "A"; a '%' without two digits behind it stands for itself. The view is `text` or lies in `scratch`.
+inline std::string_view percent_decoded(std::string_view text, std::string& scratch) {
+  std::size_t percent = text.find('%');
+  if (percent == std::string_view::npos) return text;
+  if (scratch.size() < text.size()) scratch.resize(text.size());
+  char* out = scratch.data();
+  std::size_t clean = 0;
+  bool beyond_ascii = false;
+  for (; percent != std::string_view::npos; percent = text.find('%', percent + 1)) {
+    const int high = percent + 2 < text.size() ? detail::hex_digit(text[percent + 1]) : -1;
+    const int low = high >= 0 ? detail::hex_digit(text[percent + 2]) : -1;
+    if (low < 0) continue;
+    std::memcpy(out, text.data() + clean, percent - clean);
+    out += percent - clean;
+    *out++ = static_cast<char>(high << 4 | low);
+    beyond_ascii = beyond_ascii || high >= 8;
+    clean = percent + 3;
+    percent += 2;
+  }
+  std::memcpy(out, text.data() + clean, text.size() - clean);
+  out += text.size() - clean;
+  const std::string_view decoded(scratch.data(), static_cast<std::size_t>(out - scratch.data()));
+  return beyond_ascii && !detail::is_utf8(decoded) ? text : decoded;
 }
 
 }  // namespace lm::http

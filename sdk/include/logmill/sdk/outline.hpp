@@ -13,6 +13,7 @@
 
 #include <logmill/sdk/json.hpp>
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +37,10 @@ class Outline {
   // Whether a member of that name is there.
   bool document(std::string_view name) const { return find(document_, name) != nullptr; }
   bool record(std::string_view name) const { return find(record_, name) != nullptr; }
+  // The same, whatever its case and with '-' for '_'.
+  bool record_like(std::string_view name) const {
+    return std::any_of(record_.begin(), record_.end(), [&](const Member& m) { return same_name(m.name, name); });
+  }
   std::size_t record_members() const { return record_.size(); }
   // Its text, as it stands in the sample; absent if it is no string.
   Text document_text(std::string_view name) const { return text_of(find(document_, name)); }

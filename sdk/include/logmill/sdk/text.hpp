@@ -291,6 +291,16 @@ constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return true;
 }
 
+// Names of fields, which some carriers spell otherwise: case does not count, and '-' is '_'.
+constexpr bool same_name(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  const auto plain = [](char c) { return c == '-' ? '_' : lower(c); };
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (plain(a[i]) != plain(b[i])) return false;
+  }
+  return true;
+}
+
 constexpr std::string_view before(std::string_view text, char separator) { return text.substr(0, text.find(separator)); }
 constexpr std::string_view after_last(std::string_view text, char separator) {
   const std::size_t at = text.rfind(separator);

@@ -3,6 +3,7 @@
 //   lm::time::rfc3339("2026-02-30T08:00:00Z")           -> nullopt          no such day; nothing is guessed
 //   lm::time::seconds("1772352000")                     -> 1772352000000
 //   lm::time::clf("01/Mar/2026:08:00:00 +0000")         -> 1772352000000    the common log format, without its brackets
+//   lm::time::elapsed("0.623")                          -> 623              milliseconds of a number of seconds, as access logs have it
 // A leap second (":60") counts as the last millisecond before it: OCSF timestamp_t cannot name it. Fractions beyond milliseconds are cut off.
 #pragma once
 
@@ -173,6 +174,24 @@ constexpr Maybe<std::int64_t> from_seconds(Maybe<std::int64_t> value) {
 [[gnu::always_inline]] constexpr Maybe<std::int64_t> seconds(std::string_view text) { return from_seconds(integer(text)); }
 [[gnu::always_inline]] inline Maybe<std::int64_t> seconds(std::string_view text, InRecord) {
   return from_seconds(integer(text, in_record));
+}
+
+// A time that passed: decimal seconds with or without a fraction, without a sign.
+constexpr Maybe<std::int64_t> elapsed(std::string_view text) {
+  const std::size_t point = text.find('.');
+  const std::string_view whole = text.substr(0, point), fraction = point == std::string_view::npos ? "0" : text.substr(point + 1);
+  if (whole.empty() || whole.size() > 15 || fraction.empty()) return std::nullopt;
+  const auto all_digits = [](std::string_view t) {
+    for (const char c : t) {
+      if (c < '0' || c > '9') return false;
+    }
+    return true;
+  };
+  if (!all_digits(whole) || !all_digits(fraction)) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : whole) value = value * 10 + (c - '0');
+  for (std::size_t i = 0; i < 3; ++i) value = value * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
+  return value;
 }
 
 }  // namespace lm::time
