@@ -212,6 +212,15 @@ class EksAudit(mapping.Mapping):
         for content in (f"{json.dumps(FULL)}\n{json.dumps(FULL)}\n", json.dumps([FULL, FULL]), json.dumps(FULL) * 2, json.dumps(FULL, indent=4) * 2):
             self.assertEqual(len(self.read(content)), 2)
 
+    def test_cluster_and_account_come_from_the_log_group(self):
+        def wrapped(record, group="/aws/eks/prod-1/cluster"):
+            return self.one({"messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": group, "logStream": "kube-apiserver-audit-0123",
+                             "logEvents": [{"id": "1", "timestamp": 1772352000000, "message": json.dumps(record)}]})
+        event = wrapped(less(user={"extra": {"arn": ["arn:aws:sts::444455556666:assumed-role/Admin/joe"]}}))
+        self.check(event, {"metadata.log_name": "/aws/eks/prod-1/cluster", "cloud.account.uid": "111122223333", "resources.0.group.name": "prod-1"})
+        for group in ("audit", "/aws/eks//cluster", "/aws/eks/cluster", "/aws/eks/prod/other", "/aws/ecs/prod/cluster"):
+            self.check(wrapped(FULL, group), {"metadata.log_name": group, "resources.0.group": None})
+
     def test_events_of_the_cluster_itself_are_not_its_audit_events(self):
         self.write("x", json.dumps({"kind": "Event", "apiVersion": "v1", "metadata": {"name": "web-0.1"}, "reason": "Scheduled"}))
         self.logmill("run", "x", "--to", "ndjson:-", "--stats", "stats.json", code=3)

@@ -126,11 +126,8 @@ class Harness {
       if (pattern.matches(key, &out)) break;
       out.clear();
     }
-    out.insert(out.end(), wrapping_.begin(), wrapping_.end());
     return out;
   }
-  // What the host knows of records that it took out of a wrapping, such as the log group.
-  void wrapped_in(KeyPattern::Captures wrapping) { wrapping_ = std::move(wrapping); }
 
   // How sure the parser is of an object that begins with `head`; the host gives 64 KiB at most.
   std::int32_t score(std::string_view head, std::string_view key = "object") const {
@@ -159,7 +156,6 @@ class Harness {
   std::uint32_t index_ = 0;
   lm_parser parser_{};
   std::vector<KeyPattern> keys_;
-  KeyPattern::Captures wrapping_;
   TableSet set_;
   std::vector<Table> tables_;
 };

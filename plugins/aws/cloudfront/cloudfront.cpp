@@ -76,7 +76,6 @@ constexpr auto kRequest = lm::table(ocsf::http_activity, lm::profiles("cloud"),
                                      lm::constant("cloud.provider", "AWS"),
                                      {"cloud.region"},
                                      {"metadata.log_version"},
-                                     {"metadata.log_name"},
                                      lm::same("metadata.original_event_uid", "http_request.uid"),
                                      lm::plain("metadata.original_time"),
                                      lm::constant("metadata.product.name", "Amazon CloudFront"),
@@ -112,7 +111,7 @@ class Mapper {
   std::string_view log_version;
 
   void begin_block(lm::Record record) {
-    account_ = record.capture("account"), region_ = record.capture("region"), log_group_ = record.capture("log_group");
+    account_ = record.capture("account"), region_ = record.capture("region");
     if (!lm::aws::is_account(account_)) account_ = {};
     distribution_ = distribution_of(record.uri());
     log_version = {};
@@ -127,7 +126,6 @@ class Mapper {
     row.set<"time">(time);
     row.set<"metadata.original_time">(std::string_view(original_time_));
     row.set<"metadata.log_version">(lm::present(log_version));
-    row.set<"metadata.log_name">(lm::present(log_group_));
     row.set<"duration">(elapsed(at("time-taken")));
     row.set<"status_detail">(text(at("x-edge-detailed-result-type")));
 
@@ -293,7 +291,7 @@ class Mapper {
     return true;
   }
 
-  std::string_view account_, region_, log_group_, distribution_;
+  std::string_view account_, region_, distribution_;
   std::string decoded_, original_time_;
 };
 

@@ -67,7 +67,6 @@ constexpr auto kApi = lm::table(ocsf::api_activity, lm::profiles("cloud"),
                                  {"cloud.org.uid"},
                                  {"cloud.cloud_partition"},
                                  {"metadata.log_level"},
-                                 {"metadata.log_name"},
                                  {"metadata.log_version"},
                                  lm::same("metadata.original_event_uid", "api.request.uid"),
                                  lm::plain("metadata.original_time"),
@@ -318,8 +317,9 @@ struct EksAudit {
 
   void cloud(ApiRow& row, const Event& e) const {
     const std::string_view arn = e.arn ? *e.arn : e.canonical_arn.value_or("");
-    const std::string_view account = lm::aws::arn_part(arn, 4);
-    place_.set(row, lm::aws::is_account(account) ? Text(account) : Text(), {});
+    // The cluster's account: who called may be of another one.
+    const std::string_view caller = lm::aws::arn_part(arn, 4);
+    place_.set(row, place_.account.empty() && lm::aws::is_account(caller) ? Text(caller) : Text(), {});
     if (const auto partition = lm::aws::arn_part(arn, 1); !partition.empty()) row.set<"cloud.cloud_partition">(partition);
   }
 

@@ -67,7 +67,6 @@ constexpr auto kNetwork = lm::table(ocsf::network_activity, lm::profiles("cloud"
                                      {"cloud.zone"},
                                      {"cloud.org.uid"},
                                      {"cloud.cloud_partition"},
-                                     {"metadata.log_name"},
                                      lm::plain("metadata.original_time"),
                                      lm::constant("metadata.log_provider", "Network Firewall"),
                                      lm::constant("metadata.product.name", "AWS Network Firewall"),

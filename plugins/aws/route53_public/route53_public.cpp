@@ -32,7 +32,6 @@ constexpr auto kQuery = lm::table(ocsf::dns_activity, lm::profiles("cloud"),
                                    lm::constant("cloud.provider", "AWS"),
                                    {"cloud.region"},
                                    {"metadata.log_version"},
-                                   {"metadata.log_name"},
                                    lm::plain("metadata.original_time"),
                                    {"metadata.product.feature.uid"},
                                    lm::constant("metadata.product.feature.name", "Public DNS Query Logs"),
@@ -78,7 +77,7 @@ struct Route53Public {
 
   void parse(lm::Record record, lm::Rows<kQuery>& rows) {
     if (record.starts_block()) {
-      account_ = record.capture("account"), region_ = record.capture("region"), log_group_ = record.capture("log_group");
+      account_ = record.capture("account"), region_ = record.capture("region");
       if (!lm::aws::is_account(account_)) account_ = {};
     }
     Words& w = words_;
@@ -95,7 +94,6 @@ struct Route53Public {
     row.set<"time">(time);
     row.set<"metadata.original_time">(w[timestamp]);
     row.set<"metadata.log_version">(w[version]);
-    row.set<"metadata.log_name">(lm::present(log_group_));
     if (const auto id = lm::present(w[zone])) {
       row.set<"metadata.product.feature.uid">(id);
       unmapped_.add_text("hosted_zone_id", *id);
@@ -149,7 +147,7 @@ struct Route53Public {
 
   Words words_;
   lm::json::ObjectWriter unmapped_;
-  std::string_view account_, region_, log_group_;
+  std::string_view account_, region_;
   std::string lower_;
 };
 

@@ -55,7 +55,6 @@ constexpr auto kDns = lm::table(ocsf::dns_activity, lm::profiles("cloud", "secur
                                  {"cloud.region"},
                                  {"cloud.org.uid"},
                                  {"metadata.log_version"},
-                                 {"metadata.log_name"},
                                  lm::plain("metadata.original_time"),
                                  lm::constant("metadata.log_provider", "Route 53 Resolver"),
                                  lm::constant("metadata.product.name", "Route 53"),

@@ -78,7 +78,6 @@ constexpr auto kAccess = lm::table(ocsf::api_activity, lm::profiles("cloud"),
                                     {"cloud.region"},
                                     {"cloud.cloud_partition"},
                                     {"metadata.log_version"},
-                                    {"metadata.log_name"},
                                     lm::same("metadata.original_event_uid", "api.request.uid"),
                                     lm::plain("metadata.original_time"),
                                     {"metadata.debug[]"},
@@ -328,7 +327,7 @@ class Mapper {
   lm::json::ObjectWriter unmapped;
 
   void begin_block(lm::Record record) {
-    account_ = record.capture("account"), region_ = record.capture("region"), log_group_ = record.capture("log_group");
+    account_ = record.capture("account"), region_ = record.capture("region");
     if (!lm::aws::is_account(account_)) account_ = {};
     if (region_.find('-') == std::string_view::npos) region_ = {};
   }
@@ -344,7 +343,6 @@ class Mapper {
     row.set<"time">(time);
     row.set<"metadata.original_time">(when);
     row.set<"metadata.log_version">(text(at("schema_version_id")));
-    row.set<"metadata.log_name">(lm::present(log_group_));
 
     const std::string_view operation = values[at("operation")];
     const int activity = lm::present(operation) ? activity_id(operation) : 0;
@@ -486,7 +484,7 @@ class Mapper {
     resource.set<"version">(version);
   }
 
-  std::string_view account_, region_, log_group_;
+  std::string_view account_, region_;
   std::string_view partition_;
   std::string arn_;
 };

@@ -66,7 +66,6 @@ constexpr auto kHttp = lm::table(ocsf::http_activity, lm::profiles("cloud", "sec
                                   {"cloud.cloud_partition"},
                                   {"metadata.labels[]"},
                                   {"metadata.log_version"},
-                                  {"metadata.log_name"},
                                   lm::constant("metadata.log_provider", "AWS WAF"),
                                   lm::constant("metadata.product.name", "AWS WAF"),
                                   lm::constant("metadata.product.vendor_name", "AWS"),

@@ -31,7 +31,8 @@
 //                static constexpr auto keys / lm::strings("AWSLogs/{account}/x/**"): patterns of object keys (plugin.h).
 //                a constructor from lm::Config: takes the parser's configuration, a JSON object; std::invalid_argument says what is wrong.
 // What the host adds, so that no parser does: class_uid, class_name, category_*, type_uid, type_name, the captions of *_id attributes (activity_name,
-// severity, ...; where a parser sets one itself, its text stands), metadata.version, .profiles, .uid, .log_source, observables, lineage.
+// severity, ...; where a parser sets one itself, its text stands), metadata.version, .profiles, .uid, .log_source,
+// .log_name of records that came out of CloudWatch (unless the parser declares it), observables, lineage.
 //
 // An object of a parser class is one instance: it belongs to one thread at a time and may keep what it likes between records. What parse() throws
 // fails the objects of the blocks at hand, with the parser's id in the message; it never leaves the library.

@@ -86,7 +86,7 @@ struct Place {
     return {record.capture("account"), record.capture("region"), record.capture("org"), record.capture("log_group")};
   }
 
-  // cloud.account, cloud.region and cloud.org, and metadata.log_name.
+  // cloud.account, cloud.region and cloud.org.
   template <class Row>
   void set(Row& row, Text record_account, Text record_region) const {
     if (const std::string_view uid = record_account.value_or(account); !uid.empty()) {
@@ -95,7 +95,6 @@ struct Place {
     }
     if (const std::string_view name = record_region.value_or(region); !name.empty()) row.template set<"cloud.region">(name);
     if (!org.empty()) row.template set<"cloud.org.uid">(org);
-    if (!log_group.empty()) row.template set<"metadata.log_name">(log_group);
   }
 };
 
