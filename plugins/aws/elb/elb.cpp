@@ -52,6 +52,7 @@ bool is_cipher(std::string_view text) {
   });
 }
 bool is_protocol(std::string_view text) { return is_absent(text) || text.starts_with("TLS") || text.starts_with("SSL"); }
+bool is_decimal(std::string_view text) { return lm::fixed(text, 0).has_value(); }
 // An address and a port, or none.
 bool is_place(std::string_view text) { return is_absent(text) || lm::net::is_ip(lm::net::host_port(text).host); }
 bool is_count(std::string_view text) { return is_absent(text) || lm::integer(text).has_value(); }
@@ -120,12 +121,13 @@ constexpr auto kCommon = lm::columns({{"activity_id"},
                                       {"cloud.org.uid"},
                                       lm::plain("metadata.original_time"),
                                       {"metadata.log_name"},
-                                      {"metadata.debug[]"},
                                       lm::constant("metadata.log_provider", "Elastic Load Balancing"),
                                       lm::constant("metadata.product.name", "Elastic Load Balancing"),
                                       lm::constant("metadata.product.vendor_name", "AWS"),
-                                      lm::plain("raw_data"),
                                       {"unmapped"}});
+
+// Of a line of which there are two readings.
+constexpr auto kDoubt = lm::columns({{"metadata.debug[]"}, lm::plain("raw_data")});
 
 constexpr auto kHttp = lm::columns({{"activity_name"},
                                     {"start_time"},
@@ -156,7 +158,7 @@ constexpr auto kHttp = lm::columns({{"activity_name"},
                                     {"http_request.length"}});
 
 constexpr auto kAlb = lm::table(ocsf::http_activity, lm::profiles("cloud", "load_balancer", "security_control"),
-                                kCommon + kHttp +
+                                kCommon + kDoubt + kHttp +
                                     lm::columns({{"end_time"},
                                                  {"app_protocol_name"},
                                                  {"action_id"},
@@ -176,18 +178,19 @@ constexpr auto kAlb = lm::table(ocsf::http_activity, lm::profiles("cloud", "load
                                                  lm::constant("metadata.product.feature.name", "ALB Access Logs")}));
 
 constexpr auto kConnection = lm::table(ocsf::network_activity, lm::profiles("cloud", "load_balancer"),
-                                       kCommon + lm::columns({{"status_id"},
-                                                              {"status"},
-                                                              {"status_code"},
-                                                              {"dst_endpoint.uid"},
-                                                              lm::same("load_balancer.uid", "dst_endpoint.uid"),
-                                                              {"dst_endpoint.ip"},
-                                                              lm::same("load_balancer.ip", "dst_endpoint.ip"),
-                                                              {"dst_endpoint.port"},
-                                                              {"load_balancer.name"},
-                                                              {"tls.handshake_dur"},
-                                                              lm::plain("connection_info.uid"),
-                                                              lm::constant("metadata.product.feature.name", "ALB Connection Logs")}));
+                                       kCommon + kDoubt +
+                                           lm::columns({{"status_id"},
+                                                        {"status"},
+                                                        {"status_code"},
+                                                        {"dst_endpoint.uid"},
+                                                        lm::same("load_balancer.uid", "dst_endpoint.uid"),
+                                                        {"dst_endpoint.ip"},
+                                                        lm::same("load_balancer.ip", "dst_endpoint.ip"),
+                                                        {"dst_endpoint.port"},
+                                                        {"load_balancer.name"},
+                                                        {"tls.handshake_dur"},
+                                                        lm::plain("connection_info.uid"),
+                                                        lm::constant("metadata.product.feature.name", "ALB Connection Logs")}));
 
 constexpr auto kNlb = lm::table(ocsf::network_activity, lm::profiles("cloud", "load_balancer"),
                                 kCommon + lm::columns({{"start_time"},
@@ -210,9 +213,9 @@ constexpr auto kNlb = lm::table(ocsf::network_activity, lm::profiles("cloud", "l
 constexpr auto kClbName = lm::columns({{"dst_endpoint.name"},
                                        lm::same("load_balancer.name", "dst_endpoint.name"),
                                        lm::constant("metadata.product.feature.name", "CLB Access Logs")});
-constexpr auto kClbHttp = lm::table(ocsf::http_activity, lm::profiles("cloud", "load_balancer"), kCommon + kHttp + kClbName);
+constexpr auto kClbHttp = lm::table(ocsf::http_activity, lm::profiles("cloud", "load_balancer"), kCommon + kDoubt + kHttp + kClbName);
 constexpr auto kClbTcp = lm::table(ocsf::network_activity, lm::profiles("cloud", "load_balancer"),
-                                   kCommon + kClbName +
+                                   kCommon + kDoubt + kClbName +
                                        lm::columns({{"start_time"},
                                                     {"duration"},
                                                     {"load_balancer.dst_endpoint.ip"},
@@ -249,8 +252,11 @@ class Mapper {
   void begin_block(lm::Record record) {
     key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
     log_group_ = record.capture("log_group"), key_node_ = record.capture("node");
-    key_elb_ = record.capture("elb");
-    std::replace(key_elb_.begin(), key_elb_.end(), '.', '/');
+    key_elb_.clear();
+    if (const std::string_view name = record.capture("elb"); !name.empty()) {
+      key_elb_.append("app/").append(name);
+      std::replace(key_elb_.begin(), key_elb_.end(), '.', '/');
+    }
   }
   void begin_record(const std::string_view* values) {
     values_ = values;
@@ -387,9 +393,9 @@ class Mapper {
     return out;
   }
 
-  // Answers the activity. `line`: "GET https://www.example.com:443/a?b=c HTTP/1.1"
+  // `placed`: the load balancer has a name or an address, so that its port may stand beside it. `line`: "GET https://www.example.com:443/a?b=c HTTP/1.1"
   template <class Row>
-  lm::http::RequestLine request(Row& row, std::string_view line) {
+  lm::http::RequestLine request(Row& row, std::string_view line, bool placed) {
     lm::http::RequestLine request = lm::http::request_line(line);
     const int activity = lm::http::activity_id(request.method.value_or(""));
     row.template set<"activity_id">(activity);
@@ -410,7 +416,7 @@ class Mapper {
     row.template set<"http_request.url.port">(url.port);
     row.template set<"http_request.url.path">(url.path);
     row.template set<"http_request.url.query_string">(url.query_string);
-    row.template set<"dst_endpoint.port">(url.port);
+    if (placed) row.template set<"dst_endpoint.port">(url.port);
     return request;
   }
 
@@ -442,14 +448,14 @@ class Mapper {
       unmapped_.add_text("extra", surplus);
       record.drift("extra");
     }
-    if (!doubt.empty()) {
-      row.template push<"metadata.debug">(doubt);
-      row.template set<"raw_data">(record.text());
+    if constexpr (Row::template has<"raw_data">) {
+      if (!doubt.empty()) {
+        row.template push<"metadata.debug">(doubt);
+        row.template set<"raw_data">(record.text());
+      }
     }
     if (const auto rest = unmapped_.finish(); !rest.empty()) row.template set<"unmapped">(rest);
   }
-
-  std::string_view key_elb() const { return key_elb_; }
 
   lm::json::ObjectWriter unmapped_;
   std::string buffer_;
@@ -467,7 +473,7 @@ class Mapper {
 
   const std::string_view* values_ = nullptr;
   std::string_view key_account_, key_region_, key_org_, key_node_, log_group_;
-  std::string key_elb_;  // "app/name/id", of "app.name.id" in the object's name
+  std::string key_elb_;  // "app/name/id", of the object's name, which has "app.name.id"
   Arn arn_;
 };
 
@@ -483,6 +489,36 @@ using Words = std::array<std::string_view, 12>;
 bool is_alb_line(std::string_view line) {
   Words f;
   return lm::split(line, ' ', f) >= f.size() && lm::time::rfc3339(f[1]) && f[2].starts_with("app/") && is_place(f[3]) && is_place(f[4]);
+}
+
+bool is_health_check_line(std::string_view line) {
+  Words f;
+  const std::size_t n = lm::split(line, ' ', f);
+  return n >= 8 && lm::time::rfc3339(f[1]) && is_decimal(f[2]) && (lm::is(f[5], "PASS") || lm::is(f[5], "FAIL"));
+}
+
+bool is_connection_line(std::string_view line) {
+  Words f;
+  if (lm::split(line, ' ', f) < 11 || !lm::time::rfc3339(f[0]) || !lm::net::is_ip(f[1])) return false;
+  return lm::integer<std::uint16_t>(f[2]) && lm::integer<std::uint16_t>(f[3]) && is_protocol(f[4]) && is_cipher(f[5]);
+}
+
+bool is_nlb_line(std::string_view line) {
+  Words f;
+  return lm::split(line, ' ', f) >= 16 && lm::is(f[0], "tls") && is_decimal(f[1]) && lm::time::rfc3339(f[2], true) &&
+         f[3].starts_with("net/");
+}
+
+bool is_clb_line(std::string_view line) {
+  Words f;
+  if (lm::split(line, ' ', f) < f.size() || !lm::time::rfc3339(f[0]) || !is_cipher(f[1]) || !f[11].starts_with('"')) return false;
+  for (const std::size_t i : {4, 5, 6}) {
+    if (!is_decimal(f[i])) return false;
+  }
+  for (const std::size_t i : {7, 8, 9, 10}) {
+    if (!is_count(f[i])) return false;
+  }
+  return is_place(f[2]) && is_place(f[3]);
 }
 
 }  // namespace
@@ -515,13 +551,12 @@ struct Alb : private Mapper<kAlbFields> {
     row.set<"app_protocol_name">(text(alb("type")));
     cloud(row, text(alb("target_group_arn")) ? raw(alb("target_group_arn")) : raw(alb("chosen_cert_arn")));
     endpoint<"src_endpoint.ip", "src_endpoint.port">(row, alb("client:port"));
-    balancer(row, alb("elb"));
-    node(row, text(alb("ip_address")));
+    const bool balanced = balancer(row, alb("elb")), placed = node(row, text(alb("ip_address"))) || balanced;
 
     const Times took = times(alb("request_processing_time"));
     keep(alb("target_status_code"));
     const Bytes bytes = traffic(row, alb("received_bytes"), alb("sent_bytes"));
-    const auto asked = request(row, raw(alb("request")));
+    const auto asked = request(row, raw(alb("request")), placed);
     const bool traced = row.set<"http_request.uid">(text(alb("trace_id")));
     if (!exchange(row, asked, alb("user_agent"), alb("elb_status_code"), bytes, took) && !traced)
       return record.reject(lm::malformed, "neither a request nor a status");
@@ -587,4 +622,274 @@ struct Alb : private Mapper<kAlbFields> {
   elb::AccessLine<AlbFormat> line_;
 };
 
-LOGMILL_PARSERS(Alb)
+// A line for each connection that a client attempted.
+struct AlbConnection : private Mapper<kConnectionFields> {
+  static constexpr lm::Descriptor descriptor{.id = "aws.alb_connection",
+                                             .title = "Application Load Balancer connection logs",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "Connection log lines of 11 to 15 fields, and of those that AWS will append",
+                                             .framing = lm::Framing::lines};
+  static constexpr auto keys = Alb::keys;
+  static int score(lm::Sample s) { return line_score(s, is_connection_line); }
+
+  void parse(lm::Record record, lm::Rows<kConnection>& rows) {
+    if (record.starts_block()) begin_block(record);
+    if (!read(record.text()))
+      return record.reject(lm::malformed, "fewer than 7 fields in front of the certificate's subject, or 11 in all");
+    begin_record(fields_.data());
+    const auto time = moment(conn("timestamp"));
+    if (!time) return record.reject(lm::malformed, "'timestamp' is not a time");
+
+    auto row = rows.begin(record);
+    common(row, *time, conn("timestamp"));
+    cloud(row);
+    if (row.set<"src_endpoint.ip">(text(conn("client_ip")))) {
+      row.set<"src_endpoint.port">(number(conn("client_port"), 65535));
+    } else {
+      keep(conn("client_ip"));
+      keep(conn("client_port"));
+    }
+    const bool balanced = balancer(row, conn("elb"));
+    if (node(row, text(conn("ip_address"))) || balanced) {
+      row.set<"dst_endpoint.port">(number(conn("listener_port"), 65535));
+    } else {
+      keep(conn("listener_port"));  // OCSF has no endpoint that is a port alone
+    }
+
+    if (tls(row, conn("tls_protocol"), conn("tls_cipher"))) {
+      // Seconds, as documented.
+      const auto latency = lm::fixed(raw(conn("tls_handshake_latency")), 3);
+      if (!latency || *latency < 0 || !row.set<"tls.handshake_dur">(*latency)) keep(conn("tls_handshake_latency"));
+    } else {
+      keep(conn("tls_handshake_latency"));
+    }
+    verified(row);
+    row.set<"connection_info.uid">(text(conn("conn_trace_id")));
+    // A certificate has an issuer in OCSF, which is not logged.
+    for (const std::size_t i : {conn("leaf_client_cert_subject"), conn("leaf_client_cert_validity"), conn("leaf_client_cert_serial_number"),
+                                conn("tls_keyexchange")}) {
+      keep(i);
+    }
+    rest(record, row, surplus_, doubt_);
+  }
+
+ private:
+  static constexpr std::size_t kSubject = conn("leaf_client_cert_subject"), kLeast = conn("tls_verify_status") + 1;
+
+  // Whether the client's certificate was accepted; where none was asked for, the field is "-".
+  template <class Row>
+  void verified(Row& row) {
+    const std::string_view status = raw(conn("tls_verify_status"));
+    if (status.starts_with("Failed")) {
+      row.template set<"activity_id">(4);  // Fail
+      row.template set<"status_id">(2);
+      const std::size_t colon = status.find(':');
+      if (colon != status.npos && colon + 1 < status.size()) row.template set<"status_code">(status.substr(colon + 1));
+      return;
+    }
+    row.template set<"activity_id">(1);  // Open
+    if (status.empty()) {
+      row.template set<"status_id">(0);  // the line was cut off
+    } else if (is_absent(status) || lm::is(status, "Success")) {
+      row.template set<"status_id">(1);
+      keep(conn("tls_verify_status"));  // that there was a certificate
+    } else {
+      row.template set<"status_id">(99);
+      row.template set<"status">(status);
+    }
+  }
+
+  // The subject, which is what a client sent, is the only field in quotes: it begins at the first quote of the line and ends at the last one. Should AWS append a field in
+  // quotes, a line is read from the left.
+  bool read(std::string_view line) {
+    surplus_ = doubt_ = {};
+    const std::size_t first = line.find('"'), last = line.rfind('"');
+    std::size_t count = 0;
+    if (first < last && last != line.npos && lm::split(line.substr(0, first), ' ', std::span(fields_).first(kSubject)) == kSubject) {
+      const std::span<std::string_view> behind(fields_.begin() + kSubject + 1, fields_.end());
+      const std::size_t n = lm::split(line.substr(last + 1), ' ', behind);
+      if (n + kSubject + 1 >= kLeast && fits(fields_[kSubject + 1])) {
+        fields_[kSubject] = line.substr(first + 1, last - first - 1);
+        count = kSubject + 1 + n;
+        if (n > behind.size()) set_surplus(line);
+      }
+    }
+    if (count == 0) {
+      const lm::QuotedFields got = lm::split_quoted(line, fields_);
+      count = got.count;
+      if (!got.closed) {
+        if (count <= kSubject) return false;
+        doubt_ = "truncated: the line ends within quotes";
+      } else {
+        if (count < kLeast) return false;
+        if (count > fields_.size()) set_surplus(line);
+        constexpr std::uint64_t kOthers = ((std::uint64_t{1} << kConnectionFields.names.size()) - 1) & ~(std::uint64_t{1} << kSubject);
+        if ((got.quoted & kOthers) != 0 || !fits(fields_[kSubject + 1]))
+          doubt_ = "ambiguous: the fields do not fit the columns of this log";
+      }
+    }
+    for (std::size_t i = count; i < fields_.size(); ++i) fields_[i] = {};
+    return true;
+  }
+  // Whether it can be what stands behind the subject, the validity.
+  static bool fits(std::string_view text) { return is_absent(text) || text.starts_with("NotBefore="); }
+  void set_surplus(std::string_view line) {
+    const std::string_view last = fields_.back();
+    surplus_ = line.substr(static_cast<std::size_t>(last.data() + last.size() - line.data()));
+    if (surplus_.starts_with('"')) surplus_.remove_prefix(1);
+    surplus_ = lm::trim(surplus_);
+  }
+
+  std::array<std::string_view, kConnectionFields.names.size()> fields_;
+  std::string_view surplus_, doubt_;
+};
+
+// What a load balancer found when it asked its targets for their health; operations, no events.
+struct AlbHealthCheck {
+  static constexpr lm::Descriptor descriptor{.id = "aws.alb_health_check",
+                                             .title = "Application Load Balancer health check logs",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "health of targets, no events",
+                                             .framing = lm::Framing::lines,
+                                             .kind = lm::Kind::set_aside};
+  static constexpr auto keys = Alb::keys;
+  static int score(lm::Sample s) { return line_score(s, is_health_check_line); }
+};
+
+// A line for each TLS connection, when it has ended. Nothing stands in quotes: those of the ALPN list belong to it.
+struct Nlb : private Mapper<kNlbFields> {
+  static constexpr lm::Descriptor descriptor{
+      .id = "aws.nlb",
+      .title = "Network Load Balancer access logs",
+      .vendor = "AWS",
+      .version = "1.0.0",
+      .reads = "Access log lines of TLS listeners, versions 1.0 and 2.0, and of fields that AWS will append",
+      .framing = lm::Framing::lines};
+  static constexpr auto keys =
+      lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
+  static int score(lm::Sample s) { return line_score(s, is_nlb_line); }
+
+  void parse(lm::Record record, lm::Rows<kNlb>& rows) {
+    if (record.starts_block()) begin_block(record);
+    if (!read(record.text())) return record.reject(lm::malformed, "fewer than 16 fields");
+    begin_record(fields_.data());
+    const auto ended = moment(nlb("time")), created = moment(nlb("tls_connection_creation_time"));
+    if (!created && !ended) return record.reject(lm::malformed, "neither 'time' nor 'tls_connection_creation_time' is a time");
+
+    auto row = rows.begin(record);
+    common(row, created ? *created : *ended, created ? nlb("tls_connection_creation_time") : nlb("time"));
+    row.set<"start_time">(created);
+    row.set<"end_time">(ended);
+    row.set<"duration">(number(nlb("connection_time")));
+    row.set<"metadata.log_version">(text(nlb("version")));
+    cloud(row, raw(nlb("chosen_cert_arn")));
+    endpoint<"src_endpoint.ip", "src_endpoint.port">(row, nlb("client:port"));
+    endpoint<"dst_endpoint.ip", "dst_endpoint.port">(row, nlb("destination:port"));
+    balancer(row, nlb("elb"));
+    traffic(row, nlb("received_bytes"), nlb("sent_bytes"));
+
+    const bool failed = !text(nlb("tls_cipher")) && !text(nlb("tls_protocol_version"));
+    row.set<"activity_id">(failed ? 4 : 6);  // Fail, Traffic
+    row.set<"status_id">(failed ? 2 : 1);
+    if (tls(row, nlb("tls_protocol_version"), nlb("tls_cipher"))) {
+      if (const auto name = text(nlb("domain_name"))) row.set<"tls.sni">(lm::http::percent_decoded(*name, buffer_));
+      row.set<"tls.handshake_dur">(number(nlb("tls_handshake_time"), INT32_MAX));
+      row.set<"tls.alert">(number(nlb("incoming_tls_alert"), INT32_MAX));
+    } else {
+      for (const std::size_t i : {nlb("domain_name"), nlb("tls_handshake_time"), nlb("incoming_tls_alert")}) keep(i);
+    }
+    row.set<"app_protocol_name">(text(nlb("alpn_fe_protocol")));
+    for (const std::size_t i : {nlb("type"), nlb("listener"), nlb("chosen_cert_arn"), nlb("chosen_cert_serial"), nlb("tls_keyexchange"),
+                                nlb("alpn_be_protocol"), nlb("alpn_client_preference_list")}) {
+      keep(i);
+    }
+    rest(record, row, surplus_);
+  }
+
+ private:
+  static constexpr std::size_t kCreated = nlb("tls_connection_creation_time"), kLeast = nlb("tls_protocol_version") + 1;
+
+  bool read(std::string_view line) {
+    surplus_ = {};
+    const std::size_t count = lm::split(line, ' ', fields_);
+    if (count < kLeast) return false;
+    for (std::size_t i = count; i < fields_.size(); ++i) fields_[i] = {};
+    if (count <= kCreated && lm::time::rfc3339(fields_[count - 1], true)) std::swap(fields_[count - 1], fields_[kCreated]);
+    if (count > fields_.size()) {
+      const std::string_view last = fields_.back();
+      surplus_ = lm::trim(line.substr(static_cast<std::size_t>(last.data() + last.size() - line.data())));
+    }
+    return true;
+  }
+
+  std::array<std::string_view, kNlbFields.names.size()> fields_;
+  std::string_view surplus_;
+};
+
+// HTTP and HTTPS listeners log requests, TCP and SSL listeners connections.
+struct Clb : private Mapper<kClbFields> {
+  static constexpr lm::Descriptor descriptor{.id = "aws.clb",
+                                             .title = "Classic Load Balancer access logs",
+                                             .vendor = "AWS",
+                                             .version = "1.0.0",
+                                             .reads = "Access log lines of 12 or 15 fields, of HTTP and of TCP listeners",
+                                             .framing = lm::Framing::lines};
+  static constexpr auto keys =
+      lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**_20*Z_{node}_*",
+                  "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**_20*Z_{node}_*",
+                  "AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
+  static int score(lm::Sample s) { return line_score(s, is_clb_line); }
+
+  void parse(lm::Record record, lm::Rows<kClbHttp>& requests, lm::Rows<kClbTcp>& connections) {
+    if (record.starts_block()) begin_block(record);
+    if (!line_.read(record.text())) return record.reject(lm::malformed, "fewer than 11 fields");
+    begin_record(line_.data());
+    const auto time = moment(clb("timestamp"));
+    if (!time) return record.reject(lm::malformed, "'timestamp' is not a time");
+    // Connections are logged as requests of which all is absent.
+    const auto asked = lm::http::request_line(raw(clb("request")));
+    if (!asked.method && !asked.target && !asked.version && !text(clb("elb_status_code"))) {
+      auto row = connections.begin(record);
+      row.set<"activity_id">(6);  // Traffic
+      listener(row, *time);
+      row.set<"duration">(times(clb("request_processing_time")).sum);
+      traffic(row, clb("received_bytes"), clb("sent_bytes"));
+      keep(clb("backend_status_code"));
+      keep(clb("user_agent"));
+      return rest(record, row, line_.surplus(), line_.doubt());
+    }
+    auto row = requests.begin(record);
+    const bool placed = listener(row, *time);
+    const Times took = times(clb("request_processing_time"));
+    const Bytes bytes = traffic(row, clb("received_bytes"), clb("sent_bytes"));
+    if (!exchange(row, request(row, raw(clb("request")), placed), clb("user_agent"), clb("elb_status_code"), bytes, took))
+      return record.reject(lm::malformed, "neither a request nor a status");
+    if (const auto code = number(clb("backend_status_code"), 999)) {
+      auto connection = row.push<"load_balancer.endpoint_connections">();
+      connection.set<"code">(*code);
+      const lm::net::HostPort backend = lm::net::host_port(raw(clb("backend:port")));
+      if (connection.set<"network_endpoint.ip">(backend.host)) connection.set<"network_endpoint.port">(backend.port);
+    }
+    rest(record, row, line_.surplus(), line_.doubt());
+  }
+
+ private:
+  // What requests and connections have in common. Answers whether the load balancer has a name or an address.
+  template <class Row>
+  bool listener(Row& row, std::int64_t time) {
+    common(row, time, clb("timestamp"));
+    row.template set<"start_time">(time);
+    cloud(row);
+    endpoint<"src_endpoint.ip", "src_endpoint.port">(row, clb("client:port"));
+    const bool named = row.template set<"dst_endpoint.name">(text(clb("elb"))), placed = node(row) || named;
+    endpoint<"load_balancer.dst_endpoint.ip", "load_balancer.dst_endpoint.port">(row, clb("backend:port"));
+    tls(row, clb("ssl_protocol"), clb("ssl_cipher"));
+    return placed;
+  }
+
+  elb::AccessLine<ClbFormat> line_;
+};
+
+LOGMILL_PARSERS(Alb, AlbConnection, AlbHealthCheck, Nlb, Clb)
