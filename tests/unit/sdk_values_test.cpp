@@ -129,6 +129,11 @@ TEST(Http, RequestLinesAndUrlsAreTakenApart) {
   EXPECT_EQ(lm::http::url("/?next=https://example.com/").scheme, std::nullopt);
   EXPECT_EQ(lm::http::url("https://www.example.com?a").query_string, lm::Text("a"));
   EXPECT_EQ(lm::http::url("*").path, lm::Text("*"));
+  EXPECT_EQ(lm::http::url("a b://c/d").scheme, std::nullopt);
+  EXPECT_EQ(lm::http::url("://c/d").scheme, std::nullopt);
+  EXPECT_EQ(lm::http::url("a:b://c/d").path, lm::Text("a:b://c/d"));
+  EXPECT_EQ(lm::http::url("http://").hostname, std::nullopt);
+  EXPECT_EQ(lm::http::url("http://h#f").hostname, lm::Text("h"));
 
   EXPECT_EQ(lm::http::activity_id("PATCH"), 9);
   EXPECT_EQ(lm::http::activity_id("PROPFIND"), 99);
@@ -138,6 +143,8 @@ TEST(Http, RequestLinesAndUrlsAreTakenApart) {
   EXPECT_EQ(lm::http::status_id(std::nullopt), 0);
   EXPECT_EQ(lm::http::tls_version("tlsv12"), "TLSv1.2");
   EXPECT_EQ(lm::http::tls_version("SSLv3"), "SSLv3");
+  EXPECT_EQ(lm::http::tls_version("TLSv1.3"), "TLSv1.3");
+  EXPECT_EQ(lm::http::tls_version("TLSv1.0"), "TLSv1");
 }
 
 TEST(Http, WhatClientsSentIsDecodedOnce) {

@@ -393,16 +393,15 @@ class Mapper {
     return out;
   }
 
-  // `placed`: the load balancer has a name or an address, so that its port may stand beside it. `line`: "GET https://www.example.com:443/a?b=c HTTP/1.1"
+  // `placed`: the load balancer has a name or an address, so that its port may stand beside it.
   template <class Row>
-  lm::http::RequestLine request(Row& row, std::string_view line, bool placed) {
-    lm::http::RequestLine request = lm::http::request_line(line);
+  void request(Row& row, const lm::http::RequestLine& request, bool placed) {
     const int activity = lm::http::activity_id(request.method.value_or(""));
     row.template set<"activity_id">(activity);
     if (activity == 99) row.template set<"activity_name">(*request.method);
     row.template set<"http_request.http_method">(request.method);
     row.template set<"http_request.version">(request.version);
-    if (!request.target) return request;
+    if (!request.target) return;
     std::string_view target = *request.target;
     lm::http::Url url = lm::http::url(target);
     if (!request.method && !url.port && target.ends_with('-')) {
@@ -417,7 +416,6 @@ class Mapper {
     row.template set<"http_request.url.path">(url.path);
     row.template set<"http_request.url.query_string">(url.query_string);
     if (placed) row.template set<"dst_endpoint.port">(url.port);
-    return request;
   }
 
   // Agent, sizes and status. False: there is nothing of a request nor of a response.
@@ -556,7 +554,8 @@ struct Alb : private Mapper<kAlbFields> {
     const Times took = times(alb("request_processing_time"));
     keep(alb("target_status_code"));
     const Bytes bytes = traffic(row, alb("received_bytes"), alb("sent_bytes"));
-    const auto asked = request(row, raw(alb("request")), placed);
+    const lm::http::RequestLine asked = lm::http::request_line(raw(alb("request")));
+    request(row, asked, placed);
     const bool traced = row.set<"http_request.uid">(text(alb("trace_id")));
     if (!exchange(row, asked, alb("user_agent"), alb("elb_status_code"), bytes, took) && !traced)
       return record.reject(lm::malformed, "neither a request nor a status");
@@ -864,7 +863,8 @@ struct Clb : private Mapper<kClbFields> {
     const bool placed = listener(row, *time);
     const Times took = times(clb("request_processing_time"));
     const Bytes bytes = traffic(row, clb("received_bytes"), clb("sent_bytes"));
-    if (!exchange(row, request(row, raw(clb("request")), placed), clb("user_agent"), clb("elb_status_code"), bytes, took))
+    request(row, asked, placed);
+    if (!exchange(row, asked, clb("user_agent"), clb("elb_status_code"), bytes, took))
       return record.reject(lm::malformed, "neither a request nor a status");
     if (const auto code = number(clb("backend_status_code"), 999)) {
       auto connection = row.push<"load_balancer.endpoint_connections">();
