@@ -16,6 +16,14 @@
 
 namespace elb {
 
+// Fields that AWS announces before they have values: `-` or `"-"`.
+inline bool are_placeholders(std::string_view fields) {
+  std::array<std::string_view, 8> words;
+  const std::size_t n = lm::split(fields, ' ', words);
+  return n <= words.size() && std::all_of(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(n),
+                                          [](std::string_view word) { return word == "-" || word == "\"-\""; });
+}
+
 // `Format` has: request, the column of the request; known, the number of columns; quoted, a bit for each column that stands in quotes; fits(column, field), whether it
 // can be one of that column; Tail tail(n), what n fields behind the agent are.
 enum class Tail { none, possible, usual };
@@ -32,7 +40,7 @@ class AccessLine {
     doubt_ = surplus_ = {};
     std::size_t count = std::min(got.count, kKnown);
     const std::size_t fitting = fitting_fields(fields_.data(), 0, count, got.quoted, got.count);
-    if (!got.closed || fitting != count || got.count > kKnown) [[unlikely]]
+    if (!got.closed || fitting != count || (got.count > kKnown && !are_placeholders(behind(line, fields_[kKnown - 1])))) [[unlikely]]
       count = read_from_both_ends(line, got, fitting);
     std::fill(fields_.begin() + static_cast<std::ptrdiff_t>(count), fields_.end(), std::string_view());
     return true;

@@ -442,7 +442,7 @@ class Mapper {
   // Fields that are not known yet, and of what a client may have made two readings, the bytes.
   template <class Row>
   void rest(lm::Record record, Row& row, std::string_view surplus, std::string_view doubt = {}) {
-    if (!surplus.empty() && !is_placeholder(surplus)) {
+    if (!surplus.empty() && !elb::are_placeholders(surplus)) {
       unmapped_.add_text("extra", surplus);
       record.drift("extra");
     }
@@ -460,14 +460,6 @@ class Mapper {
 
  private:
   static constexpr std::int64_t kMostMicros = INT64_MAX / 8;
-
-  // Fields that AWS announces: `-` or `"-"`.
-  static bool is_placeholder(std::string_view surplus) {
-    std::array<std::string_view, 8> words;
-    const std::size_t n = lm::split(surplus, ' ', words);
-    return n <= words.size() && std::all_of(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(n),
-                                            [](std::string_view word) { return word == "-" || word == "\"-\""; });
-  }
 
   const std::string_view* values_ = nullptr;
   std::string_view key_account_, key_region_, key_org_, key_node_, log_group_;
