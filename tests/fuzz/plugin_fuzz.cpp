@@ -14,6 +14,7 @@ constexpr std::string_view kKeys[] = {
     "AWSLogs/111122223333/CloudTrail/eu-central-1/2026/03/01/111122223333_CloudTrail_eu-central-1_20260301T0800Z_x.json.gz",
     "AWSLogs/o-example/111122223333/CloudTrail/eu-central-1/x",
     "AWSLogs/111122223333/vpcflowlogs/eu-central-1/x",
+    "AWSLogs/111122223333/elasticloadbalancing/eu-central-1/x_app.shop.0a1b2c3d_20260301T0805Z_192.0.2.80_x.log.gz",
 };
 
 using Harnesses = std::vector<std::unique_ptr<lm::testing::Harness>>;

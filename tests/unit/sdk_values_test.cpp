@@ -6,6 +6,7 @@
 #include <logmill/sdk/http.hpp>
 #include <logmill/sdk/net.hpp>
 #include <logmill/sdk/outline.hpp>
+#include <logmill/sdk/quoted.hpp>
 #include <logmill/sdk/text.hpp>
 #include <logmill/sdk/time.hpp>
 
@@ -128,6 +129,11 @@ TEST(Http, RequestLinesAndUrlsAreTakenApart) {
   EXPECT_EQ(lm::http::url("/?next=https://example.com/").scheme, std::nullopt);
   EXPECT_EQ(lm::http::url("https://www.example.com?a").query_string, lm::Text("a"));
   EXPECT_EQ(lm::http::url("*").path, lm::Text("*"));
+  EXPECT_EQ(lm::http::url("a b://c/d").scheme, std::nullopt);
+  EXPECT_EQ(lm::http::url("://c/d").scheme, std::nullopt);
+  EXPECT_EQ(lm::http::url("a:b://c/d").path, lm::Text("a:b://c/d"));
+  EXPECT_EQ(lm::http::url("http://").hostname, std::nullopt);
+  EXPECT_EQ(lm::http::url("http://h#f").hostname, lm::Text("h"));
 
   EXPECT_EQ(lm::http::activity_id("PATCH"), 9);
   EXPECT_EQ(lm::http::activity_id("PROPFIND"), 99);
@@ -137,6 +143,8 @@ TEST(Http, RequestLinesAndUrlsAreTakenApart) {
   EXPECT_EQ(lm::http::status_id(std::nullopt), 0);
   EXPECT_EQ(lm::http::tls_version("tlsv12"), "TLSv1.2");
   EXPECT_EQ(lm::http::tls_version("SSLv3"), "SSLv3");
+  EXPECT_EQ(lm::http::tls_version("TLSv1.3"), "TLSv1.3");
+  EXPECT_EQ(lm::http::tls_version("TLSv1.0"), "TLSv1");
 }
 
 TEST(Http, WhatClientsSentIsDecodedOnce) {
@@ -455,6 +463,105 @@ TEST(Fields, GatherWhatIsLeftOfAnObjectUnderItsName) {
   EXPECT_EQ(left_of(R"({"http":{"host":"h"}})", read), "");
   EXPECT_EQ(left_of(R"({"http":"none of it"})", read), R"({"http":"none of it"})");
   EXPECT_EQ(left_of(R"({"http":{"x":1},"http":{"x":2}})", read), R"({"http":{"x":1},"http":{"x":2}})");
+}
+
+TEST(Text, FixedPointIsExact) {
+  EXPECT_EQ(lm::fixed("0.0105", 6), 10500);
+  EXPECT_EQ(lm::fixed("4.036", 3), 4036);
+  EXPECT_EQ(lm::fixed("-1", 6), -1000000);
+  EXPECT_EQ(lm::fixed("12", 0), 12);
+  EXPECT_EQ(lm::fixed("0.9999999", 6), 999999);
+  EXPECT_EQ(lm::fixed("9223372036854.775807", 6), INT64_MAX);
+  for (const char* text :
+       {"", "-", ".", ".5", "5.", "1e3", "1.2.3", "+1", " 1", "1,5", "--1", "0.1x", "9223372036855", "99999999999999999999"})
+    EXPECT_EQ(lm::fixed(text, 6), std::nullopt) << text;
+}
+
+TEST(Quoted, FieldsAreTakenApart) {
+  std::array<std::string_view, 8> f;
+  const auto usual = lm::split_quoted(R"(a  "b c" "" - "say \"hi\" there" x"y )", f);
+  EXPECT_EQ(usual.count, 6u);
+  EXPECT_EQ(usual.quoted, 0b010110u);
+  EXPECT_TRUE(usual.closed);
+  EXPECT_EQ(f[1], "b c");
+  EXPECT_EQ(f[2], "");
+  EXPECT_EQ(f[3], "-");
+  EXPECT_EQ(f[4], R"(say \"hi\" there)");
+  EXPECT_EQ(f[5], "x\"y");
+
+  EXPECT_EQ(lm::split_quoted(R"("a"b" "c\\" "d\\\" e")", f).count, 3u);
+  EXPECT_EQ(f[0], "a\"b");
+  EXPECT_EQ(f[1], R"(c\\)");
+  EXPECT_EQ(f[2], R"(d\\\" e)");
+
+  const auto open = lm::split_quoted(R"(a "b c)", f);
+  EXPECT_EQ(open.count, 2u);
+  EXPECT_FALSE(open.closed);
+  EXPECT_EQ(f[1], "b c");
+  EXPECT_FALSE(lm::split_quoted("\"", f).closed);
+  EXPECT_EQ(lm::split_quoted("", f).count, 0u);
+  EXPECT_EQ(lm::split_quoted("   ", f).count, 0u);
+  EXPECT_EQ(lm::split_quoted("a b c d e f g h i \"j\"", f).count, 10u);
+  EXPECT_EQ(f[7], "h");
+}
+
+TEST(Quoted, OnlyEscapedQuotesAreTakenBack) {
+  std::string buffer;
+  EXPECT_EQ(lm::unquoted("curl/8.5.0", buffer), "curl/8.5.0");
+  EXPECT_EQ(lm::unquoted(R"(Hello, \"world\")", buffer), R"(Hello, "world")");
+  EXPECT_EQ(lm::unquoted(R"(\x22a\x22)", buffer), R"("a")");
+  for (const char* text : {R"(C:\dir\x2)", R"(a\\)", R"(\)", R"(a\\"b)", R"(\x5c)", ""}) EXPECT_EQ(lm::unquoted(text, buffer), text);
+}
+
+// Against a reading of one character after the other, of texts that are mostly what matters: quotes, backslashes and spaces.
+TEST(Quoted, AgreesWithASlowReadingOfAnyText) {
+  std::mt19937 random(1);
+  constexpr std::string_view kLetters = "ab-  \"\"\\\xc3";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text(random() % 150, ' ');
+    const unsigned letters = 2 + random() % (kLetters.size() - 1);
+    for (char& c : text) c = kLetters[random() % letters];
+
+    std::vector<std::string> expected;
+    std::uint64_t quoted = 0;
+    bool closed = true;
+    for (std::size_t i = 0; i < text.size();) {
+      if (text[i] == ' ') {
+        ++i;
+        continue;
+      }
+      std::string field;
+      if (text[i] == '"') {
+        if (expected.size() < 64) quoted |= std::uint64_t{1} << expected.size();
+        closed = false;
+        bool escaped = false;
+        for (++i; i < text.size(); ++i) {
+          if (text[i] == '"' && !escaped && (i + 1 == text.size() || text[i + 1] == ' ')) {
+            closed = true;
+            ++i;
+            break;
+          }
+          escaped = text[i] == '\\' && !escaped;
+          field += text[i];
+        }
+      } else {
+        for (; i < text.size() && text[i] != ' '; ++i) field += text[i];
+      }
+      expected.push_back(field);
+    }
+
+    // On the heap and without a byte behind it, so that a sanitizer sees whoever reads too far.
+    const std::vector<char> exact(text.begin(), text.end());
+    std::vector<std::string_view> fields(expected.size());
+    const auto got = lm::split_quoted({exact.data(), exact.size()}, fields);
+    ASSERT_EQ(got.count, expected.size()) << text;
+    ASSERT_EQ(got.quoted, quoted) << text;
+    ASSERT_EQ(got.closed, closed) << text;
+    ASSERT_TRUE(std::equal(fields.begin(), fields.end(), expected.begin())) << text;
+    std::vector<std::string_view> few(expected.size() / 2);
+    ASSERT_EQ(lm::split_quoted({exact.data(), exact.size()}, few).count, expected.size());
+    ASSERT_TRUE(std::equal(few.begin(), few.end(), expected.begin())) << text;
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // logmill/sdk/text.hpp -- text that may be absent; text into fields and numbers. All functions are pure, allocate nothing and never throw; what is unreadable is absent.
 //   lm::integer("443")                     -> 443           the whole text, decimal, no sign but '-', no spaces; overflow is absent
 //   lm::integer(field, lm::in_record)      -> the same, faster, of a field of the record at hand
+//   lm::fixed("0.0105", 6)                 -> 10500         decimal text in units of a power of ten: microseconds of seconds
 //   lm::split(line, ' ', fields)           -> fields used    runs of the separator count as one
 //   lm::present("-")                       -> nullopt        "-" and "" mean absent in AWS's text formats
 #pragma once
@@ -216,6 +217,31 @@ inline Maybe<double> number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
   return value;
+}
+
+// Decimal text times ten to the power of `places`; digits beyond are cut off. No exponent; what is too large is absent.
+constexpr Maybe<std::int64_t> fixed(std::string_view text, int places) {
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  const std::size_t point = text.find('.');
+  const std::string_view fraction = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
+  if (text.empty() || point == 0 || point + 1 == text.size()) return std::nullopt;
+  std::int64_t value = 0;
+  const auto append = [&](char digit) {
+    return digit >= '0' && digit <= '9' && !__builtin_mul_overflow(value, std::int64_t{10}, &value) &&
+           !__builtin_add_overflow(value, std::int64_t{digit - '0'}, &value);
+  };
+  for (const char digit : text.substr(0, point)) {
+    if (!append(digit)) return std::nullopt;
+  }
+  for (const char digit : fraction) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    if (places > 0 && (--places, !append(digit))) return std::nullopt;
+  }
+  for (; places > 0; --places) {
+    if (!append('0')) return std::nullopt;
+  }
+  return negative ? -value : value;
 }
 
 constexpr Text present(std::string_view text) {
