@@ -295,14 +295,15 @@ TEST(Decode, WhatComesOutBeforeABrokenPlaceIsOfTheStream) {
   // a block of a type that there is not.
   const std::string header("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10), block("\0\xe8\x03\x17\xfc", 5), text = sample(100).substr(0, 1000);
   std::string long_text, long_stored = header;
-  for (int i = 0; i < 300; ++i) long_text += text, long_stored += block + text;
+  for (int i = 0; i < 80; ++i) long_text += text, long_stored += block + text;
   const struct {
     std::string text, stored;
   } kCases[] = {{text, header + block + text + "\x1b\xbd\xff\x1f"}, {long_text, long_stored + "\x07"}};
   for (const auto& c : kCases) {
     for (const std::size_t behind : {0ul, 500ul}) {
-      for (const std::size_t chunk : {1ul, 7ul, 1'000'000ul}) {
+      for (const std::size_t chunk : {7ul, 5'000ul, 1'000'000ul}) {
         for (const std::size_t out : {std::size_t{100}, std::size_t{70'000}, std::size_t{1} << 20}) {
+          if (chunk == 7 && c.text.size() > 1000) continue;
           const Outcome o = decode(c.stored + std::string(behind, '\xff'), chunk, out);
           ASSERT_TRUE(o.error);
           EXPECT_EQ(o.error->code, Errc::corrupt) << o.error->what;
