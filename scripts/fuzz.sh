@@ -21,6 +21,10 @@ run_one() {
   seeds=tests/fuzz/corpus/$name
   mkdir -p "$corpus"
   [ -d "$seeds" ] || seeds=
+  if [[ $name == aws_*_fuzz ]]; then
+    seeds="$seeds build-fuzz/seeds/$name"
+    python3 scripts/fuzz_seeds.py "${name%_fuzz}" "build-fuzz/seeds/$name"
+  fi
   # One log a target: two that write at once would mix their lines.
   # shellcheck disable=SC2086  # no seeds, no argument
   if "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \

@@ -2,18 +2,32 @@
 // library; the first byte says which of its parsers, the second how large blocks are, the third which object keys there are.
 #include "unit/parser_harness.hpp"
 
+#include <dlfcn.h>
 #include <cstdio>
 #include <cstdlib>
 
-extern "C" const lm_entry logmill_entry;  // of the plugin that is linked in
+extern const char* const kPlugin;  // the library's file
 
 namespace {
+
+const lm_entry& entry() {
+  void* const library = ::dlopen(kPlugin, RTLD_NOW | RTLD_LOCAL);
+  const void* const found = library ? ::dlsym(library, "logmill_entry") : nullptr;
+  if (!found) {
+    std::fprintf(stderr, "%s\n", ::dlerror());
+    std::abort();
+  }
+  return *static_cast<const lm_entry*>(found);
+}
 
 constexpr std::string_view kKeys[] = {
     "object",
     "AWSLogs/111122223333/CloudTrail/eu-central-1/2026/03/01/111122223333_CloudTrail_eu-central-1_20260301T0800Z_x.json.gz",
     "AWSLogs/o-example/111122223333/CloudTrail/eu-central-1/x",
     "AWSLogs/111122223333/vpcflowlogs/eu-central-1/x",
+    "AWSLogs/111122223333/elasticloadbalancing/eu-central-1/2026/03/01/"
+    "111122223333_elasticloadbalancing_eu-central-1_app.web.50dc6c495c0c9188_20260301T0800Z_203.0.113.80_4x.log.gz",
+    "AWSLogs/111122223333/network-firewall/alert/eu-central-1/edge/2026/03/01/08/x.log.gz",
     "AWSLogs/111122223333/elasticloadbalancing/eu-central-1/x_app.shop.0a1b2c3d_20260301T0805Z_192.0.2.80_x.log.gz",
 };
 
@@ -21,9 +35,10 @@ using Harnesses = std::vector<std::unique_ptr<lm::testing::Harness>>;
 
 Harnesses harnesses_of_all_parsers() {
   Harnesses out;
-  const lm_parser_factory& factory = lm::testing::factory_of(logmill_entry);
+  const lm_entry& library = entry();
+  const lm_parser_factory& factory = lm::testing::factory_of(library);
   for (std::uint32_t i = 0; i < factory.count; ++i)
-    out.push_back(std::make_unique<lm::testing::Harness>(logmill_entry, lm::view(factory.descriptor(i)->id)));
+    out.push_back(std::make_unique<lm::testing::Harness>(library, lm::view(factory.descriptor(i)->id)));
   return out;
 }
 

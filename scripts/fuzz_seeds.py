@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""usage: fuzz_seeds.py PLUGIN DIRECTORY   What the golden tests of a plugin's parsers read, as seeds of its fuzz target: the target's three bytes in front."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LARGEST = 60_000
+
+
+def main(plugin: str, directory: str) -> None:
+    vendor, _, folder = plugin.partition("_")
+    source = "".join(p.read_text() for p in sorted((ROOT / "plugins" / vendor / folder).glob("*.cpp")))
+    out = pathlib.Path(directory)
+    out.mkdir(parents=True, exist_ok=True)
+    ids = re.findall(r'\.id = "([^"]+)"', source)
+    for number, parser in enumerate(ids):
+        for path in sorted((ROOT / "tests/golden" / parser / "input").rglob("*")):
+            if path.is_file():
+                # The first byte says which parser reads it, as far as one can tell from here.
+                (out / f"{parser}-{path.name}"[-120:]).write_bytes(bytes([number, 64, number]) + path.read_bytes()[:LARGEST])
+
+
+main(*sys.argv[1:])
