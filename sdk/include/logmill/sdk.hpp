@@ -71,7 +71,7 @@ enum class Kind : std::uint32_t { events = LM_KIND_EVENTS, set_aside = LM_KIND_S
 struct Descriptor {
   std::string_view id, title, vendor, version, reads;
   Framing framing = Framing::lines;
-  std::string_view envelope = {};  // Framing::json: the member whose array holds the records
+  std::string_view envelope = {};  // Framing::json: the member whose array holds the records; "Records" is also "records"
   Kind kind = Kind::events;
 };
 
