@@ -110,6 +110,20 @@ struct Reading {
   }
 };
 
+// A name as its object spells it: with a capital, if the object's own name has one.
+class Spelled {
+ public:
+  Spelled(std::string_view name, std::string_view like) : size_(name.size()) {
+    std::copy(name.begin(), name.end(), text_.begin());
+    if (!like.empty() && like[0] >= 'A' && like[0] <= 'Z') text_[0] = static_cast<char>(text_[0] - 'a' + 'A');
+  }
+  operator std::string_view() const { return {text_.data(), size_}; }  // NOLINT(google-explicit-constructor): it is a name
+
+ private:
+  std::array<char, 32> text_{};
+  std::size_t size_;
+};
+
 struct Remote {
   Text ip, as_name, isp, isp_org, country, city;
   lm::Maybe<std::int64_t> as_number;
@@ -169,31 +183,41 @@ inline void read_remote(const Reading& whole, Remote& out) {
       default: r.keep();
     }
   });
-  out.ip = v4 ? v4 : v6;
-  if (v4 && v6) whole.rest.add_text("ipAddressV6", *v6);
-  out.country = code ? code : name;
-  if (code && name) whole.rest.add_text("countryName", *name);
-  // An end is named by its address, and a place by its name; 0,0 without one is how the source says that it knows none.
+  const std::string_view like = whole.key;
   const auto keep = [&](std::string_view key, Text& text) {
-    if (text) whole.rest.add_text(key, *text);
+    if (text) whole.rest.add_text(Spelled(key, like), *text);
     text = {};
   };
   const auto keep_number = [&](std::string_view key, auto& n) {
     std::array<char, 32> text;
     if (n) {
       const char* const end = std::to_chars(text.data(), text.data() + text.size(), *n).ptr;
-      whole.rest.add(key, {text.data(), static_cast<std::size_t>(end - text.data())});
+      whole.rest.add(Spelled(key, like), {text.data(), static_cast<std::size_t>(end - text.data())});
     }
     n = {};
   };
-  if (!out.country && !out.city) {
-    if (out.lat.value_or(0) == 0 && out.lon.value_or(0) == 0) out.lat = out.lon = {};
-    keep_number("lat", out.lat), keep_number("lon", out.lon);
-  }
+  const auto within = [&](std::string_view group, auto&& add) {
+    const Spelled name_of_group(group, like);
+    whole.rest.enter(name_of_group);
+    add();
+    whole.rest.leave();
+  };
+  out.ip = v4 ? v4 : v6;
+  if (v4 && v6) keep("ipAddressV6", v6);
+  out.country = code ? code : name;
+  // An end is named by its address, and a place by its name; 0,0 without one is how the source says that it knows none.
+  if (!out.country && !out.city && out.lat.value_or(0) == 0 && out.lon.value_or(0) == 0) out.lat = out.lon = {};
+  const bool no_place = !out.ip || (!out.country && !out.city);
+  within("country", [&] {
+    if (code || !out.ip) keep("countryName", name);
+    if (!out.ip) keep("countryCode", code), out.country = {};
+  });
   if (!out.ip) {
-    keep("asnOrg", out.as_name), keep("isp", out.isp), keep("org", out.isp_org), keep("country", out.country), keep("city", out.city);
-    keep_number("asn", out.as_number), keep_number("lat", out.lat), keep_number("lon", out.lon);
+    within("organization",
+           [&] { keep_number("asn", out.as_number), keep("asnOrg", out.as_name), keep("isp", out.isp), keep("org", out.isp_org); });
+    within("city", [&] { keep("cityName", out.city); });
   }
+  if (no_place) within("geoLocation", [&] { keep_number("lat", out.lat), keep_number("lon", out.lon); });
   whole.rest.leave();
 }
 
@@ -265,10 +289,10 @@ inline void read_action(const Reading& whole, Action& out, lm::json::ObjectWrite
     }
   });
   if (!out.operation) {  // what describes a call needs the call's name in OCSF
-    if (out.service) whole.rest.add_text("serviceName", *out.service);
-    if (out.error) whole.rest.add_text("errorCode", *out.error);
-    if (out.user_agent) whole.rest.add_text("userAgent", *out.user_agent);
-    if (out.path) whole.rest.add_text("requestUri", *out.path);
+    if (out.service) whole.rest.add_text(Spelled("serviceName", whole.key), *out.service);
+    if (out.error) whole.rest.add_text(Spelled("errorCode", whole.key), *out.error);
+    if (out.user_agent) whole.rest.add_text(Spelled("userAgent", whole.key), *out.user_agent);
+    if (out.path) whole.rest.add_text(Spelled("requestUri", whole.key), *out.path);
     out.service = out.error = out.user_agent = out.path = {};
     out.status_code = {};
   }

@@ -262,7 +262,7 @@ class GuardDuty(mapping.Mapping):
         self.check(self.one(finding(service={"action": action})), {"evidences.0.src_endpoint.location": None, "unmapped.service.action.networkConnectionAction": None})
         remote["geoLocation"] = {"lat": 1.5, "lon": 0}
         self.check(self.one(finding(service={"action": action})), {
-            "evidences.0.src_endpoint.location": None, "unmapped.service.action.networkConnectionAction.remoteIpDetails": {"lat": 1.5, "lon": 0}})
+            "evidences.0.src_endpoint.location": None, "unmapped.service.action.networkConnectionAction.remoteIpDetails": {"geoLocation": {"lat": 1.5, "lon": 0}}})
 
     def test_ipv6_and_what_is_no_address(self):
         for remote, ip, rest in (({"ipAddressV6": "2001:db8::9"}, "2001:db8::9", None), ({"ipAddressV4": "", "ipAddressV6": "2001:db8::9"}, "2001:db8::9", None),
