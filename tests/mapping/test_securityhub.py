@@ -159,7 +159,7 @@ class SecurityHub(mapping.Mapping):
                 {"src_endpoint": {"ip": "192.0.2.5", "port": 40404, "mac": "00:0d:83:b1:c0:8e"}, "dst_endpoint": {"ip": "2001:db8::9", "port": 443, "hostname": "c2.example.org"},
                  "connection_info": {"direction": "Outbound", "direction_id": 2, "protocol_name": "TCP"}},
                 {"process": {"name": "sshd", "path": "/usr/sbin/sshd", "pid": 77, "parent_process": {"pid": 1}, "created_time": 1772323200000, "terminated_time": 1772323201000}}],
-            "malware": [{"name": "Coin", "path": "/tmp/c", "classification_ids": [13], "classifications": ["COIN_MINER"]},
+            "malware": [{"name": "Coin", "files": [{"name": "c", "path": "/tmp/c", "type_id": 0, "type": "Unknown"}], "classification_ids": [13], "classifications": ["COIN_MINER"]},
                         {"name": "New", "classification_ids": [99], "classifications": ["TELEPATHY"]}, {"name": "Plain", "classification_ids": [0]}],
             "finding_info.related_events": [{"uid": "other", "product": {"uid": PRODUCT}}], "unmapped": None})
 

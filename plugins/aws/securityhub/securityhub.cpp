@@ -118,7 +118,9 @@ constexpr auto kDetectionTable = lm::table(ocsf::detection_finding, lm::profiles
                                            kEvery + kRemediation + kEvidences +
                                                lm::columns({lm::constant("is_alert", "true"),
                                                             {"malware[].name"},
-                                                            {"malware[].path"},
+                                                            {"malware[].files[].name"},
+                                                            {"malware[].files[].path"},
+                                                            {"malware[].files[].type_id"},
                                                             {"malware[].classification_ids[]"},
                                                             {"malware[].classifications[]"},
                                                             {"evidences[].process.pid"},
@@ -900,7 +902,12 @@ struct SecurityHub {
       if (!name && !path && !type) return;
       auto item = row.push<"malware">();
       item.set<"name">(name);
-      item.set<"path">(path);
+      if (path) {
+        auto file = item.push<"files">();
+        file.set<"name">(lm::after_last(*path, '/'));
+        file.set<"path">(path);
+        file.set<"type_id">(0);
+      }
       int id = type ? 99 : 0;
       for (const Kind& kind : kKinds) id = type == kind.name ? kind.id : id;
       item.push<"classification_ids">(id);
