@@ -36,13 +36,18 @@ class Event {
     return Event(Table.class_id.uid, layout.columns, layout.levels, layout.n_levels, Table.profiles, renamed);
   }
 
+  Event(Event&&) = default;  // its nodes point at each other
+  Event& operator=(Event&&) = default;
+
   // Looks at the whole record. False: it is not one JSON object, as the reader says. see(key, value) sees the members that the table has no columns for.
   template <class See>
   bool check(json::Reader& reader, std::string_view text, See&& see) {
     verdicts_.clear();
+    const Node* previous = nullptr;
     return reader.read(text, [&](std::string_view key, json::Value& value) {
-      if (const Node* const node = root_.find(key)) {
-        acceptable(*node, value);
+      if (const Node* const node = root_.find(key, previous)) {
+        previous = node;
+        if (node->is_object()) acceptable(*node, value);
       } else {
         see(key, value);
       }
@@ -57,10 +62,12 @@ class Event {
     ++serial_;
     columns_ = &rows.columns();
     const std::uint32_t row = columns_->rows() - 1;
+    const Node* previous = nullptr;
     reader.read(text, [&](std::string_view key, json::Value& value) {
-      const Node* const node = root_.find(key);
+      const Node* const node = root_.find(key, previous);
       if (!node && take(key, value)) return;
-      member(node, root_, key, value, row, &rest);
+      member(node, root_, previous, key, value, row, &rest);
+      if (node) previous = node;
     });
   }
   // Whether a list of objects of the event has elements in the row.
@@ -82,7 +89,17 @@ class Event {
     std::uint64_t bit = 0;                                  // in its parent's masks
     std::uint64_t required = 0, at_least = 0, exactly = 0;  // of its children
     mutable std::uint64_t filled = 0;
+    mutable const Node* first = nullptr;     // the child that an object began with last
+    mutable const Node* follower = nullptr;  // the sibling that came behind this one last
 
+    // The same, after `previous` in this object: events of one source have their members in one order.
+    const Node* find(std::string_view wanted, const Node* previous) const {
+      const Node*& guess = previous ? previous->follower : first;
+      if (guess && detail::equal(guess->name, wanted)) return guess;
+      const Node* const found = find(wanted);
+      if (found) guess = found;
+      return found;
+    }
     const Node* find(std::string_view wanted) const {
       std::size_t low = 0, high = children.size();
       while (low < high) {
@@ -178,9 +195,10 @@ class Event {
 
   // ---- Looking ----
 
-  static const Node* of_datetime(const Node& parent, std::string_view key) {
+  static const Node* of_datetime(const Node& parent, std::string_view key, const Node* previous) {
     if (!key.ends_with("_dt")) return nullptr;
-    const Node* const node = parent.find(key.substr(0, key.size() - 3));
+    key.remove_suffix(3);
+    const Node* const node = previous && detail::equal(previous->name, key) ? previous : parent.find(key);
     return node && node->timestamp ? node : nullptr;
   }
 
@@ -202,10 +220,14 @@ class Event {
     verdicts_.push_back({});
     std::uint64_t seen = 0;
     bool any = false;
+    const Node* previous = nullptr;
     value.object([&](std::string_view key, json::Value& v) {
-      if (const Node* const child = node.find(key)) {
+      if (const Node* const child = node.find(key, previous)) {
+        previous = child;
+        if (any && child->bit == 0 && !child->is_object()) return;  // nothing depends on it
         if (acceptable(*child, v)) seen |= child->bit, any = true;
-      } else if (const Node* const stamp = of_datetime(node, key)) {
+      } else if (const Node* const stamp = of_datetime(node, key, previous)) {
+        if (any && stamp->bit == 0) return;
         if (moment_of(v.text())) seen |= stamp->bit, any = true;
       }
     });
@@ -248,10 +270,11 @@ class Event {
   // ---- Filling ----
 
   // A member goes to its column; what does not is kept in `rest`, or, where there is none, makes the answer false.
-  bool member(const Node* node, const Node& parent, std::string_view key, json::Value& value, std::uint32_t row, json::ObjectWriter* rest) {
+  bool member(const Node* node, const Node& parent, const Node* previous, std::string_view key, json::Value& value, std::uint32_t row,
+              json::ObjectWriter* rest) {
     bool whole;
     if (!node) {
-      const Node* const stamp = of_datetime(parent, key);
+      const Node* const stamp = of_datetime(parent, key, previous);
       whole = stamp && datetime(*stamp, value, row);
     } else if (node->list) {
       whole = list(*node, value, row);
@@ -284,7 +307,12 @@ class Event {
 
   bool object(const Node& node, json::Value& value, std::uint32_t row, json::ObjectWriter* rest) {
     bool whole = true;
-    value.object([&](std::string_view key, json::Value& v) { whole &= member(node.find(key), node, key, v, row, rest); });
+    const Node* previous = nullptr;
+    value.object([&](std::string_view key, json::Value& v) {
+      const Node* const child = node.find(key, previous);
+      whole &= member(child, node, previous, key, v, row, rest);
+      if (child) previous = child;
+    });
     return whole;
   }
 
