@@ -230,6 +230,11 @@ class GuardDuty(mapping.Mapping):
         self.assertEqual(len(self.read(f"[{line},{line}]", "array")), 2)
         self.assertEqual(len(self.read(json.dumps(finding(), indent=2), "pretty")), 1)
 
+    def test_events_of_findings_are_opened(self):
+        event = {"version": "0", "id": "e", "detail-type": "GuardDuty Finding", "source": "aws.guardduty", "account": "111122223333", "time": "2026-03-01T12:00:00Z",
+                 "region": "eu-central-1", "resources": [], "detail": finding()}
+        self.check(self.one(event), {"finding_info.uid": "f-1", "unmapped": None})
+
     def test_the_key_says_what_the_finding_does_not(self):
         key = "AWSLogs/o-example/444455556666/GuardDuty/eu-west-1/2026/03/01/x.jsonl"
         self.check(self.one(json.dumps(finding()), key), {"cloud.account.uid": "111122223333", "cloud.region": "eu-central-1", "cloud.org.uid": "o-example"})

@@ -194,6 +194,15 @@ class SecurityHub(mapping.Mapping):
             with self.subTest(form=name):
                 self.assertEqual(len(self.read(text, name)), 2)
 
+    def test_events_of_findings_are_opened(self):
+        event = {"version": "0", "id": "e", "detail-type": "Security Hub Findings - Custom Action", "source": "aws.securityhub", "account": "111122223333", "time": "2026-03-01T12:00:00Z",
+                 "region": "eu-central-1", "resources": [], "detail": {"actionName": "Contain", "findings": [finding(Compliance=COMPLIANCE), finding(Id="finding-2")]}}
+        events = self.read(json.dumps(event))
+        self.assertEqual([e["finding_info"]["uid"] for e in events], ["finding-1", "finding-2"])
+        self.assertEqual([e["class_uid"] for e in events], [2003, 2004])
+        for each in events:
+            self.check(each, {"unmapped": {"detail": {"actionName": "Contain"}}})
+
     def test_an_answer_without_findings_is_set_aside(self):
         self.write("a/empty.json", '{"Findings": [], "NextToken": null}')
         self.write("a/small.json", '{"findings":[]}')

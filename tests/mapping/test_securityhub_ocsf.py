@@ -115,6 +115,11 @@ class SecurityHubOcsf(mapping.Mapping):
             with self.subTest(form=name):
                 self.assertEqual(len(self.read(text, name)), 2)
 
+    def test_events_of_findings_are_opened(self):
+        event = {"version": "0", "id": "e", "detail-type": "Findings Imported V2", "source": "aws.securityhub", "account": "111122223333", "time": "2026-03-01T12:00:00Z",
+                 "region": "eu-central-1", "resources": [], "detail": {"findings": [finding(2003), finding(2002)]}}
+        self.assertEqual([e["class_uid"] for e in self.read(json.dumps(event))], [2003, 2002])
+
     def test_what_is_not_valid_stays_as_it_stands(self):
         source = finding(2004, severity_id="4", count=99999999999, is_alert="yes", time_dt=[1])
         source["evidences"].append({"src_endpoint": {"port": 5}})

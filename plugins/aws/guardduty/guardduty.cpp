@@ -729,7 +729,7 @@ struct GuardDuty {
           key.template set<"type">("AWS access key");
         }
         if (!f.groups.empty()) {
-          list_.elements(f.groups, [&](Value& group) {
+          list_.read_array(f.groups, [&](Value& group) {
             const auto text = group.text();
             if (text && !text->empty()) {
               item.template push<"actor.user.groups">().template set<"name">(text);

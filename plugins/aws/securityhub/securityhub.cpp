@@ -135,7 +135,7 @@ struct Finding {
   Text schema, id, product_arn, product_name, company, generator, account, account_name, region, created, updated, title, description, url;
   Text severity, normalized, workflow, record_state, comment, advice, advice_url;
   lm::Maybe<std::int64_t> confidence, first_seen, last_seen, processed;
-  std::string_view compliance, vulnerabilities, resources, related, malware, network, action, process, remediation;
+  std::string_view compliance, vulnerabilities, resources, related, malware, network, action, process, remediation, findings;
 };
 
 struct Vulnerability {
@@ -186,9 +186,32 @@ struct SecurityHub {
     if (record.starts_block()) {
       key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
     }
+    around_.clear();
+    const std::string_view list = finding(record, record.text(), compliance, vulnerability, detection);
+    if (list.empty()) return;
+    // What an event tells of its findings beside them, such as the action that a person chose, is said of each.
+    around_.assign(rest_.finish());
+    event_.read_array(list, [&](Value& item) {
+      if (!finding(record, item.raw(), compliance, vulnerability, detection).empty())
+        record.reject(lm::malformed, "findings within findings");
+    });
+  }
+
+ private:
+  // The record is a finding, or an event of one or several: then it answers their list.
+  std::string_view finding(lm::Record record, std::string_view text, lm::Rows<kComplianceTable>& compliance,
+                           lm::Rows<kVulnerabilityTable>& vulnerability, lm::Rows<kDetectionTable>& detection) {
     Finding f;
     rest_.clear(), types_.clear();
-    if (!read(record, f)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!around_.empty()) rest_.add("detail", around_);
+    if (!read(record, text, f)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error()), "";
+    if (!f.id && !f.findings.empty()) return f.findings;
+    finding_row(record, f, compliance, vulnerability, detection);
+    return "";
+  }
+
+  void finding_row(lm::Record record, Finding& f, lm::Rows<kComplianceTable>& compliance, lm::Rows<kVulnerabilityTable>& vulnerability,
+                   lm::Rows<kDetectionTable>& detection) {
     if (!f.id || !f.product_arn) return record.reject(lm::foreign, "no Id and ProductArn: not a finding in ASFF");
     const auto modified = time_of("UpdatedAt", f.updated, false), created = time_of("CreatedAt", f.created, true);
     const auto time = modified ? modified : created ? created : f.last_seen;
@@ -230,18 +253,17 @@ struct SecurityHub {
     finish(row);
   }
 
- private:
   // ---- Reading ----
 
-  bool read(lm::Record record, Finding& f) {
-    static constexpr auto kKeys =
-        lm::keys("SchemaVersion", "Id", "ProductArn", "ProductName", "CompanyName", "Region", "GeneratorId", "AwsAccountId",
-                 "AwsAccountName", "Types", "FirstObservedAt", "LastObservedAt", "CreatedAt", "UpdatedAt", "ProcessedAt", "Severity",
-                 "Confidence", "Criticality", "Title", "Description", "Remediation", "SourceUrl", "ProductFields", "UserDefinedFields",
-                 "Malware", "Network", "NetworkPath", "Process", "Threats", "ThreatIntelIndicators", "Resources", "Compliance",
-                 "VerificationState", "WorkflowState", "Workflow", "RecordState", "RelatedFindings", "Note", "Vulnerabilities",
-                 "PatchSummary", "Action", "FindingProviderFields", "Sample", "GeneratorDetails", "Detection");
-    return json_.read(record.text(), [&](std::string_view key, Value& value) {
+  bool read(lm::Record record, std::string_view text, Finding& f) {
+    static constexpr auto kKeys = lm::keys(
+        "SchemaVersion", "Id", "ProductArn", "ProductName", "CompanyName", "Region", "GeneratorId", "AwsAccountId", "AwsAccountName",
+        "Types", "FirstObservedAt", "LastObservedAt", "CreatedAt", "UpdatedAt", "ProcessedAt", "Severity", "Confidence", "Criticality",
+        "Title", "Description", "Remediation", "SourceUrl", "ProductFields", "UserDefinedFields", "Malware", "Network", "NetworkPath",
+        "Process", "Threats", "ThreatIntelIndicators", "Resources", "Compliance", "VerificationState", "WorkflowState", "Workflow",
+        "RecordState", "RelatedFindings", "Note", "Vulnerabilities", "PatchSummary", "Action", "FindingProviderFields", "Sample",
+        "GeneratorDetails", "Detection", "findings", "Findings", "actionName", "actionDescription");
+    return json_.read(text, [&](std::string_view key, Value& value) {
       const Reading r{rest_, key, value};
       switch (kKeys.find(key)) {
         case kKeys.at("SchemaVersion"): r.text(f.schema); break;
@@ -288,7 +310,11 @@ struct SecurityHub {
         case kKeys.at("FindingProviderFields"):
         case kKeys.at("GeneratorDetails"):
         case kKeys.at("Detection"):
+        case kKeys.at("actionName"):
+        case kKeys.at("actionDescription"):
         case kKeys.at("Sample"): r.keep(); break;
+        case kKeys.at("findings"):
+        case kKeys.at("Findings"): r.json(f.findings, Type::array); break;
         default: record.drift(key); r.keep();
       }
     });
@@ -415,7 +441,7 @@ struct SecurityHub {
     static constexpr auto kKeys =
         lm::keys("Id", "Type", "Region", "Partition", "Tags", "Details", "ResourceRole", "ApplicationName", "ApplicationArn");
     bool unknown = false;
-    inner_.elements(f.resources, [&](Value& value) {
+    inner_.read_array(f.resources, [&](Value& value) {
       Text id, type, region, partition, application, application_arn, role;
       std::string_view details, tags_of;
       scratch_.clear();
@@ -479,7 +505,7 @@ struct SecurityHub {
   template <class Row>
   void related(Row& row, const Finding& f) {
     bool unknown = false;
-    inner_.elements(f.related, [&](Value& value) {
+    inner_.read_array(f.related, [&](Value& value) {
       Text id, product;
       if (value.type() != Type::object) unknown = true;
       value.object([&](std::string_view key, Value& v) {
@@ -624,7 +650,7 @@ struct SecurityHub {
   bool has_vulnerability(const Finding& f) {
     bool has = false;
     if (f.vulnerabilities.empty()) return false;
-    inner_.elements(f.vulnerabilities, [&](Value& item) {
+    inner_.read_array(f.vulnerabilities, [&](Value& item) {
       item.object([&](std::string_view key, Value& value) {
         if (key != "Id") return;
         const auto text = value.text();
@@ -642,7 +668,7 @@ struct SecurityHub {
       advice_.assign(f.advice.value_or("")), advice_url_.assign(f.advice_url.value_or(""));
       if (f.advice) f.advice = std::string_view(advice_);
       if (f.advice_url) f.advice_url = std::string_view(advice_url_);
-      inner_.elements(f.vulnerabilities, [&](Value& item) {
+      inner_.read_array(f.vulnerabilities, [&](Value& item) {
         Vulnerability v;
         scratch_.clear();
         if (item.type() != Type::object) unknown = true;
@@ -744,7 +770,7 @@ struct SecurityHub {
   bool each_text(std::string_view raw, Take&& take) {
     bool whole = true;
     if (raw.empty()) return true;
-    list_.elements(raw, [&](Value& value) {
+    list_.read_array(raw, [&](Value& value) {
       const auto text = value.text();
       if (text && !text->empty()) {
         take(*text);
@@ -759,7 +785,7 @@ struct SecurityHub {
   bool scores(Item& item, std::string_view raw) {
     static constexpr auto kKeys = lm::keys("BaseScore", "BaseVector", "Version", "Source");
     bool whole = true;
-    list_.elements(raw, [&](Value& value) {
+    list_.read_array(raw, [&](Value& value) {
       lm::Maybe<double> score;
       Text vector, version, source;
       scratch_.clear();
@@ -789,7 +815,7 @@ struct SecurityHub {
     static constexpr auto kKeys =
         lm::keys("Name", "Version", "Epoch", "Release", "Architecture", "PackageManager", "FixedInVersion", "FilePath", "Remediation");
     bool whole = true;
-    list_.elements(raw, [&](Value& value) {
+    list_.read_array(raw, [&](Value& value) {
       Text name, version, release, architecture, manager, fixed, path, remediation;
       lm::Maybe<std::int64_t> epoch;
       scratch_.clear();
@@ -887,7 +913,7 @@ struct SecurityHub {
                                       {"RANSOMWARE", 10}, {"COIN_MINER", 13},  {"ROOTKIT", 15},    {"REMOTE_ACCESS", 11},
                                       {"SPYWARE", 17},    {"TROJAN", 18},      {"VIRUS", 19},      {"WORM", 22}};
     bool unknown = false;
-    inner_.elements(f.malware, [&](Value& value) {
+    inner_.read_array(f.malware, [&](Value& value) {
       Text name, path, type;
       scratch_.clear();
       if (value.type() != Type::object) unknown = true;
@@ -965,11 +991,11 @@ struct SecurityHub {
     }
   }
 
-  lm::json::Reader json_, inner_, list_;
+  lm::json::Reader json_, inner_, list_, event_;
   lm::json::ObjectWriter rest_, scratch_;
   Action action_;
   std::vector<std::string_view> types_, list_texts_;
-  std::string advice_, advice_url_;
+  std::string advice_, advice_url_, around_;
   std::array<char, 8> port_{};
   std::string_view key_account_, key_region_, key_org_;
 };

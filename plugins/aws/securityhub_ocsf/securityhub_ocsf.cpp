@@ -439,20 +439,30 @@ struct SecurityHubOcsf {
     if (record.starts_block()) {
       key_account_ = record.capture("account"), key_region_ = record.capture("region");
     }
-    const auto read_as = [&](std::int64_t& uid) {
-      switch (uid) {
-        case 2002: return one(record, vulnerability, vulnerability_, uid);
-        case 2003: return one(record, compliance, compliance_, uid);
-        case 2006: return one(record, data_security, data_security_, uid);
-        default: return one(record, detection, detection_, uid);
-      }
+    const auto finding = [&](std::string_view text) {
+      const auto read_as = [&](std::int64_t& uid) {
+        switch (uid) {
+          case 2002: return one(record, text, vulnerability, vulnerability_, uid);
+          case 2003: return one(record, text, compliance, compliance_, uid);
+          case 2006: return one(record, text, data_security, data_security_, uid);
+          default: return one(record, text, detection, detection_, uid);
+        }
+      };
+      std::int64_t uid = class_of(text);
+      if (!known(uid)) uid = 2004;
+      if (read_as(uid) || !list_.empty()) return;
+      // The text that looked like the class was not the record's own member; now it is known.
+      if (!known(uid)) return record.reject(lm::foreign, "the class is none that Security Hub has findings of: 2002, 2003, 2004, 2006");
+      read_as(uid);
     };
-    std::int64_t uid = class_of(record.text());
-    if (!known(uid)) uid = 2004;
-    if (read_as(uid)) return;
-    // The text that looked like the class was not the record's own member; now it is known.
-    if (!known(uid)) return record.reject(lm::foreign, "the class is none that Security Hub has findings of: 2002, 2003, 2004, 2006");
-    read_as(uid);
+    list_ = {};
+    finding(record.text());
+    if (list_.empty()) return;
+    event_.read_array(list_, [&](Value& item) {
+      list_ = {};
+      finding(item.raw());
+      if (!list_.empty()) record.reject(lm::malformed, "findings within findings");
+    });
   }
 
  private:
@@ -469,24 +479,26 @@ struct SecurityHubOcsf {
     return lm::integer(text.substr(0, text.find_first_of(" \t\r\n,}"))).value_or(0);
   }
 
-  // False: the record is of another class, which `uid` is now.
+  // False: the record is of another class, which `uid` is now, or an event of findings, which are `list_`.
   template <const auto& Table>
-  bool one(lm::Record record, lm::Rows<Table>& rows, lm::ocsf_json::Event& event, std::int64_t& uid) {
+  bool one(lm::Record record, std::string_view text, lm::Rows<Table>& rows, lm::ocsf_json::Event& event, std::int64_t& uid) {
     lm::Maybe<std::int64_t> class_uid;
-    std::string_view time_text;
-    const bool read = event.check(json_, record.text(), [&](std::string_view key, Value& value) {
+    std::string_view time_text, findings;
+    const bool read = event.check(json_, text, [&](std::string_view key, Value& value) {
       if (key == "class_uid") class_uid = value.integer();
+      if (lm::equals_but_first_case(key, "findings") && value.type() == Type::array) findings = value.raw();
       if (key == "time_dt") time_text = plain_text(value.raw());
     });
     if (!read) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error()), true;
     if (class_uid != uid) {
+      if (!class_uid) list_ = findings;
       uid = class_uid.value_or(0);
       return false;
     }
     rest_.clear();
     auto row = rows.begin(record);
     lm::Maybe<std::int64_t> type_uid;
-    event.fill(json_, record.text(), rows, rest_, [&](std::string_view key, Value& value) { return derived(uid, type_uid, key, value); });
+    event.fill(json_, text, rows, rest_, [&](std::string_view key, Value& value) { return derived(uid, type_uid, key, value); });
     if (!row.template is_set<"time">()) return record.reject(lm::malformed, "no 'time' and no 'time_dt'"), true;
     if (!row.template is_set<"finding_info.uid">()) return record.reject(lm::malformed, "no 'finding_info' with a 'uid'"), true;
     if constexpr (lm::Row<Table>::template has<"compliance.status_id">) {
@@ -536,7 +548,8 @@ struct SecurityHubOcsf {
     return true;
   }
 
-  lm::json::Reader json_;
+  lm::json::Reader json_, event_;
+  std::string_view list_;
   lm::json::ObjectWriter rest_;
   lm::ocsf_json::Event compliance_ = lm::ocsf_json::Event::of<kCompliance>(kRenamed);
   lm::ocsf_json::Event vulnerability_ = lm::ocsf_json::Event::of<kVulnerability>(kRenamed);
