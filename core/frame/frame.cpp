@@ -3,6 +3,8 @@
 #include "frame/json_scan.hpp"
 #include "frame/line_scan.hpp"
 
+#include <logmill/sdk/text.hpp>
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <cstring>
@@ -274,7 +276,7 @@ class LineFramer final : public FramerBase {
 //   closing   behind a record in an array, until it shows that the array goes on
 //   scalar    in something else than an object or an array, where a record could be
 //   lost      in a record that is broken, on the way to the next one
-// A top-level object is a record itself unless it has the envelope's member; its members are looked at one by one for that. Where a parser has no envelope,
+// A top-level object is a record itself unless it has the envelope's member, whose first letter may be small or a capital; its members are looked at one by one for that. Where a parser has no envelope,
 // they are not.
 //
 // A record that lacks a quote or a bracket would swallow what follows. Mostly the scan proves it at once (json_scan.hpp); otherwise it shows by how the record
@@ -439,7 +441,7 @@ class JsonFramer final : public FramerBase {
     const Scanned scanned = scan_value();
     if (scanned == Scanned::more && size() - open_ <= std::min(kWholeDocument, limits_.max_record)) return false;
     if (scanned == Scanned::closed && at(pos_ - 1) == '}' && scan_.braces == 0 &&
-        text(open_, pos_).find(spec_.envelope) == std::string_view::npos) {
+        text(open_, pos_).find(std::string_view(spec_.envelope).substr(1)) == std::string_view::npos) {
       end_record(pos_);
       return true;
     }
@@ -617,8 +619,9 @@ class JsonFramer final : public FramerBase {
     const char last = at(back - 1);
     if (at(i - 1) == '\n') {
       const std::size_t key = after_space(i + 1);
-      const bool envelope =
-          !spec_.envelope.empty() && text(key, std::min(look_to_, key + spec_.envelope.size() + 2)) == '"' + spec_.envelope + '"';
+      const std::string_view name = text(key, std::min(look_to_, key + spec_.envelope.size() + 2));
+      const bool envelope = !spec_.envelope.empty() && name.size() == spec_.envelope.size() + 2 && name.front() == '"' &&
+                            name.back() == '"' && equals_but_first_case(name.substr(1, name.size() - 2), spec_.envelope);
       if (envelope || back_ == State::top) {
         // Between an object's members nothing but a broken line ends so; within an array of the record an object may well begin a line.
         if (strict && (last == ',' || last == '[' || last == ':')) return false;
@@ -712,7 +715,8 @@ class JsonFramer final : public FramerBase {
         scan_.escaped = true;
         key_matches_ = false;
       } else {
-        key_matches_ = key_matches_ && key_matched_ < spec_.envelope.size() && spec_.envelope[key_matched_] == c;
+        key_matches_ = key_matches_ && key_matched_ < spec_.envelope.size() &&
+                       (key_matched_ == 0 ? lower(spec_.envelope[0]) == lower(c) : spec_.envelope[key_matched_] == c);
         key_matched_ += key_matches_;
       }
     }

@@ -83,6 +83,8 @@ INSTANTIATE_TEST_SUITE_P(
              R"({"Records":[{"a":1},{"a":"}{\"x"},{"a":[1,{"b":2}]}]})",
              {R"({"a":1})", R"({"a":"}{\"x"})", R"({"a":[1,{"b":2}]})"}},
         Case{"envelope_not_first", R"({"NextToken":"x]}","n":{"a":[1]},"Records":[{"a":1}],"z":{"a":1}})", {R"({"a":1})"}},
+        Case{"envelope_in_small_letters", R"({"NextToken":null,"records":[{"a":1},{"a":2}]})", {R"({"a":1})", R"({"a":2})"}},
+        Case{"envelope_in_other_letters", R"({"recOrds":[{"a":1}]}{"RECORDS":[1]})", {R"({"recOrds":[{"a":1}]})", R"({"RECORDS":[1]})"}},
         Case{"envelope_empty", R"({"Records":[]} {"Records":null})", {}},
         Case{"array", "[\n {\"a\":1},\n {\"a\":2}\n]\n", {R"({"a":1})", R"({"a":2})"}},
         Case{"json_lines", "{\"a\":1}\r\n\r\n{\"a\":2}\n", {R"({"a":1})", R"({"a":2})"}},

@@ -1,5 +1,6 @@
 // The JSON reader of the SDK: accepts what RFC 8259 accepts and nothing else, and gives values as they are. simdjson's DOM parser is the oracle.
 #include <logmill/sdk/json.hpp>
+#include <logmill/sdk/outline.hpp>
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -133,6 +134,59 @@ TEST(ObjectWriter, WritesWhatTheOracleReadsBack) {
   const std::string text(out.finish());
   EXPECT_EQ(text, R"({"user":{"na\"me":"tab\there \u0001","list":[1,2]},"n":5})");
   EXPECT_TRUE(oracle_accepts(text));
+}
+
+TEST(ObjectWriter, WhatIsEnteredIsThereOnlyWithAMember) {
+  lm::json::ObjectWriter out;
+  out.enter("a"), out.enter("b"), out.leave(), out.leave();
+  EXPECT_EQ(out.finish(), "");
+  out.clear();
+  out.enter("a"), out.enter("b"), out.leave();
+  out.enter("c"), out.enter("d"), out.add("n", "1"), out.leave(), out.add("m", "2"), out.enter("e"), out.leave(), out.leave();
+  out.enter("f"), out.leave(), out.leave();
+  out.add("z", "3");
+  EXPECT_EQ(std::string(out.finish()), R"({"a":{"c":{"d":{"n":1},"m":2}},"z":3})");
+  out.clear();
+  for (int i = 0; i < 20; ++i) out.enter("k");
+  out.add("n", "1");
+  for (int i = 0; i < 20; ++i) out.leave();
+  const std::string deep(out.finish());
+  EXPECT_TRUE(oracle_accepts(deep)) << deep;
+  out.clear();
+  out.enter("left");
+  out.clear();
+  out.add("n", "1");
+  EXPECT_EQ(std::string(out.finish()), R"({"n":1})");
+}
+
+TEST(JsonReader, ElementsAreThoseOfAnArray) {
+  lm::json::Reader reader;
+  std::string seen;
+  EXPECT_TRUE(reader.read_array(R"( [1, "x", {"a":[2]}] )", [&](lm::json::Value& v) { seen += std::string(v.raw()) + ";"; }));
+  EXPECT_EQ(seen, R"(1;"x";{"a":[2]};)");
+  for (const std::string_view wrong : {"{}", "", "[1", "[1] 2", "[1,]"})
+    EXPECT_FALSE(reader.read_array(wrong, [](lm::json::Value&) {})) << wrong;
+}
+
+TEST(JsonReader, NumbersMayHaveFractions) {
+  lm::json::Reader reader;
+  reader.read(R"({"a":5.5,"b":-1e3,"c":"5"})", [](std::string_view key, lm::json::Value& v) {
+    const auto n = v.number();
+    EXPECT_EQ(n.has_value(), key != "c");
+    if (n) EXPECT_EQ(*n, key == "a" ? 5.5 : -1000);
+  });
+}
+
+TEST(Outline, TellsTheTextOfAMemberOfTheRecord) {
+  constexpr std::string_view kText = R"({"findings":[{"metadata":{"product":{"name":"x"}},"n":5,"more":[1,{"a")";
+  for (const std::string_view envelope : {"findings", "Findings"}) {
+    const lm::json::Outline outline(kText, envelope);
+    EXPECT_EQ(outline.record_raw("metadata"), R"({"product":{"name":"x"}})");
+    EXPECT_EQ(outline.record_raw("n"), "5");
+    EXPECT_EQ(outline.record_raw("more"), R"([1,{"a")");
+    EXPECT_EQ(outline.record_raw("none"), "");
+  }
+  EXPECT_EQ(lm::json::Outline(kText, "findingS").record_raw("n"), "");
 }
 
 TEST(Keys, FindEveryKeyAndNoOther) {

@@ -275,6 +275,14 @@ TEST(Text, IntegersOfEveryLengthAreReadAsWritten) {
   }
 }
 
+TEST(Text, FirstLettersMayDifferInCase) {
+  EXPECT_TRUE(lm::equals_but_first_case("findings", "Findings"));
+  EXPECT_TRUE(lm::equals_but_first_case("Findings", "Findings"));
+  EXPECT_TRUE(lm::equals_but_first_case("", ""));
+  for (const char* other : {"", "finding", "findingS", "Xindings", "FindingS"})
+    EXPECT_FALSE(lm::equals_but_first_case("findings", other)) << other;
+}
+
 TEST(Text, IsAbsentOrThereIfOnlyEmpty) {
   EXPECT_FALSE(lm::Text());
   EXPECT_FALSE(lm::Text(std::nullopt));

@@ -71,7 +71,7 @@ enum class Kind : std::uint32_t { events = LM_KIND_EVENTS, set_aside = LM_KIND_S
 struct Descriptor {
   std::string_view id, title, vendor, version, reads;
   Framing framing = Framing::lines;
-  std::string_view envelope = {};  // Framing::json: the member whose array holds the records
+  std::string_view envelope = {};  // Framing::json: the member whose array holds the records; "Records" is also "records"
   Kind kind = Kind::events;
 };
 
@@ -311,26 +311,47 @@ consteval bool is_derived(std::string_view path) {
   return path == "category_uid" || path == "class_uid" || path == "type_uid" || path == "metadata.version";
 }
 
-// Whether something required is missing among `owner`'s attributes and below; then `at` is its path. Otherwise `at` is as it was.
+// The columns of a table that lie within one of its objects.
+template <std::size_t N>
+struct ColumnsWithin {
+  std::array<std::uint16_t, N> columns{};
+  std::size_t size = 0;
+};
+
+// Whether something required is missing among `owner`'s attributes and below, of which the columns `within` are; then `at` is its path. Otherwise `at` is as it was.
+// Each column is looked up once a level: compilers count what they evaluate, and a table may have hundreds.
 template <std::size_t N, std::size_t P>
-consteval bool find_missing(const TableSpec<N, P>& spec, std::span<const ocsf::Attribute> owner, MissingColumn& at) {
+consteval bool find_missing(const TableSpec<N, P>& spec, std::span<const ocsf::Attribute> owner, const ColumnsWithin<N>& within,
+                            MissingColumn& at) {
+  constexpr std::size_t kMost = 256;
+  if (owner.size() > kMost) throw "an object has too many attributes";
   const std::size_t size = at.size;
-  for (const ocsf::Attribute& a : owner) {
+  std::array<bool, kMost> present{};
+  std::array<std::size_t, N> attribute{};  // of each column within
+  for (std::size_t i = 0; i < within.size; ++i) {
+    std::string_view name = spec.columns[within.columns[i]].path.substr(size == 0 ? 0 : size + 1);
+    name = name.substr(0, name.find_first_of(".["));
+    attribute[i] = ocsf::Catalogue::index_of(owner, name);
+    if (attribute[i] != owner.size()) present[attribute[i]] = true;
+  }
+  for (std::size_t n = 0; n < owner.size(); ++n) {
+    const ocsf::Attribute& a = owner[n];
+    const bool object = a.kind == ocsf::Kind::object;
+    if (present[n] ? !object : a.requirement != ocsf::Requirement::required) continue;
     if (size != 0) at.append(".");
     at.append(a.name.view());
     if (a.array) at.append("[]");
-    bool present = false;
-    for (std::size_t i = 0; i < N && !present; ++i) {
-      const std::string_view path = spec.columns[i].path;
-      present = path.size() >= at.size && path[size] == at.path[size] && path.substr(0, at.size) == at.view() &&
-                (path.size() == at.size || path[at.size] == '.');
-    }
-    bool profile = a.profile.empty();
-    for (std::size_t i = 0; i < P; ++i) profile = profile || a.profile == spec.profiles[i];
-    if (!present && profile && a.requirement == ocsf::Requirement::required && !is_derived(at.view())) return true;
-    if (present && a.kind == ocsf::Kind::object) {
-      const auto& object = ocsf::v1_8::catalogue.objects[static_cast<std::size_t>(a.object)];
-      if (find_missing(spec, ocsf::v1_8::catalogue.attributes_of(object), at)) return true;
+    if (present[n]) {
+      ColumnsWithin<N> inner;
+      for (std::size_t i = 0; i < within.size; ++i) {
+        if (attribute[i] == n) inner.columns[inner.size++] = within.columns[i];
+      }
+      const auto& of = ocsf::v1_8::catalogue.objects[static_cast<std::size_t>(a.object)];
+      if (find_missing(spec, ocsf::v1_8::catalogue.attributes_of(of), inner, at)) return true;
+    } else {
+      bool profile = a.profile.empty();
+      for (std::size_t i = 0; i < P; ++i) profile = profile || a.profile == spec.profiles[i];
+      if (profile && !is_derived(at.view())) return true;
     }
     at.cut(size);
   }
@@ -340,7 +361,9 @@ consteval bool find_missing(const TableSpec<N, P>& spec, std::span<const ocsf::A
 template <const auto& Table>
 consteval MissingColumn missing_column() {
   MissingColumn out;
-  find_missing(Table, ocsf::v1_8::catalogue.attributes_of(*ocsf::v1_8::catalogue.find_class(Table.class_id.uid)), out);
+  ColumnsWithin<Table.columns.size()> all;
+  for (; all.size < all.columns.size(); ++all.size) all.columns[all.size] = static_cast<std::uint16_t>(all.size);
+  find_missing(Table, ocsf::v1_8::catalogue.attributes_of(*ocsf::v1_8::catalogue.find_class(Table.class_id.uid)), all, out);
   return out;
 }
 

@@ -132,7 +132,7 @@ void append_quoted(Out& out, std::string_view text) {
 // A JSON object that is written member by member, for `unmapped`. Members that share a parent must follow each other.
 class ObjectWriter {
  public:
-  void clear() { text_.clear(), depth_ = 0; }
+  void clear() { text_.clear(), depth_ = 0, waiting_ = 0; }
   bool empty() const { return text_.empty(); }
   // The member that a Reader stands on, key and value, as they stand in the record: the cheapest way.
   inline void keep(Value& value);
@@ -153,6 +153,19 @@ class ObjectWriter {
     text_.push_back('}');
     --depth_;
   }
+  // As begin and end, but without a member in between there is no object either: what is left of an object whose members mostly have a place elsewhere. The key is
+  // looked at when the first member comes.
+  void enter(std::string_view key) {
+    if (waiting_ == entered_.size()) open();
+    entered_[waiting_++] = key;
+  }
+  void leave() {
+    if (waiting_ != 0) {
+      --waiting_;
+    } else {
+      end();
+    }
+  }
   // The object so far; empty if it has no member. Every begin has had its end.
   std::string_view finish() {
     if (!text_.empty() && depth_ == 0) text_.push_back('}'), depth_ = -1;
@@ -160,7 +173,13 @@ class ObjectWriter {
   }
 
  private:
+  void open() {
+    const std::size_t n = waiting_;
+    waiting_ = 0;
+    for (std::size_t i = 0; i < n; ++i) begin(entered_[i]);
+  }
   void separate() {
+    if (waiting_ != 0) open();
     if (text_.empty()) {
       text_.push_back('{');
     } else if (text_.back() != '{') {
@@ -174,6 +193,8 @@ class ObjectWriter {
   }
   detail::TextBuffer text_;
   int depth_ = 0;
+  std::array<std::string_view, 16> entered_;  // keys of objects without a member yet
+  std::size_t waiting_ = 0;                   // how many of them
 };
 
 class Reader {
@@ -556,6 +577,12 @@ class Value {
     const bool value = *first_ == 't';
     skip();
     return ok_ ? Maybe(value) : Maybe<bool>();
+  }
+
+  Maybe<double> number() {
+    if (type() != Type::number) return skip(), std::nullopt;
+    const std::string_view text = raw();
+    return ok_ ? lm::number(text) : std::nullopt;
   }
 
   // Absent also for a number with a fraction or an exponent, or beyond 64 bits.

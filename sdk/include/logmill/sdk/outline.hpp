@@ -2,7 +2,7 @@
 // content decides nothing: whoever may write a tag into a record must not be able to hide the object that it stands in.
 //
 //   static int score(lm::Sample s) {
-//     const lm::json::Outline outline(s.head, "Records");        // as the descriptor's envelope; "" if there is none
+//     const lm::json::Outline outline(s.head, "Records");        // as the descriptor's envelope ("records" is the same); "" if there is none
 //     return outline.record("eventSource") && outline.record("eventName") ? 95 : 0;
 //   }
 //
@@ -45,6 +45,11 @@ class Outline {
   // Its text, as it stands in the sample; absent if it is no string.
   Text document_text(std::string_view name) const { return text_of(find(document_, name)); }
   Text record_text(std::string_view name) const { return text_of(find(record_, name)); }
+  // The record's member as it stands in the sample, which may end within it; for an Outline of its own. "" if it is not there.
+  std::string_view record_raw(std::string_view name) const {
+    const Member* const m = find(record_, name);
+    return m ? m->raw : std::string_view();
+  }
 
   // True if no line was passed over.
   bool clean() const { return clean_; }
@@ -55,6 +60,7 @@ class Outline {
   struct Member {
     std::string_view name;
     Text text;
+    std::string_view raw;  // of what is no string
   };
 
   static const Member* find(const std::vector<Member>& members, std::string_view name) {
@@ -94,18 +100,21 @@ class Outline {
       if (*at_ != ':') return false;
       ++at_;
       if (skip_space()) return true;
-      if (members.size() < kMostMembers) members.push_back({name, {}});
+      if (members.size() < kMostMembers) members.push_back({name, {}, {}});
       if (*at_ == '"') {
         std::string_view text;
         if (!string(text)) return true;
         if (members.back().name.data() == name.data()) members.back().text = text;
-      } else if (*at_ == '[' && !envelope.empty() && name == envelope) {
+      } else if (*at_ == '[' && !envelope.empty() && equals_but_first_case(name, envelope)) {
         enveloped_ = true;
         ++at_;
         if (skip_space()) return true;
         return *at_ != '{' || object({}, record_);
-      } else if (!value()) {
-        return true;
+      } else {
+        const char* const first = at_;
+        const bool whole = value();
+        if (members.back().name.data() == name.data()) members.back().raw = {first, static_cast<std::size_t>(at_ - first)};
+        if (!whole) return true;
       }
     }
   }

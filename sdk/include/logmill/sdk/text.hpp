@@ -327,6 +327,12 @@ constexpr bool same_name(std::string_view a, std::string_view b) {
   return true;
 }
 
+// "findings" and "Findings": AWS's files and its API write the same names with a small and with a capital letter in front.
+constexpr bool equals_but_first_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  return a.empty() || (lower(a[0]) == lower(b[0]) && a.substr(1) == b.substr(1));
+}
+
 constexpr std::string_view before(std::string_view text, char separator) { return text.substr(0, text.find(separator)); }
 constexpr std::string_view after_last(std::string_view text, char separator) {
   const std::size_t at = text.rfind(separator);
