@@ -9,8 +9,10 @@ LARGEST = 60_000
 
 
 def main(plugin: str, directory: str) -> None:
-    vendor, _, folder = plugin.partition("_")
-    source = "".join(p.read_text() for p in sorted((ROOT / "plugins" / vendor / folder).glob("*.cpp")))
+    source = ""
+    for lists in (ROOT / "plugins").rglob("CMakeLists.txt"):
+        if added := re.search(rf"logmill_add_plugin\({plugin} SOURCES ([^)]+)\)", lists.read_text()):
+            source = "".join((lists.parent / name).read_text() for name in added[1].split())
     out = pathlib.Path(directory)
     out.mkdir(parents=True, exist_ok=True)
     ids = re.findall(r'\.id = "([^"]+)"', source)

@@ -707,9 +707,8 @@ struct Engine::State {
     };
     const Unwrapped::Record& r = inner.records[record];
     const std::string_view text = inner.text(r);
-    // A whole document of the parser's may hold many records.
     if (const std::string_view envelope = view(target.parser->descriptor->envelope);
-        !envelope.empty() && text.find(fmt::format("\"{}\"", envelope)) != std::string_view::npos) {
+        !envelope.empty() && inner.contexts[r.context].documents && text.find(envelope.substr(1)) != std::string_view::npos) {
       Unwrapped elements;
       elements.below = &inner;
       if (open_envelope(inner, record, envelope, elements)) {

@@ -69,7 +69,11 @@ class Taker {
   void control_message() { ++out_.control_messages; }
   std::string_view whole() const { return whole_; }
   // What the wrapping around this one says.
-  WrappingContext outer() const { return from_ ? from_->contexts[from_->records[parent_].context] : WrappingContext(); }
+  WrappingContext outer() const {
+    WrappingContext context = from_ ? from_->contexts[from_->records[parent_].context] : WrappingContext();
+    context.documents = false;
+    return context;
+  }
 
  private:
   Place place_of(std::string_view raw) const {
@@ -170,7 +174,8 @@ bool open_text(json::Reader& reader, Taker& taker) {
   });
   if (!ok || !text) return false;
   // A queue may hold anything: messages that begin alike are taken for one kind.
-  if (Names[0] == kBody[0] && text->starts_with('{')) context.kind = text->substr(0, text->find(':'));
+  context.documents = Names[0] == kBody[0];
+  if (context.documents && text->starts_with('{')) context.kind = text->substr(0, text->find(':'));
   taker.take(context, *text, raw);
   return true;
 }
@@ -332,7 +337,7 @@ bool open_envelope(const Unwrapped& from, std::uint32_t record, std::string_view
   bool found = false;
   const WrappingContext context = from.contexts[r.context];
   const bool ok = reader.read(text, [&](std::string_view key, json::Value& value) {
-    if (key != envelope || value.type() != json::Type::array) return;
+    if (!equals_but_first_case(key, envelope) || value.type() != json::Type::array) return;
     found = true;
     value.array([&](json::Value& element) { taker.take(context, element.raw(), element.raw()); });
   });

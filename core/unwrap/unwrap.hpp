@@ -21,6 +21,7 @@ namespace lm {
 // What a wrapping says of what it holds; "" where it says nothing. Records of one context are of one kind.
 struct WrappingContext {
   std::string account, region, log_group, log_stream, kind;
+  bool documents = false;  // it holds whole documents, as objects do, not records
   bool operator==(const WrappingContext&) const = default;
 };
 

@@ -71,8 +71,8 @@ TEST(HostileNames, CannotReachTheTerminal) {
 
 TEST(HostileNames, AreValidJson) {
   simdjson::dom::parser parser;
-  for (const std::string text : {std::string("\"\\\n\t\x01\x7f"), std::string("\xFF\xED\xA0\x80\xF4\x90\x80\x80"),
-                                 std::string("\xE2\x80\xA8 end"), std::string("nul\0byte", 8)}) {
+  for (const std::string& text : {std::string("\"\\\n\t\x01\x7f"), std::string("\xFF\xED\xA0\x80\xF4\x90\x80\x80"),
+                                  std::string("\xE2\x80\xA8 end"), std::string("nul\0byte", 8)}) {
     EXPECT_EQ(parser.parse(json_string(text)).error(), simdjson::SUCCESS) << json_string(text);
   }
   EXPECT_EQ(json_string("a\"b\xFF"), "\"a\\\"b\xEF\xBF\xBD\"");

@@ -130,7 +130,7 @@ typedef struct lm_parser_descriptor {
   lm_str reads;   /* a sentence: formats and versions; for LM_KIND_SET_ASIDE: why it is set aside */
   uint32_t framing;
   uint32_t reserved;
-  lm_str envelope; /* LM_FRAMING_JSON: the member whose array holds the records, "Records", or with its first letter small, "records"; may be empty */
+  lm_str envelope; /* LM_FRAMING_JSON: the member whose array holds the records, "Records" as well as "records"; may be empty */
   /* Patterns of object keys, '/' separated, matched against the end of the key from a '/' on: '*' is any text without '/', "**" any
    * text, "{name}" as '*' but captured, anything else is itself. "AWSLogs/{account}/CloudTrail/{region}/" "**" */
   const lm_str* keys;

@@ -3,7 +3,7 @@
 //
 // One pass reads a finding into views (Finding); what has no place in OCSF is written to `unmapped` on the way. What a finding has chooses its class, and only then are its lists
 // read: compliance, vulnerabilities, resources.
-#include "../findings.hpp"
+#include "findings.hpp"
 
 #include <logmill/sdk.hpp>
 

@@ -3,7 +3,7 @@
 //
 // One pass reads a finding into views (Finding), `service` included; what has no place in OCSF is written to `unmapped` on the way, under its own name and nesting. `resource` is
 // read last, when the role of what it names is known.
-#include "../findings.hpp"
+#include "findings.hpp"
 
 #include <logmill/sdk.hpp>
 
