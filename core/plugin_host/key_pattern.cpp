@@ -29,6 +29,12 @@ std::optional<KeyPattern> KeyPattern::compile(std::string_view pattern) {
   return out;
 }
 
+std::size_t KeyPattern::weight() const {
+  std::size_t out = 0;
+  for (const Part& p : parts_) out += p.text.size() * (p.kind == Kind::text);
+  return out;
+}
+
 // Backtracking over at most a few wildcards; `steps` bounds it, for keys are hostile and may be long.
 bool KeyPattern::match_here(std::size_t part, std::string_view rest, Captures* captures, unsigned& steps) const {
   if (++steps > 100'000) return false;

@@ -18,6 +18,9 @@ class KeyPattern {
   // Matches the end of `key` from a '/' on (or the whole key). Captures are filled when it matches.
   bool matches(std::string_view key, Captures* captures = nullptr) const;
 
+  // How much of a key it names itself: of two patterns that match, the one that names more is nearer.
+  std::size_t weight() const;
+
  private:
   enum class Kind { text, any, any_deep, capture };
   struct Part {

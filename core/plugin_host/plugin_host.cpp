@@ -271,6 +271,26 @@ bool may_be(const ParserPlugin& parser, std::span<const std::byte> head) {
   return json == (parser.descriptor->framing == LM_FRAMING_JSON);
 }
 
+struct Named {
+  const ParserPlugin* parser = nullptr;
+  std::size_t weight = 0;
+};
+
+// The parser that may be it and whose pattern names most of the key; none where two name as much.
+template <class MayBe>
+Named named_by(const Registry::Impl& registry, std::string_view key, MayBe&& may_be) {
+  Named best;
+  for (const auto& p : registry.parsers) {
+    std::size_t weight = 0;
+    for (const KeyPattern& k : p->keys) {
+      if (k.weight() > weight && k.matches(key)) weight = k.weight();
+    }
+    if (weight == 0 || weight < best.weight || !may_be(*p)) continue;
+    best = {weight == best.weight ? nullptr : p.get(), weight};
+  }
+  return best;
+}
+
 }  // namespace
 
 Match detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole) {
@@ -296,22 +316,18 @@ Match detect(const Registry::Impl& registry, std::string_view key, std::span<con
   if (best.score >= kCertain) return best;
   const ParserPlugin* const by_key = best.parser;
   for (const ParserPlugin* p : others) ask(*p, best.parser != by_key);
-  // Content that says nothing (an array without records, a first record that is longer than what is looked at) is what its key says, if it can be.
+  // Content that says nothing (an array without records, a first record that is longer than what is looked at) is what its key says, if it can be, and if the key says it
+  // plainly: a few numbers and hyphens do not.
+  constexpr std::size_t kPlainly = 16;
   if (!best.parser) {
-    const ParserPlugin* named = detect_by_key(registry, key);
-    if (named && may_be(*named, head)) best = {named, 1, {}};
+    const Named named = named_by(registry, key, [&](const ParserPlugin& p) { return may_be(p, head); });
+    if (named.parser && named.weight >= kPlainly) best = {named.parser, 1, {}};
   }
   return best;
 }
 
 const ParserPlugin* detect_by_key(const Registry::Impl& registry, std::string_view key) {
-  const ParserPlugin* found = nullptr;
-  for (const auto& p : registry.parsers) {
-    if (std::none_of(p->keys.begin(), p->keys.end(), [&](const KeyPattern& k) { return k.matches(key); })) continue;
-    if (found) return nullptr;
-    found = p.get();
-  }
-  return found;
+  return named_by(registry, key, [](const ParserPlugin&) { return true; }).parser;
 }
 
 Result<std::unique_ptr<ParserInstance>> ParserInstance::create(const ParserPlugin& plugin, std::string_view config_json) {

@@ -59,7 +59,7 @@ struct Match {
 inline constexpr int kCertain = 95;
 Match detect(const Registry::Impl&, std::string_view key, std::span<const std::byte> head, bool whole);
 
-// The parser whose key pattern matches, for plans that do not read. Null: none, or several. [any]
+// The parser whose key pattern matches, for plans that do not read; of several the one whose pattern names most of the key. Null: none, or several that name as much. [any]
 const ParserPlugin* detect_by_key(const Registry::Impl&, std::string_view key);
 
 // An instance of a parser: [instance] of plugin.h.

@@ -349,7 +349,7 @@ struct CloudFront {
                                              .reads = "Lines below a #Fields header, legacy and of vended delivery, in any field order",
                                              .framing = lm::Framing::lines};
   static constexpr auto keys =
-      lm::strings("AWSLogs/aws-account-id={account}/CloudFront/**", "AWSLogs/{account}/CloudFront/**", "E*.*-*-*-*.*");
+      lm::strings("AWSLogs/aws-account-id={account}/CloudFront/**", "AWSLogs/{account}/CloudFront/**", "E*.20*-*-*-*.*");
 
   // {"fields": "date time x-edge-location ..."}: the fields of lines without a header.
   explicit CloudFront(lm::Config config) {
@@ -431,7 +431,7 @@ struct CloudFrontJson {
                                              .version = "1.0.0",
                                              .reads = "JSON objects of vended delivery, with any of the fields",
                                              .framing = lm::Framing::json};
-  static constexpr auto keys = CloudFront::keys;
+  static constexpr auto keys = lm::strings("AWSLogs/aws-account-id={account}/CloudFront/**", "AWSLogs/{account}/CloudFront/**");
 
   static int score(lm::Sample s) {
     const lm::json::Outline outline(s.head);

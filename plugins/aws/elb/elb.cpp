@@ -621,7 +621,10 @@ struct AlbConnection : private Mapper<kConnectionFields> {
                                              .version = "1.0.0",
                                              .reads = "Connection log lines of 11 to 15 fields, and of those that AWS will append",
                                              .framing = lm::Framing::lines};
-  static constexpr auto keys = Alb::keys;
+  static constexpr auto keys =
+      lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**/conn_log*_app.{elb}_20*Z_{node}_*",
+                  "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**/conn_log*_app.{elb}_20*Z_{node}_*",
+                  "AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
   static int score(lm::Sample s) { return line_score(s, is_connection_line); }
 
   void parse(lm::Record record, lm::Rows<kConnection>& rows) {
@@ -745,7 +748,8 @@ struct AlbHealthCheck {
                                              .reads = "health of targets, no events",
                                              .framing = lm::Framing::lines,
                                              .kind = lm::Kind::set_aside};
-  static constexpr auto keys = Alb::keys;
+  static constexpr auto keys = lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**/health_check_log*",
+                                           "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**/health_check_log*");
   static int score(lm::Sample s) { return line_score(s, is_health_check_line); }
 };
 
@@ -759,7 +763,9 @@ struct Nlb : private Mapper<kNlbFields> {
       .reads = "Access log lines of TLS listeners, versions 1.0 and 2.0, and of fields that AWS will append",
       .framing = lm::Framing::lines};
   static constexpr auto keys =
-      lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
+      lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**_net.*_20*Z_*",
+                  "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**_net.*_20*Z_*",
+                  "AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
   static int score(lm::Sample s) { return line_score(s, is_nlb_line); }
 
   void parse(lm::Record record, lm::Rows<kNlb>& rows) {

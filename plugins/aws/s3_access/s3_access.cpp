@@ -507,7 +507,7 @@ struct S3Access {
                                              .version = "1.0.0",
                                              .reads = "Server access log lines with 17 columns or more, read from both ends",
                                              .framing = lm::Framing::lines};
-  static constexpr auto keys = lm::strings("{account}/{region}/{bucket}/*/*/*/*-*-*-*-*-*-*");
+  static constexpr auto keys = lm::strings("{account}/{region}/{bucket}/*/*/*/*-*-*-*-*-*-*", "20*-*-*-*-*-*-*");
 
   static int score(lm::Sample s) {
     const int line = s.find_line(is_line);
