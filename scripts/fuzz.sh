@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# usage: fuzz.sh SECONDS [--in-all]   Runs every fuzz target for SECONDS, or for SECONDS shared among them. A crash leaves its input in build-fuzz/.
+# usage: fuzz.sh SECONDS [--in-all]   Runs every fuzz target for SECONDS, or for SECONDS shared among them. A crash leaves its input in build-asan/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
 jobs=$(nproc)
 
-cmake --preset fuzz >/dev/null
-cmake --build build-fuzz -j "$jobs" --target fuzz_targets
-mapfile -t targets < <(find build-fuzz/tests -maxdepth 1 -name '*_fuzz' -type f -executable | sort)
+cmake --preset asan >/dev/null
+cmake --build build-asan -j "$jobs" --target fuzz_targets
+mapfile -t targets < <(find build-asan/tests -maxdepth 1 -name '*_fuzz' -type f -executable | sort)
 [ ${#targets[@]} -gt 0 ] || { echo "fuzz: there are no targets" >&2; exit 1; }
 if [ "${2:-}" = --in-all ]; then
   seconds=$((seconds * jobs / ${#targets[@]}))
@@ -17,22 +17,22 @@ fi
 run_one() {
   local target=$1 seconds=$2 name corpus seeds
   name=$(basename "$target")
-  corpus=build-fuzz/corpus/$name
+  corpus=build-asan/corpus/$name
   seeds=tests/fuzz/corpus/$name
   mkdir -p "$corpus"
   [ -d "$seeds" ] || seeds=
   if [[ $name == aws_*_fuzz ]]; then
-    seeds="$seeds build-fuzz/seeds/$name"
-    python3 scripts/fuzz_seeds.py "${name%_fuzz}" "build-fuzz/seeds/$name"
+    seeds="$seeds build-asan/seeds/$name"
+    python3 scripts/fuzz_seeds.py "${name%_fuzz}" "build-asan/seeds/$name"
   fi
   # One log a target: two that write at once would mix their lines.
   # shellcheck disable=SC2086  # no seeds, no argument
   if "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
-      -artifact_prefix="build-fuzz/$name-" "$corpus" $seeds >"build-fuzz/$name.log" 2>&1; then
-    echo "fuzz: $name: $(grep -o 'number_of_executed_units: .*' "build-fuzz/$name.log" | tr -s ' ')"
+      -artifact_prefix="build-asan/$name-" "$corpus" $seeds >"build-asan/$name.log" 2>&1; then
+    echo "fuzz: $name: $(grep -o 'number_of_executed_units: .*' "build-asan/$name.log" | tr -s ' ')"
   else
     echo "fuzz: $name FAILED" >&2
-    tail -n 60 "build-fuzz/$name.log" >&2
+    tail -n 60 "build-asan/$name.log" >&2
     return 1
   fi
 }

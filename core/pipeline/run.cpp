@@ -489,7 +489,12 @@ struct Engine::State {
     }
     if (o.ended && o.read_error) torn = o.read_error->what;
     if (o.head.size() == 0) {
-      if (torn.empty()) {
+      // Some are known by their names: a service writes them to see whether it may.
+      const ParserPlugin* const known = torn.empty() ? detect(registry, o.ref.key, {}, true).parser : nullptr;
+      if (known && known->descriptor->kind == LM_KIND_SET_ASIDE) {
+        o.reader = known->id;
+        finish_strand(object, ObjectOutcome::set_aside, title_of(*known));
+      } else if (torn.empty()) {
         finish_strand(object, ObjectOutcome::empty, "the object is empty");
       } else {
         finish_strand(object, ObjectOutcome::failed, torn);

@@ -98,6 +98,7 @@ TEST(Detection, DocumentedKeysNameTheirParser) {
            "08/111122223333_network-firewall_alert_eu-central-1_edge_202603010800_0a1b2c3d.log.gz",
        "aws.network_firewall"},
       {"111122223333/eu-central-1/example-bucket/" + day + "2026-03-01-08-00-00-0123456789ABCDEF", "aws.s3_access"},
+      {account + "Config/eu-central-1/2026/3/1/ConfigSnapshot/x.json.gz", "aws.config_snapshot"},
       {"logs/2026-03-01-08-00-00-0123456789ABCDEF", "aws.s3_access"},
       {"cdn/E2EXAMPLE12345.2026-03-01-08.abcd1234.gz", "aws.cloudfront"},
   };

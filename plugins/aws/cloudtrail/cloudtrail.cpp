@@ -1295,16 +1295,4 @@ struct S3Notification {
   }
 };
 
-// What a log delivery writes to see whether it may.
-struct DeliveryTest {
-  static constexpr lm::Descriptor descriptor{.id = "aws.delivery_test",
-                                             .title = "Test object of an AWS log delivery",
-                                             .vendor = "AWS",
-                                             .version = "1.0.0",
-                                             .reads = "written to see whether the bucket takes logs, no events",
-                                             .framing = lm::Framing::lines,
-                                             .kind = lm::Kind::set_aside};
-  static int score(lm::Sample s) { return s.whole && s.head.size() < 256 && lm::after_last(s.key, '/') == "aws-logs-write-test" ? 100 : 0; }
-};
-
-LOGMILL_PARSERS(CloudTrail, CloudTrailDigest, S3Notification, DeliveryTest)
+LOGMILL_PARSERS(CloudTrail, CloudTrailDigest, S3Notification)
