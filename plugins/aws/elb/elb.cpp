@@ -280,12 +280,9 @@ class Mapper {
   }
   // A time, or its text in `unmapped`.
   lm::Maybe<std::int64_t> moment(std::size_t i) {
-    const auto value = text(i);
-    if (!value) return std::nullopt;
-    const auto time = lm::time::rfc3339(*value, true);
-    if (time && lm::time::plausible(*time)) return time;
-    keep(i);
-    return std::nullopt;
+    const auto time = lm::time::of_event(text(i), true);
+    if (!time) keep(i);
+    return time;
   }
   // "address:port"; what is none goes to `unmapped`.
   template <lm::detail::FixedString Ip, lm::detail::FixedString Port, class Row>

@@ -93,11 +93,6 @@ struct Event {
   bool tls_failed = false;
 };
 
-lm::Maybe<std::int64_t> any_time(Text text) {
-  const auto t = text ? lm::time::rfc3339(*text) : std::nullopt;
-  return t && lm::time::plausible(*t) ? t : std::nullopt;
-}
-
 // Epoch seconds, perhaps with a fraction.
 lm::Maybe<std::int64_t> delivery_time(Text text) {
   const auto t = text ? lm::time::seconds(lm::before(*text, '.')) : std::nullopt;
@@ -136,7 +131,7 @@ struct NetworkFirewall {
       writer->clear();
     if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
     if (!e.there) return record.reject(lm::foreign, "no 'event' object: not a Network Firewall record");
-    const auto seen = any_time(e.time), time = seen ? seen : delivery_time(e.delivered);
+    const auto seen = lm::time::of_event(e.time), time = seen ? seen : delivery_time(e.delivered);
     if (!time) return record.reject(lm::malformed, "neither 'event.timestamp' nor 'event_timestamp' is a time");
 
     auto row = rows.begin(record);
@@ -397,7 +392,7 @@ struct NetworkFirewall {
   }
 
   void flow(NetworkRow& row, const Event& e) {
-    const auto start = any_time(e.start), end = any_time(e.end);
+    const auto start = lm::time::of_event(e.start), end = lm::time::of_event(e.end);
     row.set<"start_time">(start);
     row.set<"end_time">(end);
     if (start && end && *end >= *start) row.set<"duration">(*end - *start);
