@@ -355,7 +355,7 @@ struct NetworkFirewall {
     if (there && !none) {
       row.set<Port>(port);
     } else if (!none || *port != 0) {
-      lm::json::add_integer(event_rest_, port_name, *port);
+      lm::json::add_number(event_rest_, port_name, *port);
     }
   }
 
@@ -375,7 +375,7 @@ struct NetworkFirewall {
   void disposition(NetworkRow& row, const Event& e) {
     const auto severity = e.severity.value_or(0);
     row.set<"severity_id">(severity == 1 ? 4 : severity == 2 ? 3 : severity == 3 ? 2 : 1);  // High, Medium, Low, else Informational
-    if (e.severity && (severity < 1 || severity > 4)) lm::json::add_integer(alert_rest_, "severity", severity);
+    if (e.severity && (severity < 1 || severity > 4)) lm::json::add_number(alert_rest_, "severity", severity);
     const auto known = [](Text action) {
       if (action == "blocked" || action == "drop") return 6;    // Dropped
       if (action == "reject") return 21;                        // Reset

@@ -226,7 +226,7 @@ struct Route53Resolver {
       row.set<"src_endpoint.port">(q.port);
       row.set<"src_endpoint.vpc_uid">(q.vpc);
     } else {
-      if (q.port) lm::json::add_integer(rest_, "srcport", *q.port);
+      if (q.port) lm::json::add_number(rest_, "srcport", *q.port);
       if (q.vpc) rest_.add_text("vpc_id", *q.vpc);
     }
   }

@@ -367,7 +367,7 @@ struct Waf {
     }
     if (e.client) request_rest_.add_text("clientIp", *e.client);
     if (e.country) request_rest_.add_text("country", *e.country);
-    if (e.client_asn) lm::json::add_integer(rest_, "clientAsn", *e.client_asn);
+    if (e.client_asn) lm::json::add_number(rest_, "clientAsn", *e.client_asn);
   }
 
   // Whether there is anything of a request.
