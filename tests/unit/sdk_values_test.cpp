@@ -537,6 +537,36 @@ TEST(Fields, GatherWhatIsLeftOfAnObjectUnderItsName) {
   EXPECT_EQ(left_of(R"({"http":"none of it"})", read_at_once), R"({"http":"none of it"})");
 }
 
+TEST(Fields, OfColumnsAreReadByNumber) {
+  lm::json::Reader reader;
+  lm::json::ObjectWriter rest;
+  std::array<std::string_view, 2> values{};
+  std::string others;
+  const auto field_of = [](std::string_view key) { return key == "a" ? 0 : key == "b" || key == "B" ? 1 : -1; };
+  const auto read = [&](std::string_view record) {
+    return lm::json::read_values(reader, record, values, rest, field_of, [&](std::string_view key) { others += key; });
+  };
+  EXPECT_TRUE(read(R"({"a":"x","b":1.50,"c":[1],"d":"-","a":null,"b":{"k":1},"B":"2","e":""})"));
+  EXPECT_EQ(values[0], "x");
+  EXPECT_EQ(values[1], "2");
+  EXPECT_EQ(others, "cde");
+  EXPECT_EQ(rest.finish(), R"({"c":[1],"b":{"k":1},"B":"1.50"})");
+  EXPECT_FALSE(read("{"));
+}
+
+TEST(Fields, OfLinesAreTakenOrKept) {
+  const std::string text = "443 70000 x -1 - ";
+  std::array<std::string_view, 5> words;
+  lm::split(text, ' ', words);
+  lm::json::ObjectWriter rest;
+  EXPECT_EQ(lm::integer_or_keep(rest, "a", words[0], 65535), 443);
+  for (const std::size_t i : {1u, 2u, 3u, 4u}) EXPECT_EQ(lm::integer_or_keep(rest, "b", words[i], 65535), std::nullopt);
+  lm::keep(rest, "c", words[0]);
+  lm::keep(rest, "d", words[4]);
+  lm::keep(rest, "e", "");
+  EXPECT_EQ(rest.finish(), R"({"b":"70000","b":"x","b":"-1","c":"443"})");
+}
+
 TEST(Text, FixedPointIsExact) {
   EXPECT_EQ(lm::fixed("0.0105", 6), 10500);
   EXPECT_EQ(lm::fixed("4.036", 3), 4036);

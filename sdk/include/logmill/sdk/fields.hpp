@@ -16,6 +16,9 @@
 //     }
 //   });
 //
+// Of records that are the columns of a format by their names, lm::json::read_values fills the values by number, as a line of the format would; lm::keep and lm::integer_or_keep
+// do with such a value what Field does with a member.
+//
 // What an attribute cannot take, because it is of another type than expected, goes to `rest` as it stands. Of a key that occurs twice the last value holds and the earlier one
 // goes to `rest`; of an address, a fraction, a boolean and a time the first one holds, for how it was spelled is not known when the second one comes. Allocates nothing but
 // what the writers hold; never throws but std::bad_alloc.
@@ -29,6 +32,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace lm::json {
@@ -152,4 +156,43 @@ struct Field {
   }
 };
 
+// Texts, numbers as they are spelled, by what field_of(key) answers: less than 0 for what is no field, of which on_other(key) is told. What is no field, of another type, or
+// the earlier of two values that share a number goes to `rest`.
+template <class FieldOf, class OnOther>
+bool read_values(Reader& reader, std::string_view record, std::span<std::string_view> values, ObjectWriter& rest, FieldOf&& field_of,
+                 OnOther&& on_other) {
+  return reader.read(record, [&](std::string_view key, Value& value) {
+    const int field = field_of(key);
+    if (field < 0) {
+      on_other(key);
+    } else if (const Text text = value.text(); text || value.type() == Type::number) {
+      std::string_view& place = values[static_cast<std::size_t>(field)];
+      if (present(place)) rest.add_text(key, place);
+      place = text ? *text : value.raw();
+      return;
+    }
+    const std::string_view raw = value.raw();
+    if (!value.is_null() && raw != "\"\"" && raw != "\"-\"") rest.keep(value);
+  });
+}
+
 }  // namespace lm::json
+
+namespace lm {
+
+// Whatever there is goes to `rest`.
+inline void keep(json::ObjectWriter& rest, std::string_view name, std::string_view value) {
+  if (const Text text = present(value)) rest.add_text(name, *text);
+}
+
+// The number that `value`, which is part of the record at hand, is, or else it goes to `rest`.
+[[gnu::always_inline]] inline Maybe<std::int64_t> integer_or_keep(json::ObjectWriter& rest, std::string_view name, std::string_view value,
+                                                                  std::int64_t most = INT64_MAX) {
+  if (!present(value)) return std::nullopt;
+  const auto n = integer(value, in_record);
+  if (n && *n >= 0 && *n <= most) return n;
+  rest.add_text(name, value);
+  return std::nullopt;
+}
+
+}  // namespace lm
