@@ -310,12 +310,10 @@ struct CloudTrail {
 
   void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account,
              lm::Rows<kGroup>& group, lm::Rows<kFinding>& finding, lm::Rows<kBase>& base) {
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    }
+    if (record.starts_block()) place_ = lm::aws::Place::of(record);
     Event e;
     rest_.clear();
-    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, e)) return record.reject(json_);
     const bool insight = e.insight || e.category == "Insight", aggregated = e.type == "AwsAggregatedEvent";
     if (!insight && !aggregated && (!e.name || !e.source))
       return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
@@ -602,17 +600,9 @@ struct CloudTrail {
     row.template set<"metadata.type">(e.type);
     row.template set<"metadata.original_event_uid">(e.event_id);
     row.template set<"metadata.product.feature.name">(e.category.value_or(e.insight ? "Insight" : "Management"));
-    if (const std::string_view region = e.region ? *e.region : key_region_; !region.empty()) row.template set<"cloud.region">(region);
-    const std::string_view account = e.recipient             ? *e.recipient
-                                     : e.account             ? *e.account
-                                     : !key_account_.empty() ? key_account_
-                                                             : e.user.account.value_or("");
-    if (!account.empty()) {
-      row.template set<"cloud.account.uid">(account);
-      row.template set<"cloud.account.type_id">(10);  // AWS Account
-    }
+    const Text account = e.recipient ? e.recipient : e.account;
+    place_.set(row, account || !place_.account.empty() ? account : e.user.account, e.region);
     if (e.recipient && e.account) rest_.add_text("accountId", *e.account);
-    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
     const std::string_view arn = e.user.arn ? *e.user.arn : e.user.issuer_arn.value_or("");
     if (const auto partition = lm::aws::arn_part(arn, 1); !partition.empty()) row.template set<"cloud.cloud_partition">(partition);
   }
@@ -639,7 +629,7 @@ struct CloudTrail {
     }
     if (user.account) {
       row.template set<"actor.user.account.uid">(user.account);
-      row.template set<"actor.user.account.type_id">(10);
+      row.template set<"actor.user.account.type_id">(lm::aws::kAccountType);
     }
     if (user.access_key) {
       auto key = row.template push<"actor.user.programmatic_credentials">();
@@ -884,7 +874,7 @@ struct CloudTrail {
     row.set<"actor.user.type">(role ? "AssumedRole" : user ? "IAMUser" : path == "root" ? "Root" : "Unknown");
     row.set<"actor.user.type_id">(role ? 99 : user ? 1 : path == "root" ? 2 : 0);
     row.set<"actor.user.uid_alt">(arn);
-    if (!account.empty()) row.set<"actor.user.account.uid">(account), row.set<"actor.user.account.type_id">(10);
+    if (!account.empty()) row.set<"actor.user.account.uid">(account), row.set<"actor.user.account.type_id">(lm::aws::kAccountType);
   }
 
   static int factor_type_id(std::string_view text) {
@@ -909,13 +899,13 @@ struct CloudTrail {
     row.template set<"user.type_id">(user_type_id(e.user));
   }
 
-  std::string_view account_of(const Event& e) const { return e.recipient ? *e.recipient : key_account_; }
+  std::string_view account_of(const Event& e) const { return e.recipient.value_or(place_.account); }
 
   template <class Row>
   static void user_account(Row& row, std::string_view account) {
     if (account.empty()) return;
     row.template set<"user.account.uid">(account);
-    row.template set<"user.account.type_id">(10);
+    row.template set<"user.account.type_id">(lm::aws::kAccountType);
   }
 
   // STS: the one who is logged on is who the caller becomes.
@@ -1259,7 +1249,7 @@ struct CloudTrail {
   std::string scratch_, wrapped_, document_, quoted_;
   std::vector<std::string> users_, targets_;
   std::unordered_map<std::string, Choice> choices_;
-  std::string_view key_account_, key_region_, key_org_;
+  lm::aws::Place place_;
 };
 
 // Digest files list the log files of an hour with their hashes; they hold no events.

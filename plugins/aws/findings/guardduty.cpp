@@ -177,13 +177,11 @@ struct GuardDuty {
   }
 
   void parse(lm::Record record, lm::Rows<kTable>& rows) {
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    }
+    if (record.starts_block()) place_ = lm::aws::Place::of(record);
     Finding f;
     action_.clear();
     rest_.clear();
-    if (!read(record, f)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, f)) return record.reject(json_);
     if (!f.type || (!f.id && !f.arn)) return record.reject(lm::foreign, "no type and id: not a GuardDuty finding");
 
     const auto modified = time_of("updatedAt", f.updated, false), created = time_of("createdAt", f.created, true);
@@ -412,12 +410,7 @@ struct GuardDuty {
   void where(Row& row, const Finding& f) const {
     row.set<"metadata.log_version">(f.schema);
     row.set<"metadata.product.feature.name">(f.feature);
-    if (const std::string_view account = f.account.value_or(key_account_); !account.empty()) {
-      row.set<"cloud.account.uid">(account);
-      row.set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
-    if (const std::string_view region = f.region.value_or(key_region_); !region.empty()) row.set<"cloud.region">(region);
-    if (!key_org_.empty()) row.set<"cloud.org.uid">(key_org_);
+    place_.set(row, f.account, f.region);
     const std::string_view partition = f.partition ? *f.partition : lm::aws::arn_part(f.arn.value_or(""), 1);
     if (!partition.empty()) row.set<"cloud.cloud_partition">(partition);
   }
@@ -789,7 +782,7 @@ struct GuardDuty {
   lm::json::ObjectWriter rest_, scratch_;
   Action action_;
   std::vector<std::string_view> types_;
-  std::string_view key_account_, key_region_, key_org_;
+  lm::aws::Place place_;
 };
 
 LOGMILL_PARSERS(GuardDuty)

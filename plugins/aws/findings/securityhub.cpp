@@ -183,9 +183,7 @@ struct SecurityHub {
 
   void parse(lm::Record record, lm::Rows<kComplianceTable>& compliance, lm::Rows<kVulnerabilityTable>& vulnerability,
              lm::Rows<kDetectionTable>& detection) {
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    }
+    if (record.starts_block()) place_ = lm::aws::Place::of(record);
     around_.clear();
     const std::string_view list = finding(record, record.text(), compliance, vulnerability, detection);
     if (list.empty()) return;
@@ -204,7 +202,7 @@ struct SecurityHub {
     Finding f;
     rest_.clear(), types_.clear();
     if (!around_.empty()) rest_.add("detail", around_);
-    if (!read(record, text, f)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error()), "";
+    if (!read(record, text, f)) return record.reject(json_), "";
     if (!f.id && f.findings) return *f.findings;
     finding_row(record, f, compliance, vulnerability, detection);
     return "";
@@ -421,15 +419,8 @@ struct SecurityHub {
 
   template <class Row>
   void where(Row& row, const Finding& f) const {
-    if (const std::string_view account = f.account.value_or(key_account_); !account.empty()) {
-      row.template set<"cloud.account.uid">(account);
-      row.template set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
+    place_.set(row, f.account, f.region ? f.region : lm::present(lm::aws::arn_part(*f.product_arn, 3)));
     row.template set<"cloud.account.name">(f.account_name);
-    const std::string_view of_arn = lm::aws::arn_part(*f.product_arn, 3);
-    if (const std::string_view region = f.region ? *f.region : !of_arn.empty() ? of_arn : key_region_; !region.empty())
-      row.template set<"cloud.region">(region);
-    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
     if (const std::string_view partition = lm::aws::arn_part(*f.product_arn, 1); !partition.empty())
       row.template set<"cloud.cloud_partition">(partition);
   }
@@ -991,7 +982,7 @@ struct SecurityHub {
   Action action_;
   std::vector<std::string_view> types_, list_texts_;
   std::string advice_, advice_url_, around_;
-  std::string_view key_account_, key_region_, key_org_;
+  lm::aws::Place place_;
 };
 
 // An answer of the API, or an event, without findings: of whose they would have been it does not tell.
