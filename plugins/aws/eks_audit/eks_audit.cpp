@@ -139,7 +139,7 @@ struct EksAudit {
     Event e;
     for (auto* writer : {&rest_, &user_rest_, &extra_rest_, &object_rest_, &status_rest_, &annotations_rest_}) writer->clear();
     groups_.clear(), addresses_.clear();
-    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, e)) return record.reject(json_);
     if ((e.version && !e.version->starts_with("audit.k8s.io/")) || (e.kind && *e.kind != "Event") || (!e.version && !e.verb))
       return record.reject(lm::foreign, "'kind' is not Event of 'apiVersion' audit.k8s.io: not an audit event");
     // Kubernetes writes RFC 3339 in UTC; what took the events in and out of a table may have left out the zone.

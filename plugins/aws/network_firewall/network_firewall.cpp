@@ -129,7 +129,7 @@ struct NetworkFirewall {
     for (auto* writer :
          {&rest_, &event_rest_, &alert_rest_, &verdict_rest_, &flow_rest_, &tcp_rest_, &http_rest_, &tls_rest_, &metadata_rest_})
       writer->clear();
-    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, e)) return record.reject(json_);
     if (!e.there) return record.reject(lm::foreign, "no 'event' object: not a Network Firewall record");
     const auto seen = lm::time::of_event(e.time), time = seen ? seen : delivery_time(e.delivered);
     if (!time) return record.reject(lm::malformed, "neither 'event.timestamp' nor 'event_timestamp' is a time");

@@ -99,7 +99,7 @@ struct Route53Resolver {
     if (record.starts_block()) place_ = lm::aws::Place::of(record);
     Query q;
     rest_.clear(), ids_rest_.clear(), answers_.clear();
-    if (!read(record, q)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, q)) return record.reject(json_);
     if (!q.time && !q.name) return record.reject(lm::foreign, "no query_name and query_timestamp: not a query of the resolver");
     const auto time = q.time ? lm::time::rfc3339(*q.time) : std::nullopt;
     if (!time || !lm::time::plausible(*time)) return record.reject(lm::malformed, "'query_timestamp' is not a time");
