@@ -7,6 +7,7 @@
 
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/http.hpp>
 
 #include <unordered_map>
 
@@ -177,8 +178,8 @@ struct Event {
   Identity user;
 };
 
-// Absent where the value is null or empty; any other type than text is kept as it stands. Of a key that occurs twice the last value holds, and the earlier one is
-// kept.
+// As lm::json::Field, but CloudTrail does not say "-" or [] for "there is none": the one is a text, and the other stays. Absent where the value is null or empty; any other
+// type than text is kept as it stands. Of a key that occurs twice the last value holds, and the earlier one is kept.
 struct Reading {
   lm::json::ObjectWriter& rest;
   std::string_view key;
@@ -1051,16 +1052,9 @@ struct CloudTrail {
   std::string_view policy_document(std::string_view text) {
     if (document_json_.valid(text)) return text;
     if (text.starts_with('%')) {
-      document_.clear();
-      for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned value = 0;
-        const bool escape = text[i] == '%' && text.size() - i > 2 &&
-                            std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
-        document_.push_back(escape ? static_cast<char>(value) : text[i]);
-        i += escape ? 2 : 0;
-      }
-      const bool ascii = std::all_of(document_.begin(), document_.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-      if (ascii && document_json_.valid(document_)) return document_;
+      const std::string_view decoded = lm::http::percent_decoded(text, document_);
+      const bool ascii = std::all_of(decoded.begin(), decoded.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+      if (ascii && document_json_.valid(decoded)) return decoded;
     }
     quoted_.clear();
     lm::json::append_quoted(quoted_, text);

@@ -256,6 +256,17 @@ constexpr auto kEvidences = lm::columns({{"evidences[].src_endpoint.ip"},
                                          {"evidences[].api.response.error"},
                                          {"evidences[].http_request.user_agent"}});
 
+template <class Item>
+void put_tag(Item& item, std::string_view name, Text value) {
+  auto tag = item.template push<"tags">();
+  tag.template set<"name">(name);
+  if (value && !value->empty()) {
+    tag.template set<"value">(value);
+  } else {
+    tag.template empty<"values">();  // OCSF wants one of the two
+  }
+}
+
 // The end of the finding's own resource, where the action does not name it by its address.
 struct Local {
   Text ip, instance;

@@ -444,13 +444,7 @@ struct GuardDuty {
         unknown |= value.has_value();
         return;
       }
-      auto t = item.template push<"tags">();
-      t.template set<"name">(name);
-      if (value && !value->empty()) {
-        t.template set<"value">(value);
-      } else {
-        t.template empty<"values">();  // OCSF wants one of the two
-      }
+      put_tag(item, *name, value);
     });
     if (unknown) r.keep();
   }

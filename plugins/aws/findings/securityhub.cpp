@@ -479,13 +479,7 @@ struct SecurityHub {
         whole = false;
         return;
       }
-      auto tag = item.template push<"tags">();
-      tag.template set<"name">(name);
-      if (text && !text->empty()) {
-        tag.template set<"value">(text);
-      } else {
-        tag.template empty<"values">();  // OCSF wants one of the two
-      }
+      put_tag(item, name, text);
     });
     return whole;
   }
