@@ -32,6 +32,11 @@ TEST(Time, ReadsTheFormsThatLogsUse) {
   EXPECT_EQ(lm::time::rfc3339("2026-03-01 08:00:00", true), 1772352000000);
   EXPECT_EQ(lm::time::iso_basic("20131102T010628Z"), 1383354388000);
   EXPECT_EQ(lm::time::rfc3339("2024-02-29T23:59:60Z"), *lm::time::rfc3339("2024-02-29T23:59:59.999Z"));
+  EXPECT_EQ(lm::time::of_event("2026-03-01T08:00:00Z"), 1772352000000);
+  EXPECT_EQ(lm::time::of_event("2026-03-01T08:00:00", true), 1772352000000);
+  for (const lm::Text none :
+       {lm::Text(), lm::Text("2026-03-01T08:00:00"), lm::Text("1989-12-31T23:59:59Z"), lm::Text("2100-01-01T00:00:01Z")})
+    EXPECT_EQ(lm::time::of_event(none), std::nullopt);
   EXPECT_EQ(lm::time::seconds("1772352000"), 1772352000000);
 }
 
@@ -458,6 +463,56 @@ TEST(Fields, OfAKeyThatOccursTwiceTheLastHoldsAndTheEarlierIsKept) {
   EXPECT_EQ(left, R"({"t":"a","n":1,"j":[1]})");
 }
 
+TEST(Fields, TakeAddressesFractionsBooleansAndTimes) {
+  lm::Text address, list;
+  lm::Maybe<double> number;
+  lm::Maybe<bool> boolean;
+  lm::Maybe<std::int64_t> time;
+  const auto read = [&](const lm::json::Field& f) {
+    if (f.key == "a") return f.address(address);
+    if (f.key == "n") return f.number(number);
+    if (f.key == "b") return f.boolean(boolean);
+    if (f.key == "t") return f.time(time);
+    f.json(list, lm::json::Type::array);
+  };
+  const auto clear = [&] { address = list = {}, number = {}, boolean = {}, time = {}; };
+  EXPECT_EQ(left_of(R"({"a":"192.0.2.1","n":-1.5,"b":true,"t":"2026-03-01T08:00:00Z","l":[1]})", read), "");
+  EXPECT_EQ(address, "192.0.2.1");
+  EXPECT_EQ(number, -1.5);
+  EXPECT_EQ(boolean, true);
+  EXPECT_EQ(time, 1772352000000);
+  EXPECT_EQ(list, "[1]");
+  clear();
+  EXPECT_EQ(left_of(R"({"a":"2001:db8::1","n":"3","b":"false","t":"2026-03-01 08:00:00"})", read), "");
+  EXPECT_EQ(address, "2001:db8::1");
+  EXPECT_EQ(number, 3.0);
+  EXPECT_EQ(boolean, false);
+  EXPECT_EQ(time, 1772352000000);
+  clear();
+  EXPECT_EQ(left_of(R"({"a":null,"n":"-","b":"","t":{},"l":[ ]})", read), "");
+  for (const char* record : {R"({"a":"192.0.2.256","n":"x","b":"yes","t":"0001-01-01T00:00:00Z","l":"[1]"})",
+                             R"({"a":1,"n":true,"b":1,"t":1772352000000,"l":{"k":1}})", R"({"n":"inf","n":"nan","n":"1e999"})"})
+    EXPECT_EQ(left_of(record, read), record);
+  EXPECT_FALSE(address || list || number || boolean || time);
+}
+
+TEST(Fields, OfAnAddressAFractionABooleanAndATimeThatOccurTwiceTheFirstHolds) {
+  lm::Text address;
+  lm::Maybe<double> number;
+  lm::Maybe<bool> boolean;
+  lm::Maybe<std::int64_t> time;
+  const std::string left = left_of(
+      R"({"a":"192.0.2.1","n":1,"b":true,"t":"2026-03-01T08:00:00Z","a":"192.0.2.2","n":2.50,"b":false,"t":"2026-03-01T09:00:00Z"})",
+      [&](const lm::json::Field& f) {
+        f.key == "a" ? f.address(address) : f.key == "n" ? f.number(number) : f.key == "b" ? f.boolean(boolean) : f.time(time);
+      });
+  EXPECT_EQ(address, "192.0.2.1");
+  EXPECT_EQ(number, 1.0);
+  EXPECT_EQ(boolean, true);
+  EXPECT_EQ(time, 1772352000000);
+  EXPECT_EQ(left, R"({"a":"192.0.2.2","n":2.50,"b":false,"t":"2026-03-01T09:00:00Z"})");
+}
+
 TEST(Fields, GatherWhatIsLeftOfAnObjectUnderItsName) {
   lm::json::ObjectWriter inner;
   lm::Text host;
@@ -471,6 +526,45 @@ TEST(Fields, GatherWhatIsLeftOfAnObjectUnderItsName) {
   EXPECT_EQ(left_of(R"({"http":{"host":"h"}})", read), "");
   EXPECT_EQ(left_of(R"({"http":"none of it"})", read), R"({"http":"none of it"})");
   EXPECT_EQ(left_of(R"({"http":{"x":1},"http":{"x":2}})", read), R"({"http":{"x":1},"http":{"x":2}})");
+
+  const auto read_at_once = [&](const lm::json::Field& f) {
+    host = {};
+    f.object([&](const lm::json::Field& m) { m.key == "host" ? m.text(host) : m.keep(); });
+  };
+  EXPECT_EQ(left_of(R"({"http":{"host":"h","x":1,"y":null}})", read_at_once), R"({"http":{"x":1}})");
+  EXPECT_EQ(host, "h");
+  EXPECT_EQ(left_of(R"({"http":{"host":"h"}})", read_at_once), "");
+  EXPECT_EQ(left_of(R"({"http":"none of it"})", read_at_once), R"({"http":"none of it"})");
+}
+
+TEST(Fields, OfColumnsAreReadByNumber) {
+  lm::json::Reader reader;
+  lm::json::ObjectWriter rest;
+  std::array<std::string_view, 2> values{};
+  std::string others;
+  const auto field_of = [](std::string_view key) { return key == "a" ? 0 : key == "b" || key == "B" ? 1 : -1; };
+  const auto read = [&](std::string_view record) {
+    return lm::json::read_values(reader, record, values, rest, field_of, [&](std::string_view key) { others += key; });
+  };
+  EXPECT_TRUE(read(R"({"a":"x","b":1.50,"c":[1],"d":"-","a":null,"b":{"k":1},"B":"2","e":""})"));
+  EXPECT_EQ(values[0], "x");
+  EXPECT_EQ(values[1], "2");
+  EXPECT_EQ(others, "cde");
+  EXPECT_EQ(rest.finish(), R"({"c":[1],"b":{"k":1},"B":"1.50"})");
+  EXPECT_FALSE(read("{"));
+}
+
+TEST(Fields, OfLinesAreTakenOrKept) {
+  const std::string text = "443 70000 x -1 - ";
+  std::array<std::string_view, 5> words;
+  lm::split(text, ' ', words);
+  lm::json::ObjectWriter rest;
+  EXPECT_EQ(lm::integer_or_keep(rest, "a", words[0], 65535), 443);
+  for (const std::size_t i : {1u, 2u, 3u, 4u}) EXPECT_EQ(lm::integer_or_keep(rest, "b", words[i], 65535), std::nullopt);
+  lm::keep(rest, "c", words[0]);
+  lm::keep(rest, "d", words[4]);
+  lm::keep(rest, "e", "");
+  EXPECT_EQ(rest.finish(), R"({"b":"70000","b":"x","b":"-1","c":"443"})");
 }
 
 TEST(Text, FixedPointIsExact) {

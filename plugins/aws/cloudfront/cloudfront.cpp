@@ -5,6 +5,7 @@
 // map() turns into a row. CloudFront encodes what clients sent as in URLs: attributes have it decoded, once; `unmapped` as it stands.
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/fields.hpp>
 #include <logmill/sdk/http.hpp>
 
 namespace ocsf = lm::ocsf::v1_8;
@@ -111,8 +112,8 @@ class Mapper {
   std::string_view log_version;
 
   void begin_block(lm::Record record) {
-    account_ = record.capture("account"), region_ = record.capture("region");
-    if (!lm::aws::is_account(account_)) account_ = {};
+    place_ = lm::aws::Place::of(record);
+    if (!lm::aws::is_account(place_.account)) place_.account = {};
     distribution_ = distribution_of(record.uri());
     log_version = {};
   }
@@ -142,11 +143,7 @@ class Mapper {
       keep(at("ssl-cipher"));
     }
     row.set<"connection_info.uid">(text(at("connection-id")));
-    if (!account_.empty()) {
-      row.set<"cloud.account.uid">(account_);
-      row.set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
-    row.set<"cloud.region">(lm::present(region_));
+    place_.set(row);
     for (const std::size_t field :
          {at("cs(Cookie)"), at("x-edge-result-type"), at("x-edge-response-result-type"), at("fle-status"), at("fle-encrypted-fields"),
           at("sc-range-start"), at("sc-range-end"), at("distribution-tenant-id"), at("origin-fbl"), at("origin-lbl"),
@@ -167,19 +164,10 @@ class Mapper {
     return value ? Text(lm::http::percent_decoded(*value, decoded_)) : value;
   }
 
-  void keep(std::size_t field) {
-    if (const auto value = text(field)) unmapped.add_text(kFields.names[field], *value);
-  }
+  void keep(std::size_t field) { lm::keep(unmapped, kFields.names[field], values[field]); }
 
-  // Numbers, or their text in `unmapped`.
-  lm::Maybe<std::int64_t> number(std::size_t field) {
-    const auto value = text(field);
-    if (!value) return std::nullopt;
-    const auto n = lm::integer(*value);
-    if (n && *n >= 0) return n;
-    keep(field);
-    return std::nullopt;
-  }
+  lm::Maybe<std::int64_t> number(std::size_t field) { return lm::integer_or_keep(unmapped, kFields.names[field], values[field]); }
+  // Milliseconds, or the text in `unmapped`.
   lm::Maybe<std::int64_t> elapsed(std::size_t field) {
     const auto value = text(field);
     if (!value) return std::nullopt;
@@ -291,7 +279,8 @@ class Mapper {
     return true;
   }
 
-  std::string_view account_, region_, distribution_;
+  lm::aws::Place place_;
+  std::string_view distribution_;
   std::string decoded_, original_time_;
 };
 
@@ -386,7 +375,7 @@ struct CloudFront {
       }
       const std::string& name = layout->unknown[unknown++];
       record.drift(name);
-      if (const auto value = lm::present(words_[i])) mapper_.unmapped.add_text(name, *value);
+      lm::keep(mapper_.unmapped, name, words_[i]);
     }
     mapper_.map(record, rows);
   }
@@ -445,20 +434,10 @@ struct CloudFrontJson {
     if (record.starts_block()) mapper_.begin_block(record);
     mapper_.values = {};
     mapper_.unmapped.clear();
-    const bool ok = json_.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
-      const int field = kFields.find(key);
-      if (field < 0) {
-        record.drift(key);
-      } else if (const auto text = value.text(); text || value.type() == lm::json::Type::number) {
-        std::string_view& place = mapper_.values[static_cast<std::size_t>(field)];
-        if (lm::present(place)) mapper_.unmapped.add_text(key, place);  // named twice: the earlier one
-        place = text ? *text : value.raw();
-        return;
-      }
-      const std::string_view raw = value.raw();
-      if (!value.is_null() && raw != "\"\"" && raw != "\"-\"") mapper_.unmapped.keep(value);
-    });
-    if (!ok) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    const bool ok = lm::json::read_values(
+        json_, record.text(), mapper_.values, mapper_.unmapped, [](std::string_view key) { return kFields.find(key); },
+        [&](std::string_view key) { record.drift(key); });
+    if (!ok) return record.reject(json_);
     mapper_.map(record, rows);
   }
 

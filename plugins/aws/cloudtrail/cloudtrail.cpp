@@ -7,6 +7,7 @@
 
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/http.hpp>
 
 #include <unordered_map>
 
@@ -177,8 +178,8 @@ struct Event {
   Identity user;
 };
 
-// Absent where the value is null or empty; any other type than text is kept as it stands. Of a key that occurs twice the last value holds, and the earlier one is
-// kept.
+// As lm::json::Field, but CloudTrail does not say "-" or [] for "there is none": the one is a text, and the other stays. Absent where the value is null or empty; any other
+// type than text is kept as it stands. Of a key that occurs twice the last value holds, and the earlier one is kept.
 struct Reading {
   lm::json::ObjectWriter& rest;
   std::string_view key;
@@ -310,12 +311,10 @@ struct CloudTrail {
 
   void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account,
              lm::Rows<kGroup>& group, lm::Rows<kFinding>& finding, lm::Rows<kBase>& base) {
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    }
+    if (record.starts_block()) place_ = lm::aws::Place::of(record);
     Event e;
     rest_.clear();
-    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, e)) return record.reject(json_);
     const bool insight = e.insight || e.category == "Insight", aggregated = e.type == "AwsAggregatedEvent";
     if (!insight && !aggregated && (!e.name || !e.source))
       return record.reject(lm::foreign, "no eventName and eventSource: not a CloudTrail record");
@@ -602,17 +601,9 @@ struct CloudTrail {
     row.template set<"metadata.type">(e.type);
     row.template set<"metadata.original_event_uid">(e.event_id);
     row.template set<"metadata.product.feature.name">(e.category.value_or(e.insight ? "Insight" : "Management"));
-    if (const std::string_view region = e.region ? *e.region : key_region_; !region.empty()) row.template set<"cloud.region">(region);
-    const std::string_view account = e.recipient             ? *e.recipient
-                                     : e.account             ? *e.account
-                                     : !key_account_.empty() ? key_account_
-                                                             : e.user.account.value_or("");
-    if (!account.empty()) {
-      row.template set<"cloud.account.uid">(account);
-      row.template set<"cloud.account.type_id">(10);  // AWS Account
-    }
+    const Text account = e.recipient ? e.recipient : e.account;
+    place_.set(row, account || !place_.account.empty() ? account : e.user.account, e.region);
     if (e.recipient && e.account) rest_.add_text("accountId", *e.account);
-    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
     const std::string_view arn = e.user.arn ? *e.user.arn : e.user.issuer_arn.value_or("");
     if (const auto partition = lm::aws::arn_part(arn, 1); !partition.empty()) row.template set<"cloud.cloud_partition">(partition);
   }
@@ -639,7 +630,7 @@ struct CloudTrail {
     }
     if (user.account) {
       row.template set<"actor.user.account.uid">(user.account);
-      row.template set<"actor.user.account.type_id">(10);
+      row.template set<"actor.user.account.type_id">(lm::aws::kAccountType);
     }
     if (user.access_key) {
       auto key = row.template push<"actor.user.programmatic_credentials">();
@@ -884,7 +875,7 @@ struct CloudTrail {
     row.set<"actor.user.type">(role ? "AssumedRole" : user ? "IAMUser" : path == "root" ? "Root" : "Unknown");
     row.set<"actor.user.type_id">(role ? 99 : user ? 1 : path == "root" ? 2 : 0);
     row.set<"actor.user.uid_alt">(arn);
-    if (!account.empty()) row.set<"actor.user.account.uid">(account), row.set<"actor.user.account.type_id">(10);
+    if (!account.empty()) row.set<"actor.user.account.uid">(account), row.set<"actor.user.account.type_id">(lm::aws::kAccountType);
   }
 
   static int factor_type_id(std::string_view text) {
@@ -909,13 +900,13 @@ struct CloudTrail {
     row.template set<"user.type_id">(user_type_id(e.user));
   }
 
-  std::string_view account_of(const Event& e) const { return e.recipient ? *e.recipient : key_account_; }
+  std::string_view account_of(const Event& e) const { return e.recipient.value_or(place_.account); }
 
   template <class Row>
   static void user_account(Row& row, std::string_view account) {
     if (account.empty()) return;
     row.template set<"user.account.uid">(account);
-    row.template set<"user.account.type_id">(10);
+    row.template set<"user.account.type_id">(lm::aws::kAccountType);
   }
 
   // STS: the one who is logged on is who the caller becomes.
@@ -1061,16 +1052,9 @@ struct CloudTrail {
   std::string_view policy_document(std::string_view text) {
     if (document_json_.valid(text)) return text;
     if (text.starts_with('%')) {
-      document_.clear();
-      for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned value = 0;
-        const bool escape = text[i] == '%' && text.size() - i > 2 &&
-                            std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
-        document_.push_back(escape ? static_cast<char>(value) : text[i]);
-        i += escape ? 2 : 0;
-      }
-      const bool ascii = std::all_of(document_.begin(), document_.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-      if (ascii && document_json_.valid(document_)) return document_;
+      const std::string_view decoded = lm::http::percent_decoded(text, document_);
+      const bool ascii = std::all_of(decoded.begin(), decoded.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+      if (ascii && document_json_.valid(decoded)) return decoded;
     }
     quoted_.clear();
     lm::json::append_quoted(quoted_, text);
@@ -1259,7 +1243,7 @@ struct CloudTrail {
   std::string scratch_, wrapped_, document_, quoted_;
   std::vector<std::string> users_, targets_;
   std::unordered_map<std::string, Choice> choices_;
-  std::string_view key_account_, key_region_, key_org_;
+  lm::aws::Place place_;
 };
 
 // Digest files list the log files of an hour with their hashes; they hold no events.

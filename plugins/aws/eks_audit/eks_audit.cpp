@@ -91,12 +91,6 @@ struct Event {
   Text reason, message, decision, decision_reason;
 };
 
-// Kubernetes writes RFC 3339 in UTC; what took the events in and out of a table may have left out the zone.
-lm::Maybe<std::int64_t> any_time(Text text) {
-  const auto t = text ? lm::time::rfc3339(*text, true) : std::nullopt;
-  return t && lm::time::plausible(*t) ? t : std::nullopt;
-}
-
 int activity_id(std::string_view verb) {
   static constexpr auto kVerbs =
       lm::keys("create", "connect", "get", "list", "watch", "head", "update", "patch", "delete", "deletecollection");
@@ -145,10 +139,11 @@ struct EksAudit {
     Event e;
     for (auto* writer : {&rest_, &user_rest_, &extra_rest_, &object_rest_, &status_rest_, &annotations_rest_}) writer->clear();
     groups_.clear(), addresses_.clear();
-    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, e)) return record.reject(json_);
     if ((e.version && !e.version->starts_with("audit.k8s.io/")) || (e.kind && *e.kind != "Event") || (!e.version && !e.verb))
       return record.reject(lm::foreign, "'kind' is not Event of 'apiVersion' audit.k8s.io: not an audit event");
-    const auto staged = any_time(e.staged), received = any_time(e.received);
+    // Kubernetes writes RFC 3339 in UTC; what took the events in and out of a table may have left out the zone.
+    const auto staged = lm::time::of_event(e.staged, true), received = lm::time::of_event(e.received, true);
     if (!staged && !received) return record.reject(lm::malformed, "neither 'stageTimestamp' nor 'requestReceivedTimestamp' is a time");
 
     auto row = rows.begin(record);

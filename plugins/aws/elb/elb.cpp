@@ -8,6 +8,7 @@
 
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/fields.hpp>
 #include <logmill/sdk/http.hpp>
 #include <logmill/sdk/quoted.hpp>
 
@@ -250,8 +251,7 @@ class Mapper {
  protected:
   // What the object's key says holds for all records of a block.
   void begin_block(lm::Record record) {
-    key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    log_group_ = record.capture("log_group"), key_node_ = record.capture("node");
+    place_ = lm::aws::Place::of(record), key_node_ = record.capture("node");
     key_elb_.clear();
     if (const std::string_view name = record.capture("elb"); !name.empty()) {
       key_elb_.append("app/").append(name);
@@ -265,27 +265,16 @@ class Mapper {
 
   std::string_view raw(std::size_t i) const { return values_[i]; }
   lm::Text text(std::size_t i) const { return lm::present(values_[i]); }
-  void keep(std::size_t i) {
-    if (const auto value = text(i)) unmapped_.add_text(Fields.names[i], *value);
-  }
+  void keep(std::size_t i) { lm::keep(unmapped_, Fields.names[i], values_[i]); }
 
-  // A number, or its text in `unmapped`.
   lm::Maybe<std::int64_t> number(std::size_t i, std::int64_t most = kMostBytes) {
-    const auto value = text(i);
-    if (!value) return std::nullopt;
-    const auto n = lm::integer(*value, lm::in_record);
-    if (n && *n >= 0 && *n <= most) return n;
-    keep(i);
-    return std::nullopt;
+    return lm::integer_or_keep(unmapped_, Fields.names[i], values_[i], most);
   }
   // A time, or its text in `unmapped`.
   lm::Maybe<std::int64_t> moment(std::size_t i) {
-    const auto value = text(i);
-    if (!value) return std::nullopt;
-    const auto time = lm::time::rfc3339(*value, true);
-    if (time && lm::time::plausible(*time)) return time;
-    keep(i);
-    return std::nullopt;
+    const auto time = lm::time::of_event(text(i), true);
+    if (!time) keep(i);
+    return time;
   }
   // "address:port"; what is none goes to `unmapped`.
   template <lm::detail::FixedString Ip, lm::detail::FixedString Port, class Row>
@@ -304,13 +293,12 @@ class Mapper {
   void common(Row& row, std::int64_t time, std::size_t time_field) {
     row.template set<"time">(time);
     row.template set<"metadata.original_time">(raw(time_field));
-    if (!log_group_.empty()) row.template set<"metadata.log_name">(log_group_);
-    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
+    if (!place_.log_group.empty()) row.template set<"metadata.log_name">(place_.log_group);
   }
   // Account and region are those of the ARN, else of the key.
   template <class Row>
   void cloud(Row& row, std::string_view arn = {}) {
-    std::string_view account = key_account_, region = key_region_;
+    lm::Text account, region;
     if (arn_.read(arn)) {
       if (!arn_.account.empty()) account = arn_.account;
       if (!arn_.region.empty()) region = arn_.region;
@@ -318,11 +306,7 @@ class Mapper {
         if (!arn_.partition.empty()) row.template set<"cloud.cloud_partition">(arn_.partition);
       }
     }
-    if (!account.empty()) {
-      row.template set<"cloud.account.uid">(account);
-      row.template set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
-    if (!region.empty()) row.template set<"cloud.region">(region);
+    place_.set(row, account, region);
   }
 
   // "app/name/id" is the load balancer's uid. False: neither the record nor the object's name has it.
@@ -462,17 +446,11 @@ class Mapper {
   static constexpr std::int64_t kMostMicros = INT64_MAX / 8;
 
   const std::string_view* values_ = nullptr;
-  std::string_view key_account_, key_region_, key_org_, key_node_, log_group_;
+  lm::aws::Place place_;
+  std::string_view key_node_;
   std::string key_elb_;  // "app/name/id", of the object's name, which has "app.name.id"
   Arn arn_;
 };
-
-// A line that is_it() is sure of, best at the top of the object.
-template <class IsIt>
-int line_score(lm::Sample s, IsIt&& is_it) {
-  const int line = s.find_line(is_it);
-  return line < 0 ? 0 : line == 0 ? 95 : 85;
-}
 
 using Words = std::array<std::string_view, 12>;
 
@@ -524,7 +502,7 @@ struct Alb : private Mapper<kAlbFields> {
       lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**_app.{elb}_20*Z_{node}_*",
                   "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**_app.{elb}_20*Z_{node}_*",
                   "AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
-  static int score(lm::Sample s) { return line_score(s, is_alb_line); }
+  static int score(lm::Sample s) { return s.line_score(is_alb_line); }
 
   void parse(lm::Record record, lm::Rows<kAlb>& rows) {
     if (record.starts_block()) begin_block(record);
@@ -625,7 +603,7 @@ struct AlbConnection : private Mapper<kConnectionFields> {
       lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**/conn_log*_app.{elb}_20*Z_{node}_*",
                   "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**/conn_log*_app.{elb}_20*Z_{node}_*",
                   "AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
-  static int score(lm::Sample s) { return line_score(s, is_connection_line); }
+  static int score(lm::Sample s) { return s.line_score(is_connection_line); }
 
   void parse(lm::Record record, lm::Rows<kConnection>& rows) {
     if (record.starts_block()) begin_block(record);
@@ -750,7 +728,7 @@ struct AlbHealthCheck {
                                              .kind = lm::Kind::set_aside};
   static constexpr auto keys = lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**/health_check_log*",
                                            "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**/health_check_log*");
-  static int score(lm::Sample s) { return line_score(s, is_health_check_line); }
+  static int score(lm::Sample s) { return s.line_score(is_health_check_line); }
 };
 
 // A line for each TLS connection, when it has ended. Nothing stands in quotes: those of the ALPN list belong to it.
@@ -766,7 +744,7 @@ struct Nlb : private Mapper<kNlbFields> {
       lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**_net.*_20*Z_*",
                   "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**_net.*_20*Z_*",
                   "AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
-  static int score(lm::Sample s) { return line_score(s, is_nlb_line); }
+  static int score(lm::Sample s) { return s.line_score(is_nlb_line); }
 
   void parse(lm::Record record, lm::Rows<kNlb>& rows) {
     if (record.starts_block()) begin_block(record);
@@ -837,7 +815,7 @@ struct Clb : private Mapper<kClbFields> {
       lm::strings("AWSLogs/{account}/elasticloadbalancing/{region}/**_20*Z_{node}_*",
                   "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**_20*Z_{node}_*",
                   "AWSLogs/{account}/elasticloadbalancing/{region}/**", "AWSLogs/{org}/{account}/elasticloadbalancing/{region}/**");
-  static int score(lm::Sample s) { return line_score(s, is_clb_line); }
+  static int score(lm::Sample s) { return s.line_score(is_clb_line); }
 
   void parse(lm::Record record, lm::Rows<kClbHttp>& requests, lm::Rows<kClbTcp>& connections) {
     if (record.starts_block()) begin_block(record);

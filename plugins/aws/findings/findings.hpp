@@ -3,13 +3,14 @@
 
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/fields.hpp>
 
-#include <cmath>
 #include <vector>
 
 namespace findings {
 
 using lm::Text;
+using lm::json::Field;
 using lm::json::Type;
 using lm::json::Value;
 
@@ -23,92 +24,6 @@ int find_small(const lm::Keys<N>& keys, std::string_view key) {
   small[0] = lm::lower(small[0]);
   return keys.find({small.data(), key.size()});
 }
-
-constexpr bool says_nothing(std::string_view raw) {
-  return raw == "null" || raw == "\"\"" || raw == "{}" || raw == "[]" || raw == "\"-\"" || raw.empty();
-}
-
-// A member on its way into an attribute, or to what is left of its object. Absent where it is null or empty; of any other type than wanted it is kept as it stands. Of a
-// key that occurs twice the last value holds, and the earlier one is kept.
-struct Reading {
-  lm::json::ObjectWriter& rest;
-  std::string_view key;
-  Value& value;
-
-  void text(Text& out) const {
-    if (const auto v = value.text()) {
-      if (!lm::present(*v)) return;
-      if (out) rest.add_text(key, *out);
-      out = v;
-    } else {
-      keep();
-    }
-  }
-  void address(Text& out) const {
-    const auto v = value.text();
-    if (v && lm::net::is_ip(*v) && !out) {
-      out = v;
-    } else {
-      keep();
-    }
-  }
-  void integer(lm::Maybe<std::int64_t>& out, std::int64_t most = INT32_MAX) const {
-    const auto text = value.text();  // digits may stand in quotes
-    const auto n = lm::integer(text ? *text : value.raw());
-    if (n && *n >= 0 && *n <= most && !out) {
-      out = n;
-    } else {
-      keep();
-    }
-  }
-  void boolean(lm::Maybe<bool>& out) const {
-    const std::string_view raw = value.raw();
-    const bool yes = raw == "true" || raw == "\"true\"";
-    if ((yes || raw == "false" || raw == "\"false\"") && !out) {
-      out = yes;
-    } else {
-      keep();
-    }
-  }
-  void number(lm::Maybe<double>& out) const {
-    const auto text = value.text();
-    const auto n = lm::number(text ? *text : value.raw());
-    if (n && std::isfinite(*n) && !out) {
-      out = n;
-    } else {
-      keep();
-    }
-  }
-  void time(lm::Maybe<std::int64_t>& out) const {
-    const auto v = value.text();
-    const auto t = v ? lm::time::rfc3339(*v, true) : std::nullopt;
-    if (t && lm::time::plausible(*t) && !out) {
-      out = t;
-    } else {
-      keep();
-    }
-  }
-  // JSON to be read when everything else is known.
-  void json(std::string_view& out, Type type) const {
-    const std::string_view raw = value.raw();
-    if (value.type() == type && out.empty()) {
-      if (!says_nothing(raw)) out = raw;
-    } else {
-      keep();
-    }
-  }
-  void keep() const {
-    if (!says_nothing(value.raw())) rest.keep(value);
-  }
-  // The members of an object; what they leave stays under its name.
-  template <class OnMember>
-  void members(OnMember&& on_member) const {
-    if (value.type() != Type::object) return keep();
-    rest.enter(key);
-    value.object([&](std::string_view name, Value& v) { on_member(Reading{rest, name, v}); });
-    rest.leave();
-  }
-};
 
 // A name as its object spells it: with a capital, if the object's own name has one.
 class Spelled {
@@ -151,14 +66,14 @@ struct Action {
   }
 };
 
-inline void read_remote(const Reading& whole, Remote& out) {
+inline void read_remote(const Field& whole, Remote& out) {
   static constexpr auto kKeys = lm::keys("ipAddressV4", "ipAddressV6", "organization", "country", "city", "geoLocation");
   static constexpr auto kInner = lm::keys("asn", "asnOrg", "isp", "org", "countryName", "countryCode", "cityName", "lat", "lon");
   if (whole.value.type() != Type::object) return whole.keep();
   Text v4, v6, code, name;
-  const auto inner = [&](const Reading& i) {
+  const auto inner = [&](const Field& i) {
     switch (find_small(kInner, i.key)) {
-      case kInner.at("asn"): i.integer(out.as_number); break;
+      case kInner.at("asn"): i.integer(out.as_number, 0, INT32_MAX); break;
       case kInner.at("asnOrg"): i.text(out.as_name); break;
       case kInner.at("isp"): i.text(out.isp); break;
       case kInner.at("org"): i.text(out.isp_org); break;
@@ -172,14 +87,14 @@ inline void read_remote(const Reading& whole, Remote& out) {
   };
   whole.rest.enter(whole.key);
   whole.value.object([&](std::string_view key, Value& value) {
-    const Reading r{whole.rest, key, value};
+    const Field r{whole.rest, key, value};
     switch (find_small(kKeys, key)) {
       case kKeys.at("ipAddressV4"): r.address(v4); break;
       case kKeys.at("ipAddressV6"): r.address(v6); break;
       case kKeys.at("organization"):
       case kKeys.at("country"):
       case kKeys.at("city"):
-      case kKeys.at("geoLocation"): r.members(inner); break;
+      case kKeys.at("geoLocation"): r.object(inner); break;
       default: r.keep();
     }
   });
@@ -189,11 +104,7 @@ inline void read_remote(const Reading& whole, Remote& out) {
     text = {};
   };
   const auto keep_number = [&](std::string_view key, auto& n) {
-    std::array<char, 32> text;
-    if (n) {
-      const char* const end = std::to_chars(text.data(), text.data() + text.size(), *n).ptr;
-      whole.rest.add(Spelled(key, like), {text.data(), static_cast<std::size_t>(end - text.data())});
-    }
+    if (n) lm::json::add_number(whole.rest, Spelled(key, like), *n);
     n = {};
   };
   const auto within = [&](std::string_view group, auto&& add) {
@@ -221,29 +132,29 @@ inline void read_remote(const Reading& whole, Remote& out) {
   whole.rest.leave();
 }
 
-inline void read_local_ip(const Reading& whole, Text& out) {
-  whole.members([&](const Reading& r) {
+inline void read_local_ip(const Field& whole, Text& out) {
+  whole.object([&](const Field& r) {
     if (lm::equals_but_first_case(r.key, "ipAddressV4") || lm::equals_but_first_case(r.key, "ipAddressV6")) return r.address(out);
     r.keep();
   });
 }
 
-inline void read_port(const Reading& whole, lm::Maybe<std::int64_t>& out) {
-  whole.members([&](const Reading& r) {
-    if (lm::equals_but_first_case(r.key, "port")) return r.integer(out, 65535);
+inline void read_port(const Field& whole, lm::Maybe<std::int64_t>& out) {
+  whole.object([&](const Field& r) {
+    if (lm::equals_but_first_case(r.key, "port")) return r.integer(out, 0, 65535);
     r.keep();
   });
 }
 
 // One of the objects that say what happened. `scratch` is any writer that is not in use.
-inline void read_action(const Reading& whole, Action& out, lm::json::ObjectWriter& scratch) {
+inline void read_action(const Field& whole, Action& out, lm::json::ObjectWriter& scratch) {
   static constexpr auto kKeys = lm::keys("connectionDirection", "protocol", "localIpDetails", "localPortDetails", "localNetworkInterface",
                                          "remoteIpDetails", "remotePortDetails", "portProbeDetails", "domain", "api", "serviceName",
                                          "errorCode", "userAgent", "domainDetails", "requestUri", "verb", "statusCode");
   if (whole.value.type() != Type::object) return whole.keep();
   whole.rest.enter(whole.key);
   whole.value.object([&](std::string_view key, Value& value) {
-    const Reading r{whole.rest, key, value};
+    const Field r{whole.rest, key, value};
     switch (find_small(kKeys, key)) {
       case kKeys.at("connectionDirection"): r.text(out.direction); break;
       case kKeys.at("protocol"): r.text(out.protocol); break;
@@ -259,7 +170,7 @@ inline void read_action(const Reading& whole, Action& out, lm::json::ObjectWrite
           scratch.clear();
           if (probe.type() != Type::object) whole_list = true;
           probe.object([&](std::string_view name, Value& v) {
-            const Reading p{scratch, name, v};
+            const Field p{scratch, name, v};
             if (lm::equals_but_first_case(name, "localIpDetails")) return read_local_ip(p, ends.local_ip);
             if (lm::equals_but_first_case(name, "localPortDetails")) return read_port(p, ends.local_port);
             if (lm::equals_but_first_case(name, "remoteIpDetails")) return read_remote(p, ends.remote);
@@ -278,13 +189,13 @@ inline void read_action(const Reading& whole, Action& out, lm::json::ObjectWrite
       case kKeys.at("errorCode"): r.text(out.error); break;
       case kKeys.at("userAgent"): r.text(out.user_agent); break;
       case kKeys.at("domainDetails"):
-        r.members([&](const Reading& i) {
+        r.object([&](const Field& i) {
           if (lm::equals_but_first_case(i.key, "domain")) return i.text(out.caller);
           i.keep();
         });
         break;
       case kKeys.at("requestUri"): r.text(out.path); break;
-      case kKeys.at("statusCode"): r.integer(out.status_code); break;
+      case kKeys.at("statusCode"): r.integer(out.status_code, 0, INT32_MAX); break;
       default: r.keep();
     }
   });
@@ -301,9 +212,7 @@ inline void read_action(const Reading& whole, Action& out, lm::json::ObjectWrite
     out.caller = {};
   }
   if (out.ends.remote_port && !out.ends.remote.ip) {
-    std::array<char, 8> text;
-    const char* const end = std::to_chars(text.data(), text.data() + text.size(), *out.ends.remote_port).ptr;
-    whole.rest.add("remotePortDetails.port", {text.data(), static_cast<std::size_t>(end - text.data())});
+    lm::json::add_number(whole.rest, "remotePortDetails.port", *out.ends.remote_port);
     out.ends.remote_port = {};
   }
   whole.rest.leave();
@@ -346,6 +255,17 @@ constexpr auto kEvidences = lm::columns({{"evidences[].src_endpoint.ip"},
                                          {"evidences[].api.service.name"},
                                          {"evidences[].api.response.error"},
                                          {"evidences[].http_request.user_agent"}});
+
+template <class Item>
+void put_tag(Item& item, std::string_view name, Text value) {
+  auto tag = item.template push<"tags">();
+  tag.template set<"name">(name);
+  if (value && !value->empty()) {
+    tag.template set<"value">(value);
+  } else {
+    tag.template empty<"values">();  // OCSF wants one of the two
+  }
+}
 
 // The end of the finding's own resource, where the action does not name it by its address.
 struct Local {

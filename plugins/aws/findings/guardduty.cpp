@@ -121,10 +121,9 @@ struct Finding {
   Text user_name, principal, access_key, user_type;          // accessKeyDetails
   Text k8s_name, k8s_uid;                                    // kubernetesUserDetails
   Text container, container_name, container_image, runtime;  // containerDetails
-  std::string_view groups, resource;                         // as they stand
+  Text groups, resource;                                     // as they stand
   std::string_view resource_key;                             // "resource" or "Resource"
   lm::Maybe<double> severity;
-  std::string_view severity_raw;
   lm::Maybe<std::int64_t> confidence, count, first_seen, last_seen;
   lm::Maybe<bool> archived;
   Process process;
@@ -178,13 +177,11 @@ struct GuardDuty {
   }
 
   void parse(lm::Record record, lm::Rows<kTable>& rows) {
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    }
+    if (record.starts_block()) place_ = lm::aws::Place::of(record);
     Finding f;
     action_.clear();
     rest_.clear();
-    if (!read(record, f)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, f)) return record.reject(json_);
     if (!f.type || (!f.id && !f.arn)) return record.reject(lm::foreign, "no type and id: not a GuardDuty finding");
 
     const auto modified = time_of("updatedAt", f.updated, false), created = time_of("createdAt", f.created, true);
@@ -201,7 +198,7 @@ struct GuardDuty {
     what(row, f);
     where(row, f);
     types_.clear();
-    if (!f.resource.empty()) resource(record, row, f);
+    if (f.resource) resource(record, row, f);
     if (f.role && types_.empty()) rest_.add_text("service.resourceRole", *f.role);
     evidences(row, f);
     if (const auto rest = rest_.finish(); !rest.empty()) row.set<"unmapped">(rest);
@@ -215,7 +212,7 @@ struct GuardDuty {
         lm::keys("schemaVersion", "accountId", "region", "partition", "id", "arn", "type", "title", "description", "severity", "confidence",
                  "createdAt", "updatedAt", "resource", "service", "associatedAttackSequenceArn");
     return json_.read(record.text(), [&](std::string_view key, Value& value) {
-      const Reading r{rest_, key, value};
+      const Field r{rest_, key, value};
       switch (find_small(kKeys, key)) {
         case kKeys.at("schemaVersion"): r.text(f.schema); break;
         case kKeys.at("accountId"): r.text(f.account); break;
@@ -227,14 +224,14 @@ struct GuardDuty {
         case kKeys.at("title"): r.text(f.title); break;
         case kKeys.at("description"): r.text(f.description); break;
         case kKeys.at("severity"): severity(f, r); break;
-        case kKeys.at("confidence"): r.integer(f.confidence); break;
+        case kKeys.at("confidence"): r.integer(f.confidence, 0, INT32_MAX); break;
         case kKeys.at("createdAt"): r.text(f.created); break;
         case kKeys.at("updatedAt"): r.text(f.updated); break;
         case kKeys.at("resource"):
           f.resource_key = key;
           r.json(f.resource, Type::object);
           break;
-        case kKeys.at("service"): r.members([&](const Reading& inner) { service(record, f, inner); }); break;
+        case kKeys.at("service"): r.object([&](const Field& inner) { service(record, f, inner); }); break;
         case kKeys.at("associatedAttackSequenceArn"): r.keep(); break;
         default: record.drift(key); r.keep();
       }
@@ -242,7 +239,7 @@ struct GuardDuty {
   }
 
   // Tenths are as fine as the score goes; what is finer stays as it was written, and so does what is no severity.
-  void severity(Finding& f, const Reading& r) const {
+  void severity(Finding& f, const Field& r) const {
     const auto text = r.value.text();
     const auto n = lm::number(text ? *text : r.value.raw());
     if (!n || !(*n >= 0 && *n <= 10) || f.severity) return r.keep();
@@ -250,7 +247,7 @@ struct GuardDuty {
     if (std::abs(*n * 10 - std::round(*n * 10)) > 1e-9) r.keep();
   }
 
-  void service(lm::Record record, Finding& f, const Reading& r) {
+  void service(lm::Record record, Finding& f, const Field& r) {
     static constexpr auto kKeys = lm::keys("serviceName", "detectorId", "action", "resourceRole", "additionalInfo", "evidence",
                                            "eventFirstSeen", "eventLastSeen", "archived", "count", "featureName", "runtimeDetails",
                                            "detection", "userFeedback", "ebsVolumeScanDetails", "malwareScanDetails");
@@ -261,21 +258,21 @@ struct GuardDuty {
       case kKeys.at("eventFirstSeen"): r.time(f.first_seen); break;
       case kKeys.at("eventLastSeen"): r.time(f.last_seen); break;
       case kKeys.at("archived"): r.boolean(f.archived); break;
-      case kKeys.at("count"): r.integer(f.count); break;
-      case kKeys.at("action"): r.members([&](const Reading& inner) { action(record, inner); }); break;
+      case kKeys.at("count"): r.integer(f.count, 0, INT32_MAX); break;
+      case kKeys.at("action"): r.object([&](const Field& inner) { action(record, inner); }); break;
       case kKeys.at("runtimeDetails"):
-        r.members([&](const Reading& inner) {
+        r.object([&](const Field& inner) {
           if (lm::equals_but_first_case(inner.key, "process")) return process(f, inner);
           inner.keep();
         });
         break;
       case kKeys.at("additionalInfo"):
-        r.members([&](const Reading& inner) {
+        r.object([&](const Field& inner) {
           if (!lm::equals_but_first_case(inner.key, "value")) return inner.keep();
           const auto text = inner.value.text();
           // A text that holds JSON: as JSON it can be searched.
           if (text && text->starts_with('{') && inner_.valid(*text)) {
-            if (!says_nothing(*text)) rest_.add(inner.key, *text);
+            if (!lm::json::says_nothing(*text)) rest_.add(inner.key, *text);
           } else {
             inner.keep();
           }
@@ -293,7 +290,7 @@ struct GuardDuty {
     }
   }
 
-  void action(lm::Record record, const Reading& r) {
+  void action(lm::Record record, const Field& r) {
     static constexpr auto kKeys = lm::keys("actionType", "networkConnectionAction", "portProbeAction", "dnsRequestAction",
                                            "awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction",
                                            "kubernetesPermissionCheckedDetails", "kubernetesRoleBindingDetails", "kubernetesRoleDetails");
@@ -312,7 +309,7 @@ struct GuardDuty {
     }
   }
 
-  void process(Finding& f, const Reading& whole) const {
+  void process(Finding& f, const Field& whole) const {
     static constexpr auto kKeys =
         lm::keys("name", "pid", "executablePath", "executableSha256", "pwd", "startTime", "uuid", "parentUuid", "user", "userId");
     if (whole.value.type() != Type::object) return whole.keep();
@@ -320,10 +317,10 @@ struct GuardDuty {
     std::string_view started;
     whole.rest.enter(whole.key);
     whole.value.object([&](std::string_view key, Value& value) {
-      const Reading r{whole.rest, key, value};
+      const Field r{whole.rest, key, value};
       switch (find_small(kKeys, key)) {
         case kKeys.at("name"): r.text(p.name); break;
-        case kKeys.at("pid"): r.integer(p.pid); break;
+        case kKeys.at("pid"): r.integer(p.pid, 0, INT32_MAX); break;
         case kKeys.at("executablePath"): r.text(p.path); break;
         case kKeys.at("executableSha256"): r.text(p.sha256); break;
         case kKeys.at("pwd"): r.text(p.directory); break;
@@ -370,11 +367,9 @@ struct GuardDuty {
 
   // The text that cannot be read is kept, unless it has a place of its own anyway.
   lm::Maybe<std::int64_t> time_of(std::string_view key, Text text, bool keep) {
-    if (!text) return std::nullopt;
-    const auto t = lm::time::rfc3339(*text, true);
-    if (t && lm::time::plausible(*t)) return t;
-    if (keep) rest_.add_text(key, *text);
-    return std::nullopt;
+    const auto t = lm::time::of_event(text, true);
+    if (text && !t && keep) rest_.add_text(key, *text);
+    return t;
   }
 
   // ---- Rows ----
@@ -415,12 +410,7 @@ struct GuardDuty {
   void where(Row& row, const Finding& f) const {
     row.set<"metadata.log_version">(f.schema);
     row.set<"metadata.product.feature.name">(f.feature);
-    if (const std::string_view account = f.account.value_or(key_account_); !account.empty()) {
-      row.set<"cloud.account.uid">(account);
-      row.set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
-    if (const std::string_view region = f.region.value_or(key_region_); !region.empty()) row.set<"cloud.region">(region);
-    if (!key_org_.empty()) row.set<"cloud.org.uid">(key_org_);
+    place_.set(row, f.account, f.region);
     const std::string_view partition = f.partition ? *f.partition : lm::aws::arn_part(f.arn.value_or(""), 1);
     if (!partition.empty()) row.set<"cloud.cloud_partition">(partition);
   }
@@ -438,7 +428,7 @@ struct GuardDuty {
   }
 
   template <class Item>
-  static void tags(Item& item, const Reading& r) {
+  static void tags(Item& item, const Field& r) {
     bool unknown = r.value.type() != Type::array;
     r.value.array([&](Value& tag) {
       Text name, value;
@@ -454,13 +444,7 @@ struct GuardDuty {
         unknown |= value.has_value();
         return;
       }
-      auto t = item.template push<"tags">();
-      t.template set<"name">(name);
-      if (value && !value->empty()) {
-        t.template set<"value">(value);
-      } else {
-        t.template empty<"values">();  // OCSF wants one of the two
-      }
+      put_tag(item, *name, value);
     });
     if (unknown) r.keep();
   }
@@ -472,8 +456,8 @@ struct GuardDuty {
                  "rdsLimitlessDbDetails", "ebsSnapshotDetails", "ec2ImageDetails", "recoveryPointDetails");
     Text type;
     rest_.enter(f.resource_key);
-    inner_.read(f.resource, [&](std::string_view key, Value& value) {
-      const Reading r{rest_, key, value};
+    inner_.read(*f.resource, [&](std::string_view key, Value& value) {
+      const Field r{rest_, key, value};
       switch (find_small(kKeys, key)) {
         case kKeys.at("resourceType"): r.text(type); break;
         case kKeys.at("instanceDetails"): instance(row, f, r); break;
@@ -485,9 +469,9 @@ struct GuardDuty {
         case kKeys.at("lambdaDetails"): named(row, f, r, "Lambda"); break;
         case kKeys.at("containerDetails"): container(row, f, r); break;
         case kKeys.at("kubernetesDetails"):
-          r.members([&](const Reading& inner) {
+          r.object([&](const Field& inner) {
             if (!lm::equals_but_first_case(inner.key, "kubernetesUserDetails")) return inner.keep();
-            inner.members([&](const Reading& user) {
+            inner.object([&](const Field& user) {
               static constexpr auto kUser = lm::keys("username", "uid", "groups");
               switch (find_small(kUser, user.key)) {
                 case kUser.at("username"): user.text(f.k8s_name); break;
@@ -512,11 +496,11 @@ struct GuardDuty {
     if (type && std::find(types_.begin(), types_.end(), *type) == types_.end()) new_resource(row, f, *type);
   }
 
-  void instance(Row& row, Finding& f, const Reading& whole) {
+  void instance(Row& row, Finding& f, const Field& whole) {
     static constexpr auto kKeys = lm::keys("instanceId", "imageId", "launchTime", "availabilityZone", "networkInterfaces", "tags");
     if (whole.value.type() != Type::object) return whole.keep();
     auto item = new_resource(row, f, "Instance");
-    whole.members([&](const Reading& r) {
+    whole.object([&](const Field& r) {
       Text text;
       lm::Maybe<std::int64_t> time;
       switch (find_small(kKeys, r.key)) {
@@ -550,7 +534,7 @@ struct GuardDuty {
   }
 
   // The first one is the device's; the list is kept with what more it has.
-  static void interfaces(Row& row, Finding& f, const Reading& r) {
+  static void interfaces(Row& row, Finding& f, const Field& r) {
     static constexpr auto kKeys = lm::keys("networkInterfaceId", "privateIpAddress", "privateDnsName", "subnetId", "vpcId");
     bool unknown = r.value.type() != Type::array, first = true;
     r.value.array([&](Value& interface) {
@@ -558,7 +542,7 @@ struct GuardDuty {
       interface.object([&](std::string_view key, Value& value) {
         const int n = find_small(kKeys, key);
         if (!first || n < 0) {
-          unknown |= !says_nothing(value.raw());
+          unknown |= !lm::json::says_nothing(value.raw());
           return;
         }
         const auto text = value.text();
@@ -585,11 +569,11 @@ struct GuardDuty {
     if (unknown) r.keep();
   }
 
-  void access_key(Row& row, Finding& f, const Reading& whole) {
+  void access_key(Row& row, Finding& f, const Field& whole) {
     static constexpr auto kKeys = lm::keys("accessKeyId", "principalId", "userName", "userType");
     if (whole.value.type() != Type::object) return whole.keep();
     auto item = new_resource(row, f, "AccessKey");
-    whole.members([&](const Reading& r) {
+    whole.object([&](const Field& r) {
       switch (find_small(kKeys, r.key)) {
         case kKeys.at("accessKeyId"):
           r.text(f.access_key);
@@ -603,7 +587,7 @@ struct GuardDuty {
     });
   }
 
-  void buckets(Row& row, const Finding& f, const Reading& r) {
+  void buckets(Row& row, const Finding& f, const Field& r) {
     static constexpr auto kKeys = lm::keys("arn", "name", "owner", "tags");
     bool unknown = r.value.type() != Type::array;
     r.value.array([&](Value& bucket) {
@@ -614,7 +598,7 @@ struct GuardDuty {
       auto item = new_resource(row, f, "S3Bucket");
       scratch_.clear();
       bucket.object([&](std::string_view key, Value& value) {
-        const Reading b{scratch_, key, value};
+        const Field b{scratch_, key, value};
         Text text;
         switch (find_small(kKeys, key)) {
           case kKeys.at("arn"):
@@ -626,7 +610,7 @@ struct GuardDuty {
             item.set<"name">(text);
             break;
           case kKeys.at("owner"):
-            b.members([&](const Reading& owner) {
+            b.object([&](const Field& owner) {
               if (!lm::equals_but_first_case(owner.key, "id")) return owner.keep();
               owner.text(text);
               item.set<"owner.uid">(text);
@@ -642,12 +626,12 @@ struct GuardDuty {
   }
 
   // Clusters, databases and functions: an ARN, a name, tags and more.
-  void named(Row& row, const Finding& f, const Reading& whole, std::string_view type) {
+  void named(Row& row, const Finding& f, const Field& whole, std::string_view type) {
     static constexpr auto kKeys = lm::keys("arn", "name", "dbInstanceArn", "dbInstanceIdentifier", "functionArn", "functionName",
                                            "functionVersion", "createdAt", "tags");
     if (whole.value.type() != Type::object) return whole.keep();
     auto item = new_resource(row, f, type);
-    whole.members([&](const Reading& r) {
+    whole.object([&](const Field& r) {
       Text text;
       lm::Maybe<std::int64_t> time;
       switch (find_small(kKeys, r.key)) {
@@ -677,13 +661,13 @@ struct GuardDuty {
     });
   }
 
-  void container(Row& row, Finding& f, const Reading& whole) {
+  void container(Row& row, Finding& f, const Field& whole) {
     static constexpr auto kKeys = lm::keys("id", "name", "image", "containerRuntime");
     if (whole.value.type() != Type::object) return whole.keep();
     auto item = new_resource(row, f, "Container");
     rest_.enter(whole.key);
     whole.value.object([&](std::string_view key, Value& value) {
-      const Reading r{rest_, key, value};
+      const Field r{rest_, key, value};
       switch (find_small(kKeys, key)) {
         case kKeys.at("id"): r.text(f.container); break;
         case kKeys.at("name"): r.text(f.container_name); break;
@@ -713,7 +697,7 @@ struct GuardDuty {
     };
     if (k8s) keep("resource.accessKeyDetails.userName", f.user_name), keep("resource.accessKeyDetails.principalId", f.principal);
     if (k8s || !has_user) keep("resource.accessKeyDetails.userType", f.user_type);
-    if (!has_user && !f.groups.empty()) rest_.add("resource.kubernetesDetails.kubernetesUserDetails.groups", f.groups);
+    if (!has_user && f.groups) rest_.add("resource.kubernetesDetails.kubernetesUserDetails.groups", *f.groups);
     bool odd_groups = false;
     const bool placed = put_evidences(row, action_, f.local, has_process || has_container || has_user, [&](auto& item) {
       if (has_user) {
@@ -728,8 +712,8 @@ struct GuardDuty {
           key.template set<"uid">(f.access_key);
           key.template set<"type">("AWS access key");
         }
-        if (!f.groups.empty()) {
-          list_.read_array(f.groups, [&](Value& group) {
+        if (f.groups) {
+          list_.read_array(*f.groups, [&](Value& group) {
             const auto text = group.text();
             if (text && !text->empty()) {
               item.template push<"actor.user.groups">().template set<"name">(text);
@@ -753,13 +737,9 @@ struct GuardDuty {
         resource.template set<"type">("Container");
       }
     });
-    if (odd_groups) rest_.add("resource.kubernetesDetails.kubernetesUserDetails.groups", f.groups);
+    if (odd_groups) rest_.add("resource.kubernetesDetails.kubernetesUserDetails.groups", *f.groups);
     if (!placed && action_.probes.empty())
-      rest_.add("service.action.networkConnectionAction.localPortDetails.port", port_text(*action_.ends.local_port));
-  }
-
-  std::string_view port_text(std::int64_t port) {
-    return {port_.data(), static_cast<std::size_t>(std::to_chars(port_.data(), port_.data() + port_.size(), port).ptr - port_.data())};
+      lm::json::add_number(rest_, "service.action.networkConnectionAction.localPortDetails.port", *action_.ends.local_port);
   }
 
   template <class Item>
@@ -796,8 +776,7 @@ struct GuardDuty {
   lm::json::ObjectWriter rest_, scratch_;
   Action action_;
   std::vector<std::string_view> types_;
-  std::array<char, 8> port_{};
-  std::string_view key_account_, key_region_, key_org_;
+  lm::aws::Place place_;
 };
 
 LOGMILL_PARSERS(GuardDuty)

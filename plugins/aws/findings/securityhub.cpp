@@ -135,12 +135,12 @@ struct Finding {
   Text schema, id, product_arn, product_name, company, generator, account, account_name, region, created, updated, title, description, url;
   Text severity, normalized, workflow, record_state, comment, advice, advice_url;
   lm::Maybe<std::int64_t> confidence, first_seen, last_seen, processed;
-  std::string_view compliance, vulnerabilities, resources, related, malware, network, action, process, remediation, findings;
+  Text compliance, vulnerabilities, resources, related, malware, network, action, process, remediation, findings;
 };
 
 struct Vulnerability {
   Text id, fix, exploit, vendor, vendor_url, vendor_severity;
-  std::string_view epss, cvss, packages, references, related;
+  Text epss, cvss, packages, references, related;
   lm::Maybe<std::int64_t> created, modified, exploited;
 };
 
@@ -183,9 +183,7 @@ struct SecurityHub {
 
   void parse(lm::Record record, lm::Rows<kComplianceTable>& compliance, lm::Rows<kVulnerabilityTable>& vulnerability,
              lm::Rows<kDetectionTable>& detection) {
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-    }
+    if (record.starts_block()) place_ = lm::aws::Place::of(record);
     around_.clear();
     const std::string_view list = finding(record, record.text(), compliance, vulnerability, detection);
     if (list.empty()) return;
@@ -204,8 +202,8 @@ struct SecurityHub {
     Finding f;
     rest_.clear(), types_.clear();
     if (!around_.empty()) rest_.add("detail", around_);
-    if (!read(record, text, f)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error()), "";
-    if (!f.id && !f.findings.empty()) return f.findings;
+    if (!read(record, text, f)) return record.reject(json_), "";
+    if (!f.id && f.findings) return *f.findings;
     finding_row(record, f, compliance, vulnerability, detection);
     return "";
   }
@@ -223,13 +221,13 @@ struct SecurityHub {
       row.template set<"finding_info.created_time">(created);
       what(row, f);
       where(row, f);
-      if (!f.resources.empty()) resources(row, f);
-      if (!f.related.empty()) related(row, f);
+      if (f.resources) resources(row, f);
+      if (f.related) related(row, f);
     };
     const auto finish = [&](auto& row) {
       if (const auto rest = rest_.finish(); !rest.empty()) row.template set<"unmapped">(rest);
     };
-    if (!f.compliance.empty()) {
+    if (f.compliance) {
       auto row = compliance.begin(record);
       common(row);
       compliance_of(row, f);
@@ -264,7 +262,7 @@ struct SecurityHub {
         "RecordState", "RelatedFindings", "Note", "Vulnerabilities", "PatchSummary", "Action", "FindingProviderFields", "Sample",
         "GeneratorDetails", "Detection", "findings", "Findings", "actionName", "actionDescription");
     return json_.read(text, [&](std::string_view key, Value& value) {
-      const Reading r{rest_, key, value};
+      const Field r{rest_, key, value};
       switch (kKeys.find(key)) {
         case kKeys.at("SchemaVersion"): r.text(f.schema); break;
         case kKeys.at("Id"): r.text(f.id); break;
@@ -282,7 +280,7 @@ struct SecurityHub {
         case kKeys.at("UpdatedAt"): r.text(f.updated); break;
         case kKeys.at("ProcessedAt"): r.time(f.processed); break;
         case kKeys.at("Severity"): severity(f, r); break;
-        case kKeys.at("Confidence"): r.integer(f.confidence); break;
+        case kKeys.at("Confidence"): r.integer(f.confidence, 0, INT32_MAX); break;
         case kKeys.at("Title"): r.text(f.title); break;
         case kKeys.at("Description"): r.text(f.description); break;
         case kKeys.at("Remediation"): r.json(f.remediation, Type::object); break;
@@ -321,15 +319,15 @@ struct SecurityHub {
   }
 
   // One member of an object has a place, the others stay.
-  static void member(const Reading& whole, std::string_view name, Text& out) {
-    whole.members([&](const Reading& r) {
+  static void member(const Field& whole, std::string_view name, Text& out) {
+    whole.object([&](const Field& r) {
       if (r.key == name) return r.text(out);
       r.keep();
     });
   }
 
   // A list of texts; with anything else in it, it is kept whole.
-  static void texts(const Reading& r, std::vector<std::string_view>& out) {
+  static void texts(const Field& r, std::vector<std::string_view>& out) {
     bool unknown = r.value.type() != Type::array;
     r.value.array([&](Value& item) {
       const auto text = item.text();
@@ -342,8 +340,8 @@ struct SecurityHub {
     if (unknown) r.keep();
   }
 
-  void severity(Finding& f, const Reading& whole) {
-    whole.members([&](const Reading& r) {
+  void severity(Finding& f, const Field& whole) {
+    whole.object([&](const Field& r) {
       if (r.key == "Label") return r.text(f.severity);
       if (r.key == "Normalized" && r.value.type() == Type::number) f.normalized = r.value.raw();
       r.keep();
@@ -351,15 +349,13 @@ struct SecurityHub {
   }
 
   lm::Maybe<std::int64_t> time_of(std::string_view key, Text text, bool keep) {
-    if (!text) return std::nullopt;
-    const auto t = lm::time::rfc3339(*text, true);
-    if (t && lm::time::plausible(*t)) return t;
-    if (keep) rest_.add_text(key, *text);
-    return std::nullopt;
+    const auto t = lm::time::of_event(text, true);
+    if (text && !t && keep) rest_.add_text(key, *text);
+    return t;
   }
 
-  void keep_raw(std::string_view key, std::string_view raw) {
-    if (!raw.empty()) rest_.add(key, raw);
+  void keep_raw(std::string_view key, Text raw) {
+    if (raw) rest_.add(key, *raw);
   }
 
   // ---- What every class has ----
@@ -423,15 +419,8 @@ struct SecurityHub {
 
   template <class Row>
   void where(Row& row, const Finding& f) const {
-    if (const std::string_view account = f.account.value_or(key_account_); !account.empty()) {
-      row.template set<"cloud.account.uid">(account);
-      row.template set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
+    place_.set(row, f.account, f.region ? f.region : lm::present(lm::aws::arn_part(*f.product_arn, 3)));
     row.template set<"cloud.account.name">(f.account_name);
-    const std::string_view of_arn = lm::aws::arn_part(*f.product_arn, 3);
-    if (const std::string_view region = f.region ? *f.region : !of_arn.empty() ? of_arn : key_region_; !region.empty())
-      row.template set<"cloud.region">(region);
-    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
     if (const std::string_view partition = lm::aws::arn_part(*f.product_arn, 1); !partition.empty())
       row.template set<"cloud.cloud_partition">(partition);
   }
@@ -441,13 +430,12 @@ struct SecurityHub {
     static constexpr auto kKeys =
         lm::keys("Id", "Type", "Region", "Partition", "Tags", "Details", "ResourceRole", "ApplicationName", "ApplicationArn");
     bool unknown = false;
-    inner_.read_array(f.resources, [&](Value& value) {
-      Text id, type, region, partition, application, application_arn, role;
-      std::string_view details, tags_of;
+    inner_.read_array(*f.resources, [&](Value& value) {
+      Text id, type, region, partition, application, application_arn, role, details, tags_of;
       scratch_.clear();
       if (value.type() != Type::object) unknown = true;
       value.object([&](std::string_view key, Value& v) {
-        const Reading r{scratch_, key, v};
+        const Field r{scratch_, key, v};
         switch (kKeys.find(key)) {
           case kKeys.at("Id"): r.text(id); break;
           case kKeys.at("Type"): r.text(type); break;
@@ -462,7 +450,7 @@ struct SecurityHub {
         }
       });
       unknown |= !scratch_.empty();
-      if (!id && !type && !region && !partition && !application && !application_arn && !role && details.empty() && tags_of.empty()) return;
+      if (!id && !type && !region && !partition && !application && !application_arn && !role && !details && !tags_of) return;
       auto item = row.template push<"resources">();
       item.template set<"uid">(id);
       item.template set<"type">(type);
@@ -475,10 +463,10 @@ struct SecurityHub {
         item.template set<"role_id">(role_id);
         if (role_id == 99) item.template set<"role">(role);
       }
-      if (!details.empty()) item.template set<"data">(details);
-      if (!tags_of.empty()) unknown |= !tags(item, tags_of);
+      item.template set<"data">(details);
+      if (tags_of) unknown |= !tags(item, *tags_of);
     });
-    if (unknown) rest_.add("Resources", f.resources);  // what the list has beyond OCSF's attributes is kept with it, whole
+    if (unknown) rest_.add("Resources", *f.resources);  // what the list has beyond OCSF's attributes is kept with it, whole
   }
 
   // {"name": "value"}. False: something else is among them.
@@ -491,13 +479,7 @@ struct SecurityHub {
         whole = false;
         return;
       }
-      auto tag = item.template push<"tags">();
-      tag.template set<"name">(name);
-      if (text && !text->empty()) {
-        tag.template set<"value">(text);
-      } else {
-        tag.template empty<"values">();  // OCSF wants one of the two
-      }
+      put_tag(item, name, text);
     });
     return whole;
   }
@@ -505,7 +487,7 @@ struct SecurityHub {
   template <class Row>
   void related(Row& row, const Finding& f) {
     bool unknown = false;
-    inner_.read_array(f.related, [&](Value& value) {
+    inner_.read_array(*f.related, [&](Value& value) {
       Text id, product;
       if (value.type() != Type::object) unknown = true;
       value.object([&](std::string_view key, Value& v) {
@@ -522,17 +504,17 @@ struct SecurityHub {
       event.template set<"uid">(id);
       if (product && !product->empty()) event.template set<"product.uid">(product);
     });
-    if (unknown) rest_.add("RelatedFindings", f.related);
+    if (unknown) rest_.add("RelatedFindings", *f.related);
   }
 
   // {"Recommendation": {"Text": ..., "Url": ...}}: OCSF wants the text.
   bool read_remediation(Finding& f) {
-    if (f.remediation.empty()) return false;
+    if (!f.remediation) return false;
     rest_.enter("Remediation");
-    inner_.read(f.remediation, [&](std::string_view key, Value& value) {
-      const Reading r{rest_, key, value};
+    inner_.read(*f.remediation, [&](std::string_view key, Value& value) {
+      const Field r{rest_, key, value};
       if (key != "Recommendation") return r.keep();
-      r.members([&](const Reading& i) {
+      r.object([&](const Field& i) {
         if (i.key == "Text") return i.text(f.advice);
         if (i.key == "Url") return i.text(f.advice_url);
         i.keep();
@@ -557,8 +539,8 @@ struct SecurityHub {
         lm::keys("Status", "SecurityControlId", "AssociatedStandards", "RelatedRequirements", "StatusReasons", "SecurityControlParameters");
     Text status;
     rest_.enter("Compliance");
-    inner_.read(f.compliance, [&](std::string_view key, Value& value) {
-      const Reading r{rest_, key, value};
+    inner_.read(*f.compliance, [&](std::string_view key, Value& value) {
+      const Field r{rest_, key, value};
       Text text;
       switch (kKeys.find(key)) {
         case kKeys.at("Status"): r.text(status); break;
@@ -590,13 +572,13 @@ struct SecurityHub {
 
   // A list of objects of which one member has a place.
   template <class Take>
-  static void named(const Reading& r, std::string_view name, Take&& take) {
+  static void named(const Field& r, std::string_view name, Take&& take) {
     bool unknown = r.value.type() != Type::array;
     r.value.array([&](Value& item) {
       if (item.type() != Type::object) unknown = true;
       item.object([&](std::string_view key, Value& value) {
         if (key != name) {
-          unknown |= !says_nothing(value.raw());
+          unknown |= !lm::json::says_nothing(value.raw());
           return;
         }
         const auto text = value.text();
@@ -611,7 +593,7 @@ struct SecurityHub {
   }
 
   // [{"Name": "days", "Value": ["90"]}]
-  void parameters(lm::Row<kComplianceTable>& row, const Reading& r) {
+  void parameters(lm::Row<kComplianceTable>& row, const Field& r) {
     bool unknown = r.value.type() != Type::array;
     r.value.array([&](Value& item) {
       Text name;
@@ -619,7 +601,7 @@ struct SecurityHub {
       scratch_.clear();
       if (item.type() != Type::object) unknown = true;
       item.object([&](std::string_view key, Value& value) {
-        const Reading i{scratch_, key, value};
+        const Field i{scratch_, key, value};
         if (key == "Name") return i.text(name);
         if (key == "Value") return texts(i, list_texts_);
         i.keep();
@@ -649,8 +631,8 @@ struct SecurityHub {
   // Whether one of the vulnerabilities has an id.
   bool has_vulnerability(const Finding& f) {
     bool has = false;
-    if (f.vulnerabilities.empty()) return false;
-    inner_.read_array(f.vulnerabilities, [&](Value& item) {
+    if (!f.vulnerabilities) return false;
+    inner_.read_array(*f.vulnerabilities, [&](Value& item) {
       item.object([&](std::string_view key, Value& value) {
         if (key != "Id") return;
         const auto text = value.text();
@@ -663,12 +645,12 @@ struct SecurityHub {
   void vulnerabilities(lm::Row<kVulnerabilityTable>& row, Finding& f, std::string_view cve) {
     read_remediation(f);
     bool unknown = false, any = false;
-    if (!f.vulnerabilities.empty()) {
+    if (f.vulnerabilities) {
       // The advice is a view of the reader that is used next.
       advice_.assign(f.advice.value_or("")), advice_url_.assign(f.advice_url.value_or(""));
       if (f.advice) f.advice = std::string_view(advice_);
       if (f.advice_url) f.advice_url = std::string_view(advice_url_);
-      inner_.read_array(f.vulnerabilities, [&](Value& item) {
+      inner_.read_array(*f.vulnerabilities, [&](Value& item) {
         Vulnerability v;
         scratch_.clear();
         if (item.type() != Type::object) unknown = true;
@@ -684,10 +666,10 @@ struct SecurityHub {
       item.set<"cve.uid">(cve);
       advise(item, f);
     }
-    if (unknown) rest_.add("Vulnerabilities", f.vulnerabilities);
+    if (unknown) rest_.add("Vulnerabilities", *f.vulnerabilities);
   }
 
-  static void read_vulnerability(Vulnerability& v, const Reading& r) {
+  static void read_vulnerability(Vulnerability& v, const Field& r) {
     static constexpr auto kKeys = lm::keys("Id", "Cvss", "EpssScore", "VulnerablePackages", "FixAvailable", "ExploitAvailable",
                                            "ReferenceUrls", "RelatedVulnerabilities", "Vendor", "LastKnownExploitAt");
     switch (kKeys.find(r.key)) {
@@ -701,7 +683,7 @@ struct SecurityHub {
       case kKeys.at("RelatedVulnerabilities"): r.json(v.related, Type::array); break;
       case kKeys.at("LastKnownExploitAt"): r.time(v.exploited); break;
       case kKeys.at("Vendor"):
-        r.members([&](const Reading& i) {
+        r.object([&](const Field& i) {
           if (i.key == "Name") return i.text(v.vendor);
           if (i.key == "Url") return i.text(v.vendor_url);
           if (i.key == "VendorSeverity") return i.text(v.vendor_severity);
@@ -752,25 +734,25 @@ struct SecurityHub {
       item.set<"cve.created_time">(v.created);
       item.set<"cve.modified_time">(v.modified);
       if (v.vendor_url) item.push<"cve.references">(*v.vendor_url);
-      if (!v.epss.empty()) item.set<"cve.epss.score">(v.epss);
-      whole &= v.cvss.empty() || scores(item, v.cvss);
+      item.set<"cve.epss.score">(v.epss);
+      whole &= !v.cvss || scores(item, *v.cvss);
     } else {  // an advisory has no scores in OCSF
       item.set<"advisory.uid">(v.id);
       item.set<"advisory.src_url">(v.vendor_url);
       item.set<"advisory.created_time">(v.created);
       item.set<"advisory.modified_time">(v.modified);
-      whole &= v.epss.empty() && v.cvss.empty();
+      whole &= !v.epss && !v.cvss;
     }
-    whole &= v.packages.empty() || packages(item, v.packages);
+    whole &= !v.packages || packages(item, *v.packages);
     advise(item, f);
     return whole;
   }
 
   template <class Take>
-  bool each_text(std::string_view raw, Take&& take) {
+  bool each_text(Text raw, Take&& take) {
     bool whole = true;
-    if (raw.empty()) return true;
-    list_.read_array(raw, [&](Value& value) {
+    if (!raw) return true;
+    list_.read_array(*raw, [&](Value& value) {
       const auto text = value.text();
       if (text && !text->empty()) {
         take(*text);
@@ -790,7 +772,7 @@ struct SecurityHub {
       Text vector, version, source;
       scratch_.clear();
       value.object([&](std::string_view key, Value& v) {
-        const Reading r{scratch_, key, v};
+        const Field r{scratch_, key, v};
         switch (kKeys.find(key)) {
           case kKeys.at("BaseScore"): r.number(score); break;
           case kKeys.at("BaseVector"): r.text(vector); break;
@@ -820,11 +802,11 @@ struct SecurityHub {
       lm::Maybe<std::int64_t> epoch;
       scratch_.clear();
       value.object([&](std::string_view key, Value& v) {
-        const Reading r{scratch_, key, v};
+        const Field r{scratch_, key, v};
         switch (kKeys.find(key)) {
           case kKeys.at("Name"): r.text(name); break;
           case kKeys.at("Version"): r.text(version); break;
-          case kKeys.at("Epoch"): r.integer(epoch); break;
+          case kKeys.at("Epoch"): r.integer(epoch, 0, INT32_MAX); break;
           case kKeys.at("Release"): r.text(release); break;
           case kKeys.at("Architecture"): r.text(architecture); break;
           case kKeys.at("PackageManager"): r.text(manager); break;
@@ -858,13 +840,13 @@ struct SecurityHub {
   }
 
   void happened(lm::Row<kDetectionTable>& row, const Finding& f) {
-    if (!f.malware.empty()) malware(row, f);
-    if (!f.network.empty()) network(row, f);
+    if (f.malware) malware(row, f);
+    if (f.network) network(row, f);
     action_.clear();
-    if (!f.action.empty()) {
+    if (f.action) {
       rest_.enter("Action");
-      inner_.read(f.action, [&](std::string_view key, Value& value) {
-        const Reading r{rest_, key, value};
+      inner_.read(*f.action, [&](std::string_view key, Value& value) {
+        const Field r{rest_, key, value};
         if (value.type() == Type::object) return read_action(r, action_, scratch_);
         r.keep();
       });
@@ -872,22 +854,22 @@ struct SecurityHub {
     }
     lm::Maybe<std::int64_t> pid, parent, started, ended;
     Text name, path;
-    if (!f.process.empty()) {
+    if (f.process) {
       static constexpr auto kKeys = lm::keys("Name", "Path", "Pid", "ParentPid", "LaunchedAt", "TerminatedAt");
       scratch_.clear();
-      list_.read(f.process, [&](std::string_view key, Value& value) {
-        const Reading r{scratch_, key, value};
+      list_.read(*f.process, [&](std::string_view key, Value& value) {
+        const Field r{scratch_, key, value};
         switch (kKeys.find(key)) {
           case kKeys.at("Name"): r.text(name); break;
           case kKeys.at("Path"): r.text(path); break;
-          case kKeys.at("Pid"): r.integer(pid); break;
-          case kKeys.at("ParentPid"): r.integer(parent); break;
+          case kKeys.at("Pid"): r.integer(pid, 0, INT32_MAX); break;
+          case kKeys.at("ParentPid"): r.integer(parent, 0, INT32_MAX); break;
           case kKeys.at("LaunchedAt"): r.time(started); break;
           case kKeys.at("TerminatedAt"): r.time(ended); break;
           default: r.keep();
         }
       });
-      if (!pid || !scratch_.empty()) rest_.add("Process", f.process);  // a process is known by its number
+      if (!pid || !scratch_.empty()) rest_.add("Process", *f.process);  // a process is known by its number
     }
     const bool placed = put_evidences(row, action_, Local{}, pid.has_value(), [&](auto& item) {
       if (!pid) return;
@@ -898,10 +880,8 @@ struct SecurityHub {
       item.template set<"process.terminated_time">(ended);
       item.template set<"process.parent_process.pid">(parent);
     });
-    if (!placed && action_.probes.empty()) {
-      const char* const end = std::to_chars(port_.data(), port_.data() + port_.size(), *action_.ends.local_port).ptr;
-      rest_.add("Action.NetworkConnectionAction.LocalPortDetails.Port", {port_.data(), static_cast<std::size_t>(end - port_.data())});
-    }
+    if (!placed && action_.probes.empty())
+      lm::json::add_number(rest_, "Action.NetworkConnectionAction.LocalPortDetails.Port", *action_.ends.local_port);
   }
 
   void malware(lm::Row<kDetectionTable>& row, const Finding& f) {
@@ -913,12 +893,12 @@ struct SecurityHub {
                                       {"RANSOMWARE", 10}, {"COIN_MINER", 13},  {"ROOTKIT", 15},    {"REMOTE_ACCESS", 11},
                                       {"SPYWARE", 17},    {"TROJAN", 18},      {"VIRUS", 19},      {"WORM", 22}};
     bool unknown = false;
-    inner_.read_array(f.malware, [&](Value& value) {
+    inner_.read_array(*f.malware, [&](Value& value) {
       Text name, path, type;
       scratch_.clear();
       if (value.type() != Type::object) unknown = true;
       value.object([&](std::string_view key, Value& v) {
-        const Reading r{scratch_, key, v};
+        const Field r{scratch_, key, v};
         if (key == "Name") return r.text(name);
         if (key == "Path") return r.text(path);
         if (key == "Type") return r.text(type);
@@ -939,7 +919,7 @@ struct SecurityHub {
       item.push<"classification_ids">(id);
       if (type) item.push<"classifications">(*type);
     });
-    if (unknown) rest_.add("Malware", f.malware);
+    if (unknown) rest_.add("Malware", *f.malware);
   }
 
   void network(lm::Row<kDetectionTable>& row, const Finding& f) {
@@ -948,19 +928,19 @@ struct SecurityHub {
     Text direction, protocol, src4, src6, src_domain, src_mac, dst4, dst6, dst_domain;
     lm::Maybe<std::int64_t> src_port, dst_port;
     scratch_.clear();
-    list_.read(f.network, [&](std::string_view key, Value& value) {
-      const Reading r{scratch_, key, value};
+    list_.read(*f.network, [&](std::string_view key, Value& value) {
+      const Field r{scratch_, key, value};
       switch (kKeys.find(key)) {
         case kKeys.at("Direction"): r.text(direction); break;
         case kKeys.at("Protocol"): r.text(protocol); break;
         case kKeys.at("SourceIpV4"): r.address(src4); break;
         case kKeys.at("SourceIpV6"): r.address(src6); break;
-        case kKeys.at("SourcePort"): r.integer(src_port, 65535); break;
+        case kKeys.at("SourcePort"): r.integer(src_port, 0, 65535); break;
         case kKeys.at("SourceDomain"): r.text(src_domain); break;
         case kKeys.at("SourceMac"): r.text(src_mac); break;
         case kKeys.at("DestinationIpV4"): r.address(dst4); break;
         case kKeys.at("DestinationIpV6"): r.address(dst6); break;
-        case kKeys.at("DestinationPort"): r.integer(dst_port, 65535); break;
+        case kKeys.at("DestinationPort"): r.integer(dst_port, 0, 65535); break;
         case kKeys.at("DestinationDomain"): r.text(dst_domain); break;
         default: r.keep();
       }
@@ -969,7 +949,7 @@ struct SecurityHub {
     const bool has_src = src || src_domain, has_dst = dst || dst_domain;
     // An end needs an address or a name in OCSF, and has one address.
     if (!scratch_.empty() || (src4 && src6) || (dst4 && dst6) || (!has_src && (src_port || src_mac)) || (!has_dst && dst_port))
-      rest_.add("Network", f.network);
+      rest_.add("Network", *f.network);
     if (!has_src && !has_dst && !direction && !protocol) return;
     auto item = row.push<"evidences">();
     if (has_src) {
@@ -996,8 +976,7 @@ struct SecurityHub {
   Action action_;
   std::vector<std::string_view> types_, list_texts_;
   std::string advice_, advice_url_, around_;
-  std::array<char, 8> port_{};
-  std::string_view key_account_, key_region_, key_org_;
+  lm::aws::Place place_;
 };
 
 // An answer of the API, or an event, without findings: of whose they would have been it does not tell.

@@ -93,11 +93,6 @@ struct Event {
   bool tls_failed = false;
 };
 
-lm::Maybe<std::int64_t> any_time(Text text) {
-  const auto t = text ? lm::time::rfc3339(*text) : std::nullopt;
-  return t && lm::time::plausible(*t) ? t : std::nullopt;
-}
-
 // Epoch seconds, perhaps with a fraction.
 lm::Maybe<std::int64_t> delivery_time(Text text) {
   const auto t = text ? lm::time::seconds(lm::before(*text, '.')) : std::nullopt;
@@ -134,9 +129,9 @@ struct NetworkFirewall {
     for (auto* writer :
          {&rest_, &event_rest_, &alert_rest_, &verdict_rest_, &flow_rest_, &tcp_rest_, &http_rest_, &tls_rest_, &metadata_rest_})
       writer->clear();
-    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, e)) return record.reject(json_);
     if (!e.there) return record.reject(lm::foreign, "no 'event' object: not a Network Firewall record");
-    const auto seen = any_time(e.time), time = seen ? seen : delivery_time(e.delivered);
+    const auto seen = lm::time::of_event(e.time), time = seen ? seen : delivery_time(e.delivered);
     if (!time) return record.reject(lm::malformed, "neither 'event.timestamp' nor 'event_timestamp' is a time");
 
     auto row = rows.begin(record);
@@ -360,7 +355,7 @@ struct NetworkFirewall {
     if (there && !none) {
       row.set<Port>(port);
     } else if (!none || *port != 0) {
-      lm::json::add_integer(event_rest_, port_name, *port);
+      lm::json::add_number(event_rest_, port_name, *port);
     }
   }
 
@@ -380,7 +375,7 @@ struct NetworkFirewall {
   void disposition(NetworkRow& row, const Event& e) {
     const auto severity = e.severity.value_or(0);
     row.set<"severity_id">(severity == 1 ? 4 : severity == 2 ? 3 : severity == 3 ? 2 : 1);  // High, Medium, Low, else Informational
-    if (e.severity && (severity < 1 || severity > 4)) lm::json::add_integer(alert_rest_, "severity", severity);
+    if (e.severity && (severity < 1 || severity > 4)) lm::json::add_number(alert_rest_, "severity", severity);
     const auto known = [](Text action) {
       if (action == "blocked" || action == "drop") return 6;    // Dropped
       if (action == "reject") return 21;                        // Reset
@@ -397,7 +392,7 @@ struct NetworkFirewall {
   }
 
   void flow(NetworkRow& row, const Event& e) {
-    const auto start = any_time(e.start), end = any_time(e.end);
+    const auto start = lm::time::of_event(e.start), end = lm::time::of_event(e.end);
     row.set<"start_time">(start);
     row.set<"end_time">(end);
     if (start && end && *end >= *start) row.set<"duration">(*end - *start);

@@ -5,6 +5,7 @@
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/aws.hpp>
 #include <logmill/sdk/dns.hpp>
+#include <logmill/sdk/fields.hpp>
 
 namespace ocsf = lm::ocsf::v1_8;
 
@@ -70,15 +71,12 @@ struct Route53Public {
                                              .reads = "Query log lines of public hosted zones",
                                              .framing = lm::Framing::lines};
 
-  static int score(lm::Sample s) {
-    const int line = s.find_line(is_line);
-    return line < 0 ? 0 : line == 0 ? 95 : 85;
-  }
+  static int score(lm::Sample s) { return s.line_score(is_line); }
 
   void parse(lm::Record record, lm::Rows<kQuery>& rows) {
     if (record.starts_block()) {
-      account_ = record.capture("account"), region_ = record.capture("region");
-      if (!lm::aws::is_account(account_)) account_ = {};
+      place_ = lm::aws::Place::of(record);
+      if (!lm::aws::is_account(place_.account)) place_.account = {};
     }
     Words& w = words_;
     const std::size_t n = lm::split(record.text(), ' ', w);
@@ -102,7 +100,7 @@ struct Route53Public {
       row.set<"query.hostname">(lm::dns::hostname(*query));
       row.set<"query.type">(lm::present(w[type]));
     } else {
-      keep("query_type", w[type]);
+      lm::keep(unmapped_, "query_type", w[type]);
     }
     if (const auto code = lm::present(w[rcode])) {
       const int id = lm::dns::rcode_id(*code);
@@ -120,25 +118,17 @@ struct Route53Public {
     }
     row.set<"dst_endpoint.name">(lm::present(w[edge]));
     if (const auto ip = lm::present(w[resolver]); ip && !row.set<"src_endpoint.ip">(*ip)) unmapped_.add_text("resolver_ip", *ip);
-    keep("edns_client_subnet", w[subnet]);
+    lm::keep(unmapped_, "edns_client_subnet", w[subnet]);
     if (n > columns) {
       record.drift("column_11");
       const std::size_t from = static_cast<std::size_t>(w[columns].data() - record.text().data());
-      keep("column_11", lm::trim(record.text().substr(from)));
+      lm::keep(unmapped_, "column_11", lm::trim(record.text().substr(from)));
     }
-    if (!account_.empty()) {
-      row.set<"cloud.account.uid">(account_);
-      row.set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
-    row.set<"cloud.region">(lm::present(region_));
+    place_.set(row);
     if (const auto rest = unmapped_.finish(); !rest.empty()) row.set<"unmapped">(rest);
   }
 
  private:
-  void keep(std::string_view field, std::string_view value) {
-    if (const auto text = lm::present(value)) unmapped_.add_text(field, *text);
-  }
-
   std::string_view lowered(std::string_view text) {
     lower_.assign(text);
     for (char& c : lower_) c = lm::lower(c);
@@ -147,7 +137,7 @@ struct Route53Public {
 
   Words words_;
   lm::json::ObjectWriter unmapped_;
-  std::string_view account_, region_;
+  lm::aws::Place place_;
   std::string lower_;
 };
 

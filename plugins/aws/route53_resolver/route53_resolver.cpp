@@ -99,7 +99,7 @@ struct Route53Resolver {
     if (record.starts_block()) place_ = lm::aws::Place::of(record);
     Query q;
     rest_.clear(), ids_rest_.clear(), answers_.clear();
-    if (!read(record, q)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, q)) return record.reject(json_);
     if (!q.time && !q.name) return record.reject(lm::foreign, "no query_name and query_timestamp: not a query of the resolver");
     const auto time = q.time ? lm::time::rfc3339(*q.time) : std::nullopt;
     if (!time || !lm::time::plausible(*time)) return record.reject(lm::malformed, "'query_timestamp' is not a time");
@@ -226,7 +226,7 @@ struct Route53Resolver {
       row.set<"src_endpoint.port">(q.port);
       row.set<"src_endpoint.vpc_uid">(q.vpc);
     } else {
-      if (q.port) lm::json::add_integer(rest_, "srcport", *q.port);
+      if (q.port) lm::json::add_number(rest_, "srcport", *q.port);
       if (q.vpc) rest_.add_text("vpc_id", *q.vpc);
     }
   }

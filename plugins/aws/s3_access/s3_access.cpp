@@ -6,6 +6,7 @@
 // which map() turns into a row.
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/fields.hpp>
 #include <logmill/sdk/http.hpp>
 
 namespace ocsf = lm::ocsf::v1_8;
@@ -327,9 +328,9 @@ class Mapper {
   lm::json::ObjectWriter unmapped;
 
   void begin_block(lm::Record record) {
-    account_ = record.capture("account"), region_ = record.capture("region");
-    if (!lm::aws::is_account(account_)) account_ = {};
-    if (region_.find('-') == std::string_view::npos) region_ = {};
+    place_ = lm::aws::Place::of(record);
+    if (!lm::aws::is_account(place_.account)) place_.account = {};
+    if (place_.region.find('-', 1) == std::string_view::npos) place_.region = {};
   }
 
   // `doubts`: in what other way the record may be read, "" for none. What nothing has an attribute for is already in `unmapped`.
@@ -355,11 +356,7 @@ class Mapper {
     response(row);
     request(row);
     resources(row);
-    if (!account_.empty()) {
-      row.set<"cloud.account.uid">(account_);
-      row.set<"cloud.account.type_id">(lm::aws::kAccountType);
-    }
-    row.set<"cloud.region">(lm::present(region_));
+    place_.set(row);
     for (const std::size_t field : {at("bucket_owner"), at("object_size"), at("turn_around_time"), at("host_id"), at("signature_version"),
                                     at("cipher_suite"), at("authentication_type"), at("tls_version"), at("acl_required")}) {
       keep(field);
@@ -378,19 +375,9 @@ class Mapper {
 
   Text text(std::size_t field) const { return lm::present(values[field]); }
 
-  void keep(std::size_t field) {
-    if (const auto value = text(field)) unmapped.add_text(kFields.names[field], *value);
-  }
+  void keep(std::size_t field) { lm::keep(unmapped, kFields.names[field], values[field]); }
 
-  // A number, or its text in `unmapped`.
-  lm::Maybe<std::int64_t> number(std::size_t field) {
-    const auto value = text(field);
-    if (!value) return std::nullopt;
-    const auto n = lm::integer(*value);
-    if (n && *n >= 0) return n;
-    keep(field);
-    return std::nullopt;
-  }
+  lm::Maybe<std::int64_t> number(std::size_t field) { return lm::integer_or_keep(unmapped, kFields.names[field], values[field]); }
 
   void actor(Row& row) {
     const Text requester = text(at("requester")), arn = text(at("access_point_arn"));
@@ -484,7 +471,7 @@ class Mapper {
     resource.set<"version">(version);
   }
 
-  std::string_view account_, region_;
+  lm::aws::Place place_;
   std::string_view partition_;
   std::string arn_;
 };
@@ -509,10 +496,7 @@ struct S3Access {
                                              .framing = lm::Framing::lines};
   static constexpr auto keys = lm::strings("{account}/{region}/{bucket}/*/*/*/*-*-*-*-*-*-*", "20*-*-*-*-*-*-*");
 
-  static int score(lm::Sample s) {
-    const int line = s.find_line(is_line);
-    return line < 0 ? 0 : line == 0 ? 95 : 85;
-  }
+  static int score(lm::Sample s) { return s.line_score(is_line); }
 
   void parse(lm::Record record, lm::Rows<kAccess>& rows) {
     if (record.starts_block()) mapper_.begin_block(record);
@@ -553,20 +537,9 @@ struct S3AccessJson {
     if (record.starts_block()) mapper_.begin_block(record);
     mapper_.unmapped.clear();
     mapper_.values = {};
-    const bool ok = json_.read(record.text(), [&](std::string_view key, lm::json::Value& value) {
-      const int field = field_of(key);
-      if (field < 0) {
-        record.drift(key);
-      } else if (const auto text = value.text(); text || value.type() == lm::json::Type::number) {
-        std::string_view& place = mapper_.values[static_cast<std::size_t>(field)];
-        if (lm::present(place)) mapper_.unmapped.add_text(key, place);  // named twice: the earlier one
-        place = text ? *text : value.raw();
-        return;
-      }
-      const std::string_view raw = value.raw();
-      if (!value.is_null() && raw != "\"\"" && raw != "\"-\"") mapper_.unmapped.keep(value);
-    });
-    if (!ok) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    const bool ok = lm::json::read_values(json_, record.text(), mapper_.values, mapper_.unmapped, field_of,
+                                          [&](std::string_view key) { record.drift(key); });
+    if (!ok) return record.reject(json_);
     if (mapper_.values[at("operation")].empty() && mapper_.values[at("request_uri")].empty())
       return record.reject(lm::foreign, "neither 'operation' nor 'request_uri': not an access log record");
     mapper_.map(record, rows);

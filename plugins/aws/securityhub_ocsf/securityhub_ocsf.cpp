@@ -436,9 +436,7 @@ struct SecurityHubOcsf {
 
   void parse(lm::Record record, lm::Rows<kCompliance>& compliance, lm::Rows<kVulnerability>& vulnerability, lm::Rows<kDetection>& detection,
              lm::Rows<kDataSecurity>& data_security) {
-    if (record.starts_block()) {
-      key_account_ = record.capture("account"), key_region_ = record.capture("region");
-    }
+    if (record.starts_block()) place_ = lm::aws::Place::of(record);
     const auto finding = [&](std::string_view text) {
       const auto read_as = [&](std::int64_t& uid) {
         switch (uid) {
@@ -489,7 +487,7 @@ struct SecurityHubOcsf {
       if (lm::equals_but_first_case(key, "findings") && value.type() == Type::array) findings = value.raw();
       if (key == "time_dt") time_text = plain_text(value.raw());
     });
-    if (!read) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error()), true;
+    if (!read) return record.reject(json_), true;
     if (class_uid != uid) {
       if (!class_uid) list_ = findings;
       uid = class_uid.value_or(0);
@@ -509,8 +507,8 @@ struct SecurityHubOcsf {
     if (!row.template is_set<"activity_id">()) row.template set<"activity_id">(activity_of(type_uid));
     if (!row.template is_set<"severity_id">()) row.template set<"severity_id">(0);
     if (!row.template is_set<"cloud.provider">()) row.template set<"cloud.provider">("AWS");
-    if (!row.template is_set<"cloud.account.uid">() && !key_account_.empty()) row.template set<"cloud.account.uid">(key_account_);
-    if (!row.template is_set<"cloud.region">() && !key_region_.empty()) row.template set<"cloud.region">(key_region_);
+    if (!row.template is_set<"cloud.account.uid">() && !place_.account.empty()) row.template set<"cloud.account.uid">(place_.account);
+    if (!row.template is_set<"cloud.region">() && !place_.region.empty()) row.template set<"cloud.region">(place_.region);
     if (row.template is_set<"cloud.account.uid">() && !row.template is_set<"cloud.account.type_id">() &&
         !row.template is_set<"cloud.account.type">())
       row.template set<"cloud.account.type_id">(lm::aws::kAccountType);
@@ -555,7 +553,7 @@ struct SecurityHubOcsf {
   lm::ocsf_json::Event vulnerability_ = lm::ocsf_json::Event::of<kVulnerability>(kRenamed);
   lm::ocsf_json::Event detection_ = lm::ocsf_json::Event::of<kDetection>(kRenamed);
   lm::ocsf_json::Event data_security_ = lm::ocsf_json::Event::of<kDataSecurity>(kRenamed);
-  std::string_view key_account_, key_region_;
+  lm::aws::Place place_;
 };
 
 LOGMILL_PARSERS(SecurityHubOcsf)

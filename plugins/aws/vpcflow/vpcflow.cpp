@@ -4,6 +4,8 @@
 // A record is a line of fields in the order of the header above it; without a header, of the default format or of the configured one. The same fields come as JSON objects
 // with the column names of the Parquet form. Both end in one array of values by field, which map() turns into rows.
 #include <logmill/sdk.hpp>
+#include <logmill/sdk/aws.hpp>
+#include <logmill/sdk/fields.hpp>
 
 #include <map>
 
@@ -179,9 +181,7 @@ class Mapper {
   std::vector<std::pair<std::string_view, std::string_view>> unknown;  // words of the header that are no field, with their values
 
   // What the object's key says holds for all records of a block.
-  void begin_block(lm::Record record) {
-    key_account_ = record.capture("account"), key_region_ = record.capture("region"), key_org_ = record.capture("org");
-  }
+  void begin_block(lm::Record record) { place_ = lm::aws::Place::of(record); }
 
   // One record. `beyond_default`: more than the fields of version 2 may be set.
   void map(lm::Record record, bool beyond_default, Flows& flows, Windows& windows) {
@@ -189,9 +189,7 @@ class Mapper {
     if (!start || !lm::time::plausible(*start)) return record.reject(lm::malformed, "'start' is not a time");
     if (!end || !lm::time::plausible(*end)) return record.reject(lm::malformed, "'end' is not a time");
     unmapped_.clear();
-    for (const auto& [name, value] : unknown) {
-      if (!value.empty() && value != "-") unmapped_.add_text(name, value);
-    }
+    for (const auto& [name, value] : unknown) lm::keep(unmapped_, name, value);
     const std::string_view status = values[at("log-status")];
     if (lm::is(status, "NODATA") || lm::is(status, "SKIPDATA")) {
       window(record, status, *start, *end, windows);
@@ -203,18 +201,10 @@ class Mapper {
  private:
   lm::Text text(std::size_t field) const { return lm::present(values[field]); }
 
-  void keep(std::size_t field) {
-    if (const auto value = text(field)) unmapped_.add_text(kFields.names[field], *value);
-  }
+  void keep(std::size_t field) { lm::keep(unmapped_, kFields.names[field], values[field]); }
 
-  // A number, or its text in `unmapped`.
   [[gnu::always_inline]] lm::Maybe<std::int64_t> number(std::size_t field, std::int64_t most = INT64_MAX) {
-    const auto value = text(field);
-    if (!value) return std::nullopt;
-    const auto n = lm::integer(*value, lm::in_record);
-    if (n && *n >= 0 && *n <= most) return n;
-    keep(field);
-    return std::nullopt;
+    return lm::integer_or_keep(unmapped_, kFields.names[field], values[field], most);
   }
 
   // What a flow and a window have in common.
@@ -233,17 +223,13 @@ class Mapper {
       row.template set<"metadata.log_provider">("VPC Flow Logs");
     }
     row.template set<"status_code">(text(at("log-status")));
-    std::string_view account = values[at("account-id")];
-    if (lm::is(account, "unknown")) keep(at("account-id"));
-    if (!lm::present(account) || lm::is(account, "unknown")) account = key_account_;
-    if (!account.empty()) {
-      row.template set<"cloud.account.uid">(account);
-      row.template set<"cloud.account.type_id">(10);  // AWS Account
+    lm::Text account = text(at("account-id"));
+    if (account && lm::is(*account, "unknown")) {
+      keep(at("account-id"));
+      account = {};
     }
-    const auto region = text(at("region"));
-    if (region || !key_region_.empty()) row.template set<"cloud.region">(region ? *region : key_region_);
+    place_.set(row, account, text(at("region")));
     row.template set<"cloud.zone">(text(at("az-id")));
-    if (!key_org_.empty()) row.template set<"cloud.org.uid">(key_org_);
   }
 
   void window(lm::Record record, std::string_view status, std::int64_t start, std::int64_t end, Windows& windows) {
@@ -430,7 +416,7 @@ class Mapper {
   }
 
   lm::json::ObjectWriter unmapped_;
-  std::string_view key_account_, key_region_, key_org_;
+  lm::aws::Place place_;
 };
 
 constexpr auto kKeys = lm::strings("AWSLogs/{account}/vpcflowlogs/{region}/**", "AWSLogs/{org}/{account}/vpcflowlogs/{region}/**",
@@ -631,7 +617,7 @@ struct VpcFlowJson {
         mapper_.unknown.emplace_back(key, plain);
       }
     });
-    if (!ok) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!ok) return record.reject(json_);
     if (message && members == 1 && is_default_line(*message)) return reader_.read(record, *message, mapper_, flows, windows);
     for (const auto& [name, value] : mapper_.unknown) record.drift(name);
     mapper_.map(record, true, flows, windows);

@@ -119,7 +119,7 @@ struct Waf {
     rest_.clear(), request_rest_.clear();
     headers_.clear(), labels_.clear(), matched_data_.clear(), left_headers_.clear();
     match_ = {};
-    if (!read(record, e)) return record.reject(json_.too_deep() ? lm::nested_too_deep : lm::malformed, json_.error());
+    if (!read(record, e)) return record.reject(json_);
     if (!e.acl && !e.request) return record.reject(lm::foreign, "no webaclId and httpRequest: not a WAF record");
     if (!e.time || !lm::time::plausible(*e.time)) return record.reject(lm::malformed, "'timestamp' is not a time");
 
@@ -367,7 +367,7 @@ struct Waf {
     }
     if (e.client) request_rest_.add_text("clientIp", *e.client);
     if (e.country) request_rest_.add_text("country", *e.country);
-    if (e.client_asn) lm::json::add_integer(rest_, "clientAsn", *e.client_asn);
+    if (e.client_asn) lm::json::add_number(rest_, "clientAsn", *e.client_asn);
   }
 
   // Whether there is anything of a request.

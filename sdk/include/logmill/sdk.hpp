@@ -541,6 +541,8 @@ class Record {
     state_->rejected = true;
     state_->emit->reject(state_->emit->ctx, state_->block, state_->record, code, detail::str(why));
   }
+  // It is not the JSON that the reader was to read.
+  void reject(const json::Reader& reader) const { reject(reader.too_deep() ? nested_too_deep : malformed, reader.error()); }
   // It has a field that the parser does not know; the field's content goes to `unmapped`. Counted by name for the run's summary.
   void drift(std::string_view field) const {
     constexpr std::size_t kMost = 1000;  // names come from the input
@@ -612,6 +614,12 @@ struct Sample {
       rest.head.remove_prefix(end == npos ? rest.head.size() : end + 1);
     }
     return -1;
+  }
+  // The score of lines that `is` is sure of.
+  template <class Is>
+  int line_score(Is&& is) const {
+    const int line = find_line(is);
+    return line < 0 ? 0 : line == 0 ? 95 : 85;
   }
 };
 

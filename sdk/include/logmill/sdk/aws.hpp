@@ -86,15 +86,17 @@ struct Place {
     return {record.capture("account"), record.capture("region"), record.capture("org"), record.capture("log_group")};
   }
 
-  // cloud.account, cloud.region and cloud.org.
+  // cloud.account, cloud.region and, of a table that has it, cloud.org.
   template <class Row>
-  void set(Row& row, Text record_account, Text record_region) const {
+  void set(Row& row, Text record_account = {}, Text record_region = {}) const {
     if (const std::string_view uid = record_account.value_or(account); !uid.empty()) {
       row.template set<"cloud.account.uid">(uid);
       row.template set<"cloud.account.type_id">(kAccountType);
     }
     if (const std::string_view name = record_region.value_or(region); !name.empty()) row.template set<"cloud.region">(name);
-    if (!org.empty()) row.template set<"cloud.org.uid">(org);
+    if constexpr (Row::template has<"cloud.org.uid">) {
+      if (!org.empty()) row.template set<"cloud.org.uid">(org);
+    }
   }
 };
 

@@ -9,7 +9,7 @@
 //       default: unmapped.add(key, value.raw());                       // the text as it stands, proven to be valid JSON
 //     }
 //   });
-//   if (!ok) return record.reject(lm::malformed, json.error());
+//   if (!ok) return record.reject(json);
 //
 // Everything that is passed over is checked against RFC 8259: what read() accepts is valid JSON, raw() included. A value that the callback does
 // not take is checked and passed over. Keys and text are unescaped only where there is a backslash; a lone surrogate becomes U+FFFD in

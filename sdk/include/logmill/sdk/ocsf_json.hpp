@@ -202,11 +202,6 @@ class Event {
     return node && node->timestamp ? node : nullptr;
   }
 
-  static Maybe<std::int64_t> moment_of(Text text) {
-    const auto t = text ? time::rfc3339(*text, true) : std::nullopt;
-    return t && time::plausible(*t) ? t : std::nullopt;
-  }
-
   bool acceptable(const Node& node, json::Value& value) {
     if (!node.list) return node.is_object() ? object_acceptable(node, value) : scalar_acceptable(node, value);
     bool any = false;
@@ -228,7 +223,7 @@ class Event {
         if (acceptable(*child, v)) seen |= child->bit, any = true;
       } else if (const Node* const stamp = of_datetime(node, key, previous)) {
         if (any && stamp->bit == 0) return;
-        if (moment_of(v.text())) seen |= stamp->bit, any = true;
+        if (time::of_event(v.text(), true)) seen |= stamp->bit, any = true;
       }
     });
     const std::uint64_t exactly = seen & node.exactly;
@@ -425,7 +420,7 @@ class Event {
   // Whole where the timestamp says the same: no offset, no more than milliseconds.
   bool datetime(const Node& node, json::Value& value, std::uint32_t row) {
     const Text text = value.text();
-    const auto t = moment_of(text);
+    const auto t = time::of_event(text, true);
     if (!t || !put_moment(static_cast<std::size_t>(node.column), row, *t)) return false;
     return text->ends_with('Z') && text->size() <= std::string_view("2026-03-01T08:00:00.000Z").size();
   }

@@ -1,6 +1,7 @@
 // logmill/sdk/time.hpp -- text to OCSF time. All functions are pure, allocate nothing and never throw.
 //   lm::time::rfc3339("2026-03-01T08:00:00.25Z")        -> 1772352000250    milliseconds since 1970-01-01 UTC
 //   lm::time::rfc3339("2026-02-30T08:00:00Z")           -> nullopt          no such day; nothing is guessed
+//   lm::time::of_event("2026-03-01T08:00:00Z")          -> 1772352000000    as rfc3339, of the years 1990 to 2099: others are no time of an event
 //   lm::time::seconds("1772352000")                     -> 1772352000000
 //   lm::time::clf("01/Mar/2026:08:00:00 +0000")         -> 1772352000000    the common log format, without its brackets
 //   lm::time::elapsed("0.623")                          -> 623              milliseconds of a number of seconds, as access logs have it
@@ -165,6 +166,12 @@ constexpr Maybe<std::int64_t> clf(std::string_view text) {
 
 // The range that OCSF readers take as a time: 1990 to 2099. What lies outside is no event time but a defect of the source.
 constexpr bool plausible(std::int64_t milliseconds) { return milliseconds >= 631'152'000'000 && milliseconds <= 4'102'444'800'000; }
+
+// The time of an event: as rfc3339, but absent outside that range.
+constexpr Maybe<std::int64_t> of_event(Text text, bool zone_optional = false) {
+  const auto t = text ? rfc3339(*text, zone_optional) : std::nullopt;
+  return t && plausible(*t) ? t : std::nullopt;
+}
 
 // Epoch seconds as decimal text.
 constexpr Maybe<std::int64_t> from_seconds(Maybe<std::int64_t> value) {
