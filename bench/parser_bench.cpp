@@ -150,7 +150,7 @@ double median(std::vector<double> values) {
 }  // namespace
 
 // A name that callgrind can be told.
-extern "C" [[gnu::noinline]] void measured_parse(const lm_parser& parser, const lm_block* const* blocks, std::size_t n, Batches& out) {
+extern "C" [[gnu::noipa]] void measured_parse(const lm_parser& parser, const lm_block* const* blocks, std::size_t n, Batches& out) {
   parse(parser, blocks, n, out);
 }
 
