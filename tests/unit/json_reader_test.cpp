@@ -136,6 +136,25 @@ TEST(ObjectWriter, WritesWhatTheOracleReadsBack) {
   EXPECT_TRUE(oracle_accepts(text));
 }
 
+// Short text is copied in whole words: one byte that needs an escape, at each place of texts of each length, with what is above ASCII around it.
+TEST(ObjectWriter, EscapesAByteWhereverItIs) {
+  for (std::size_t size = 0; size < 70; ++size) {
+    for (std::size_t at = 0; at <= size; ++at) {
+      for (const char special : {'"', '\\', '\n', '\x1f', '\0', '!', '\x7f'}) {
+        std::string text;
+        while (text.size() + 1 < size) text += "\xc3\xa9";
+        text.resize(size, 'a');
+        if (at < size) text[at] = special;
+        std::string expected = "{\"k\":";
+        lm::json::append_quoted(expected, text);
+        lm::json::ObjectWriter writer;
+        writer.add_text("k", std::string_view(text));
+        ASSERT_EQ(writer.finish(), expected + "}") << size << " " << at;
+      }
+    }
+  }
+}
+
 TEST(ObjectWriter, WhatIsEnteredIsThereOnlyWithAMember) {
   lm::json::ObjectWriter out;
   out.enter("a"), out.enter("b"), out.leave(), out.leave();

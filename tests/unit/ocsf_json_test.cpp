@@ -47,7 +47,7 @@ void fill(Filled& out, std::string_view text) {
   ASSERT_TRUE(event.check(reader, text, [](std::string_view, lm::json::Value&) {})) << text;
   out.rows.columns().reserve(1);
   out.rows.columns().add_row(0);
-  event.fill(reader, text, out.rows, rest, [](std::string_view key, lm::json::Value&) { return key == "class_uid"; });
+  event.fill(out.rows, rest, [](std::string_view key, const lm::ocsf_json::Seen&) { return key == "class_uid"; });
   out.rest = std::string(rest.finish());
 }
 

@@ -574,6 +574,9 @@ TEST(Text, FixedPointIsExact) {
   EXPECT_EQ(lm::fixed("12", 0), 12);
   EXPECT_EQ(lm::fixed("0.9999999", 6), 999999);
   EXPECT_EQ(lm::fixed("9223372036854.775807", 6), INT64_MAX);
+  EXPECT_EQ(lm::fixed("99999999.99", 6), 99999999990000);   // as many digits as never overflow
+  EXPECT_EQ(lm::fixed("99999999.999", 6), 99999999999000);  // one more
+  for (const std::string_view text : {"1.2x", "1x.2", "1.2345678x", "1.+2"}) EXPECT_EQ(lm::fixed(text, 3), std::nullopt) << text;
   for (const char* text :
        {"", "-", ".", ".5", "5.", "1e3", "1.2.3", "+1", " 1", "1,5", "--1", "0.1x", "9223372036855", "99999999999999999999"})
     EXPECT_EQ(lm::fixed(text, 6), std::nullopt) << text;

@@ -547,6 +547,7 @@ struct S3AccessJson {
 
  private:
   static int field_of(std::string_view word) {
+    if (const int field = kFields.find(word); field >= 0) return field;
     std::array<char, 24> name{};
     if (word.size() > name.size()) return -1;
     for (std::size_t i = 0; i < word.size(); ++i) name[i] = word[i] == '-' ? '_' : lm::lower(word[i]);

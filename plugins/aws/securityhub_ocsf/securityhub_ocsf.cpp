@@ -467,8 +467,9 @@ struct SecurityHubOcsf {
   static constexpr bool known(std::int64_t uid) { return uid == 2002 || uid == 2003 || uid == 2004 || uid == 2006; }
 
   static std::int64_t class_of(std::string_view text) {
-    static constexpr std::string_view kName = "\"class_uid\"";
-    const std::size_t at = text.find(kName);
+    static constexpr std::string_view kName = "class_uid\"";  // without the quote in front: every other name has one, too
+    std::size_t at = text.find(kName);
+    while (at != std::string_view::npos && (at == 0 || text[at - 1] != '"')) at = text.find(kName, at + 1);
     if (at == std::string_view::npos) return 0;
     text.remove_prefix(at + kName.size());
     const std::size_t digit = text.find_first_not_of(" \t\r\n:");
@@ -496,7 +497,7 @@ struct SecurityHubOcsf {
     rest_.clear();
     auto row = rows.begin(record);
     lm::Maybe<std::int64_t> type_uid;
-    event.fill(json_, text, rows, rest_, [&](std::string_view key, Value& value) { return derived(uid, type_uid, key, value); });
+    event.fill(rows, rest_, [&](std::string_view key, const lm::ocsf_json::Seen& value) { return derived(uid, type_uid, key, value); });
     if (!row.template is_set<"time">()) return record.reject(lm::malformed, "no 'time' and no 'time_dt'"), true;
     if (!row.template is_set<"finding_info.uid">()) return record.reject(lm::malformed, "no 'finding_info' with a 'uid'"), true;
     if constexpr (lm::Row<Table>::template has<"compliance.status_id">) {
@@ -526,12 +527,12 @@ struct SecurityHubOcsf {
   }
 
   // What the host derives from the class and the activity: of the record's own, what differs is left.
-  bool derived(std::int64_t uid, lm::Maybe<std::int64_t>& type_uid, std::string_view key, Value& value) {
+  bool derived(std::int64_t uid, lm::Maybe<std::int64_t>& type_uid, std::string_view key, const lm::ocsf_json::Seen& value) {
     static constexpr auto kKeys = lm::keys("class_uid", "class_name", "category_uid", "category_name", "type_uid", "type_name");
     const int n = kKeys.find(key);
     if (n < 0) return false;
     const lm::ocsf::Class& of = *ocsf::catalogue.find_class(static_cast<std::uint32_t>(uid));
-    const std::string_view raw = value.raw(), text = plain_text(raw);
+    const std::string_view raw = value.raw, text = plain_text(raw);
     const auto number = lm::integer(raw);
     bool same = n == kKeys.at("class_uid");
     if (n == kKeys.at("class_name")) same = text == of.caption;
@@ -542,7 +543,7 @@ struct SecurityHubOcsf {
       type_uid = number;
       same = true;
     }
-    if (!same && raw != "null") rest_.keep(value);
+    if (!same && raw != "null") rest_.keep(value.member);
     return true;
   }
 

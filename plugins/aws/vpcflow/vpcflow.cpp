@@ -43,6 +43,7 @@ constexpr std::string_view kTransitGatewayDefault =
 
 // A field's number from a header word or a column name: "srcaddr", "pkt_srcaddr", "${pkt-srcaddr}"; -1 if there is no such field.
 int field_of(std::string_view word) {
+  if (const int field = kFields.find(word); field >= 0) return field;
   if (word.starts_with("${") && word.ends_with("}")) word = word.substr(2, word.size() - 3);
   if (word.size() >= 2 && word.front() == '"' && word.back() == '"') word = word.substr(1, word.size() - 2);
   std::array<char, 40> name{};

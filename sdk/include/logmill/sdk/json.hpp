@@ -59,19 +59,77 @@ class TextBuffer {
   void append(const char* text, std::size_t n) {
     if (n > capacity_ - size_) [[unlikely]]
       grow(n);
-    char* const to = data_.get() + size_;
-    if (n > 16 || n < 8) {
-      if (n != 0) std::memcpy(to, text, n);
-    } else {
-      std::uint64_t first, last;
-      std::memcpy(&first, text, 8), std::memcpy(&last, text + n - 8, 8);
-      std::memcpy(to, &first, 8), std::memcpy(to + n - 8, &last, 8);
-    }
+    copy(data_.get() + size_, text, n);
     size_ += n;
   }
   void append(std::string_view text) { append(text.data(), text.size()); }
 
+  // Text in quotes, if nothing in it needs an escape. False: nothing was appended.
+  bool append_quoted_plain(std::string_view text) {
+    const std::size_t n = text.size();
+    if (n + 2 > capacity_ - size_) [[unlikely]]
+      grow(n + 2);
+    char* const to = data_.get() + size_;
+    if (!copy_plain(to + 1, text.data(), n)) return false;
+    to[0] = to[n + 1] = '"';
+    size_ += n + 2;
+    return true;
+  }
+
  private:
+  // As memcpy does, without a call for short text.
+  static void copy(char* to, const char* from, std::size_t n) {
+    if (n > 32) {
+      copy_long(to, from, n);
+    } else if (n >= 16) {
+      std::memcpy(to, from, 16), std::memcpy(to + n - 16, from + n - 16, 16);
+    } else if (n >= 8) {
+      std::memcpy(to, from, 8), std::memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+      std::memcpy(to, from, 4), std::memcpy(to + n - 4, from + n - 4, 4);
+    } else if (n != 0) {
+      to[0] = from[0], to[n / 2] = from[n / 2], to[n - 1] = from[n - 1];
+    }
+  }
+
+  // Not inlined: into a caller with a small array compilers see a copy beyond it.
+  [[gnu::noinline]] static void copy_long(char* to, const char* from, std::size_t n) { std::memcpy(to, from, n); }
+
+  // A high bit for each byte that a JSON string must escape, and maybe for bytes above one.
+  static std::uint64_t specials(std::uint64_t v) {
+    constexpr std::uint64_t ones = 0x0101010101010101u;
+    const auto zero = [](std::uint64_t x) { return (x - ones) & ~x; };
+    return (((v - ones * 0x20) & ~v) | zero(v ^ ones * '"') | zero(v ^ ones * '\\')) & ones * 0x80;
+  }
+
+  // Copies what has no such byte. False: it has one, and what is at `to` counts for nothing.
+  static bool copy_plain(char* to, const char* from, std::size_t n) {
+#if defined(__SSE2__)
+    if (n >= 16) {
+      const __m128i low = _mm_set1_epi8(0x1f), quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+      __m128i found = _mm_setzero_si128();
+      const auto step = [&](std::size_t at) {
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), v);
+        found = _mm_or_si128(_mm_or_si128(found, _mm_cmpeq_epi8(_mm_max_epu8(v, low), low)),
+                             _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
+      };
+      for (std::size_t at = 0; at + 16 < n; at += 16) step(at);
+      step(n - 16);
+      return _mm_movemask_epi8(found) == 0;
+    }
+#else
+    if (n > 16) return false;
+#endif
+    if (n >= 8) {
+      const std::uint64_t first = lm::detail::load64(from), last = lm::detail::load64(from + n - 8);
+      std::memcpy(to, &first, 8), std::memcpy(to + n - 8, &last, 8);
+      return (specials(first) | specials(last)) == 0;
+    }
+    copy(to, from, n);
+    return (specials(lm::detail::short_words({from, n}).low) & ((std::uint64_t{1} << (8 * n)) - 1)) == 0;
+  }
+
   [[gnu::noinline]] void grow(std::size_t more) {
     const std::size_t capacity = (size_ + more) * 2 + 256;
     std::unique_ptr<char[]> fresh(new char[capacity]);
@@ -106,6 +164,10 @@ inline std::size_t find_special(std::string_view text, std::size_t at) {
 // Appends `text` as a JSON string, quotes included.
 template <class Out>  // std::string, or what has append and push_back as it does
 void append_quoted(Out& out, std::string_view text) {
+  if constexpr (std::is_same_v<Out, detail::TextBuffer>) {
+    if (out.append_quoted_plain(text)) [[likely]]
+      return;
+  }
   static constexpr char kHex[] = "0123456789abcdef";
   out.push_back('"');
   std::size_t clean = 0;
@@ -136,6 +198,11 @@ class ObjectWriter {
   bool empty() const { return text_.empty(); }
   // The member that a Reader stands on, key and value, as they stand in the record: the cheapest way.
   inline void keep(Value& value);
+  // The same of its text, from the key's quote on.
+  void keep(std::string_view member) {
+    separate();
+    text_.append(member);
+  }
   void add(std::string_view key, std::string_view raw) {
     member(key);
     text_.append(raw.data(), raw.size());
@@ -613,6 +680,11 @@ class Value {
     if (!taken_) skip();
     return ok_ ? std::string_view(first_, static_cast<std::size_t>(last_ - first_)) : std::string_view();
   }
+  // The same from the quote of its key on; of an element of an array, which has none, nothing.
+  std::string_view member() {
+    if (!taken_) skip();
+    return ok_ && member_ ? std::string_view(member_, static_cast<std::size_t>(last_ - member_)) : std::string_view();
+  }
 
  private:
   friend class Reader;
@@ -631,9 +703,7 @@ class Value {
 };
 
 inline void ObjectWriter::keep(Value& value) {
-  if (value.raw().empty() || !value.member_) return;
-  separate();
-  text_.append(value.member_, static_cast<std::size_t>(value.last_ - value.member_));
+  if (const std::string_view member = value.member(); !member.empty()) keep(member);
 }
 
 template <class OnMember>

@@ -5,9 +5,9 @@
 //   auto event = lm::ocsf_json::Event::of<kTable>(kRenamed);   // keep one: it owns scratch memory
 //   if (!event.check(json, record.text(), [](auto, auto&) {})) return record.reject(lm::malformed, json.error());
 //   auto row = rows.begin(record);
-//   event.fill(json, record.text(), rows, rest, [&](std::string_view key, lm::json::Value& value) { return false; });   // true: this member was taken
+//   event.fill(rows, rest, [&](std::string_view key, const lm::ocsf_json::Seen& value) { return false; });   // true: this member was taken
 //
-// What goes there is valid: check() looks at the whole event first, and fill() passes over objects that lack what OCSF requires of them, values of another type, numbers beyond
+// What goes there is valid: check() reads the whole event and notes what it found, and fill() passes over objects that lack what OCSF requires of them, values of another type, numbers beyond
 // the type and texts that are no address. Those are left, as they stand; a list of which any part is left, is left whole beside what was taken from it. A member of an enum that OCSF
 // does not name becomes 99 and is left too. Of an attribute that comes twice the first value holds. A "_dt" text stands for its timestamp; it is left only where the timestamp does not
 // say the same. Columns that are constant or the same as another take nothing. Throws std::bad_alloc alone. One thread at a time.
@@ -28,6 +28,11 @@ struct Renamed {
   std::string_view from, to;
 };
 
+// A member without a column: its value, and key and value together as ObjectWriter::keep takes them.
+struct Seen {
+  std::string_view raw, member;
+};
+
 class Event {
  public:
   template <const auto& Table>
@@ -39,36 +44,37 @@ class Event {
   Event(Event&&) = default;  // its nodes point at each other
   Event& operator=(Event&&) = default;
 
-  // Looks at the whole record. False: it is not one JSON object, as the reader says. see(key, value) sees the members that the table has no columns for.
+  // Looks at the whole record. False: it is not one JSON object, as the reader says. see(key, value) sees the members that the table has no columns for; of the value
+  // it may ask the type, the number and raw(). Until it is filled, the event has views into `text` and into what the reader holds.
   template <class See>
   bool check(json::Reader& reader, std::string_view text, See&& see) {
-    verdicts_.clear();
-    const Node* previous = nullptr;
+    constexpr std::size_t kMostKept = 1 << 16;
+    if (notes_.capacity() > kMostKept) std::vector<Note>().swap(notes_);
+    notes_.clear();
+    text_ = text;
     return reader.read(text, [&](std::string_view key, json::Value& value) {
-      if (const Node* const node = root_.find(key, previous)) {
-        previous = node;
-        if (node->is_object()) acceptable(*node, value);
+      if (const Node* const node = root_.find(key)) {
+        look(*node, value);
       } else {
+        const Node* const stamp = of_datetime(root_, key);
+        if (!stamp || !look_at_datetime(*stamp, value)) look_at_unknown(value).set_text(key);
         see(key, value);
       }
     });
   }
 
-  // Fills the row that was begun last with the record that was checked last. take(key, value) sees the same members as see(), and answers true for those that shall not
-  // be left; it must not touch a value that it does not take.
+  // Fills the row that was begun last with the record that was checked last. take(key, seen) sees the members that see() saw, but for datetimes of the table's columns, and
+  // answers true for those that shall not be left.
   template <const auto& Table, class Take>
-  void fill(json::Reader& reader, std::string_view text, Rows<Table>& rows, json::ObjectWriter& rest, Take&& take) {
-    at_ = 0;
+  void fill(Rows<Table>& rows, json::ObjectWriter& rest, Take&& take) {
     ++serial_;
     columns_ = &rows.columns();
     const std::uint32_t row = columns_->rows() - 1;
-    const Node* previous = nullptr;
-    reader.read(text, [&](std::string_view key, json::Value& value) {
-      const Node* const node = root_.find(key, previous);
-      if (!node && take(key, value)) return;
-      member(node, root_, previous, key, value, row, &rest);
-      if (node) previous = node;
-    });
+    for (std::size_t at = 0; at < notes_.size(); at = notes_[at].next) {
+      const Note& note = notes_[at];
+      if (note.found == Found::unknown && take(note.get_text(), Seen{raw(note), as_it_stands(note)})) continue;
+      member(at, row, &rest);
+    }
   }
   // Whether a list of objects of the event has elements in the row.
   bool has(std::string_view name) const {
@@ -89,34 +95,61 @@ class Event {
     std::uint64_t bit = 0;                                  // in its parent's masks
     std::uint64_t required = 0, at_least = 0, exactly = 0;  // of its children
     mutable std::uint64_t filled = 0;
-    mutable const Node* first = nullptr;     // the child that an object began with last
-    mutable const Node* follower = nullptr;  // the sibling that came behind this one last
+    std::vector<std::int16_t> places;  // a hash table of the children's numbers, a quarter full
 
-    // The same, after `previous` in this object: events of one source have their members in one order.
-    const Node* find(std::string_view wanted, const Node* previous) const {
-      const Node*& guess = previous ? previous->follower : first;
-      if (guess && detail::equal(guess->name, wanted)) return guess;
-      const Node* const found = find(wanted);
-      if (found) guess = found;
-      return found;
+    static std::uint64_t hash(std::string_view name) {
+      const std::size_t n = name.size();
+      const std::uint64_t head = n < 8 ? detail::short_words(name).low : detail::load64(name.data());
+      const std::uint64_t tail = n < 8 ? 0 : detail::load64(name.data() + n - 8);
+      return detail::mix(head ^ n, tail ^ 0x9e3779b97f4a7c15u);
+    }
+    void index_children() {
+      std::size_t size = 4;
+      while (size < children.size() * 4) size *= 2;
+      places.assign(size, -1);
+      for (std::size_t i = 0; i < children.size(); ++i) {
+        std::size_t place = hash(children[i].name) & (size - 1);
+        while (places[place] >= 0) place = (place + 1) & (size - 1);
+        places[place] = static_cast<std::int16_t>(i);
+        children[i].index_children();
+      }
     }
     const Node* find(std::string_view wanted) const {
-      std::size_t low = 0, high = children.size();
-      while (low < high) {
-        const std::size_t middle = (low + high) / 2;
-        const int order = children[middle].name.compare(wanted);
-        if (order == 0) return &children[middle];
-        (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
+      const std::size_t mask = places.size() - 1;
+      for (std::size_t place = hash(wanted) & mask; places[place] >= 0; place = (place + 1) & mask) {
+        const Node& child = children[static_cast<std::size_t>(places[place])];
+        if (detail::same_text(child.name, wanted)) return &child;
       }
       return nullptr;
     }
     bool is_object() const { return column == kNone; }
   };
 
-  // Of an object of the record: whether it may stand in a row, and how many verdicts there are up to its end.
-  struct Verdict {
-    bool valid = false;
-    std::size_t next = 0;
+  // What a member or an element of a list is.
+  enum class Found : std::uint8_t {
+    unknown,   // without a column
+    misfit,    // nothing that its column or object may have
+    value,     // what its column stores: text, number or boolean
+    object,    // one that may stand in a row; its members follow
+    list,      // its elements follow
+    datetime,  // for the timestamp that the node is
+  };
+  // There may be one for every few bytes of the record.
+  struct Note {
+    const Node* node = nullptr;
+    union {
+      const char* text = nullptr;  // of `size`: the value, or the key of a member without a column
+      std::int64_t integer;        // also of a boolean
+      double number;
+    };
+    std::uint32_t size = 0;
+    std::uint32_t begin = 0, first = 0, end = 0;  // in the record: of the member or element, of its value
+    std::uint32_t next = 0;                       // the note behind it and what it holds
+    Found found = Found::unknown;
+    bool whole = true;  // false: a datetime that says more than its timestamp, a list with elements that are left
+
+    void set_text(std::string_view value) { text = value.data(), size = static_cast<std::uint32_t>(value.size()); }
+    std::string_view get_text() const { return {text, size}; }
   };
 
   struct Moment {
@@ -141,6 +174,7 @@ class Event {
     }
     const ocsf::Class& c = *ocsf::v1_8::catalogue.find_class(class_uid);
     demand(root_, ocsf::v1_8::catalogue.attributes_of(c), c, profiles);
+    root_.index_children();
   }
 
   void add(std::string_view path, std::size_t column, const ocsf::Attribute& leaf, std::span<const detail::LevelSpec> levels,
@@ -195,57 +229,129 @@ class Event {
 
   // ---- Looking ----
 
-  static const Node* of_datetime(const Node& parent, std::string_view key, const Node* previous) {
+  static const Node* of_datetime(const Node& parent, std::string_view key) {
     if (!key.ends_with("_dt")) return nullptr;
-    key.remove_suffix(3);
-    const Node* const node = previous && detail::equal(previous->name, key) ? previous : parent.find(key);
+    const Node* const node = parent.find(key.substr(0, key.size() - 3));
     return node && node->timestamp ? node : nullptr;
   }
 
-  bool acceptable(const Node& node, json::Value& value) {
-    if (!node.list) return node.is_object() ? object_acceptable(node, value) : scalar_acceptable(node, value);
+  std::string_view raw(const Note& note) const { return text_.substr(note.first, note.end - note.first); }
+  std::string_view as_it_stands(const Note& note) const { return text_.substr(note.begin, note.end - note.begin); }
+
+  void end_note(std::size_t at, json::Value& value) {
+    const std::string_view raw = value.raw(), member = value.member();
+    if (raw.data() == nullptr) return;  // the record is broken
+    Note& note = notes_[at];
+    note.first = static_cast<std::uint32_t>(raw.data() - text_.data());
+    note.end = note.first + static_cast<std::uint32_t>(raw.size());
+    if (member.data()) note.begin = static_cast<std::uint32_t>(member.data() - text_.data());
+    note.next = static_cast<std::uint32_t>(notes_.size());
+  }
+
+  // Notes the value of an attribute. Answers whether any of it may stand in a row.
+  bool look(const Node& node, json::Value& value) {
+    if (!node.list) return node.is_object() ? look_at_object(node, value) : look_at_scalar(node, value);
+    const std::size_t at = notes_.size();
+    notes_.emplace_back().node = &node;
+    notes_[at].found = value.type() == json::Type::array ? Found::list : Found::misfit;
     bool any = false;
-    value.array([&](json::Value& item) { any |= node.is_object() ? object_acceptable(node, item) : scalar_acceptable(node, item); });
+    value.array([&](json::Value& item) {
+      const std::size_t before = notes_.size();
+      if (node.is_object() ? look_at_object(node, item) : look_at_scalar(node, item)) {
+        any = true;
+      } else {
+        notes_.resize(before);
+        notes_[at].whole &= says_nothing(item.raw());
+      }
+    });
+    end_note(at, value);
     return any;
   }
 
-  bool object_acceptable(const Node& node, json::Value& value) {
-    if (value.type() != json::Type::object) return false;
-    const std::size_t at = verdicts_.size();
-    verdicts_.push_back({});
+  bool look_at_object(const Node& node, json::Value& value) {
+    const std::size_t at = notes_.size();
+    notes_.emplace_back().node = &node;
     std::uint64_t seen = 0;
     bool any = false;
-    const Node* previous = nullptr;
+    const bool object = value.type() == json::Type::object;
     value.object([&](std::string_view key, json::Value& v) {
-      if (const Node* const child = node.find(key, previous)) {
-        previous = child;
-        if (any && child->bit == 0 && !child->is_object()) return;  // nothing depends on it
-        if (acceptable(*child, v)) seen |= child->bit, any = true;
-      } else if (const Node* const stamp = of_datetime(node, key, previous)) {
-        if (any && stamp->bit == 0) return;
-        if (time::of_event(v.text(), true)) seen |= stamp->bit, any = true;
+      if (const Node* const child = node.find(key)) {
+        if (look(*child, v)) seen |= child->bit, any = true;
+      } else if (const Node* const stamp = of_datetime(node, key)) {
+        if (look_at_datetime(*stamp, v)) {
+          seen |= stamp->bit, any = true;
+        } else {
+          look_at_unknown(v);
+        }
+      } else {
+        look_at_unknown(v);
       }
     });
     const std::uint64_t exactly = seen & node.exactly;
-    verdicts_[at].valid = any && (seen & node.required) == node.required && (node.at_least == 0 || (seen & node.at_least) != 0) &&
-                          (node.exactly == 0 || (exactly != 0 && (exactly & (exactly - 1)) == 0));
-    verdicts_[at].next = verdicts_.size();
-    return verdicts_[at].valid;
+    const bool valid = object && any && (seen & node.required) == node.required && (node.at_least == 0 || (seen & node.at_least) != 0) &&
+                       (node.exactly == 0 || (exactly != 0 && (exactly & (exactly - 1)) == 0));
+    if (!valid) notes_.resize(at + 1);
+    notes_[at].found = valid ? Found::object : Found::misfit;
+    end_note(at, value);
+    return valid;
   }
 
-  bool scalar_acceptable(const Node& node, json::Value& value) const {
+  // False: it is none, and no note is made.
+  bool look_at_datetime(const Node& node, json::Value& value) {
+    const Text text = value.text();
+    const auto t = time::of_event(text, true);
+    if (!t) return false;
+    Note& note = notes_.emplace_back();
+    note.node = &node, note.found = Found::datetime, note.integer = *t;
+    note.whole = text->ends_with('Z') && text->size() <= std::string_view("2026-03-01T08:00:00.000Z").size();
+    end_note(notes_.size() - 1, value);
+    return true;
+  }
+
+  Note& look_at_unknown(json::Value& value) {
+    notes_.emplace_back();
+    end_note(notes_.size() - 1, value);
+    return notes_.back();
+  }
+
+  bool look_at_scalar(const Node& node, json::Value& value) {
+    Note& note = notes_.emplace_back();
+    note.node = &node;
+    const bool fits = scalar_fits(node, value, note);
+    note.found = fits ? Found::value : Found::misfit;
+    end_note(notes_.size() - 1, value);
+    return fits;
+  }
+
+  bool scalar_fits(const Node& node, json::Value& value, Note& note) const {
     const detail::ColumnSpec& spec = specs_[static_cast<std::size_t>(node.column)];
     switch (spec.store) {
       case detail::Store::code:
       case detail::Store::text: {
-        if (node.attribute->kind == ocsf::Kind::json) return !says_nothing(value.raw());
+        if (node.attribute->kind == ocsf::Kind::json) {
+          note.set_text(value.raw());
+          return !says_nothing(value.raw());
+        }
         const Text text = value.text();
+        if (text) note.set_text(*text);
         return text && !text->empty() && (spec.check != detail::Check::address || net::is_ip(*text));
       }
       case detail::Store::int32:
-      case detail::Store::int64: return integer_of(node, value).has_value();
-      case detail::Store::float64: return value.number().has_value();
-      case detail::Store::boolean: return value.boolean().has_value();
+      case detail::Store::int64: {
+        const auto n = integer_of(node, value);
+        note.integer = n.value_or(0);
+        return n.has_value();
+      }
+      case detail::Store::float64: {
+        const auto n = value.number();
+        note.number = n.value_or(0);
+        return n.has_value();
+      }
+      case detail::Store::boolean: {
+        const auto b = value.boolean();
+        note.integer = b.value_or(false);
+        return b.has_value();
+      }
     }
     return false;
   }
@@ -265,119 +371,81 @@ class Event {
   // ---- Filling ----
 
   // A member goes to its column; what does not is kept in `rest`, or, where there is none, makes the answer false.
-  bool member(const Node* node, const Node& parent, const Node* previous, std::string_view key, json::Value& value, std::uint32_t row,
-              json::ObjectWriter* rest) {
-    bool whole;
-    if (!node) {
-      const Node* const stamp = of_datetime(parent, key, previous);
-      whole = stamp && datetime(*stamp, value, row);
-    } else if (node->list) {
-      whole = list(*node, value, row);
-    } else if (!node->is_object()) {
-      whole = scalar(*node, value, row);
-    } else if (value.type() == json::Type::object && may_enter()) {
-      if (rest) rest->enter(key);
-      const bool all = object(*node, value, row, rest);
-      if (rest) rest->leave();
-      return all;
-    } else {
-      whole = false;
+  bool member(std::size_t at, std::uint32_t row, json::ObjectWriter* rest) {
+    const Note& note = notes_[at];
+    bool whole = false;
+    switch (note.found) {
+      case Found::object: {
+        if (rest) rest->enter(note.node->name);
+        const bool all = members(at, row, rest);
+        if (rest) rest->leave();
+        return all;
+      }
+      case Found::list: whole = elements(at, row); break;
+      case Found::value: whole = scalar(note, row); break;
+      case Found::datetime: whole = put_moment(static_cast<std::size_t>(note.node->column), row, note.integer) && note.whole; break;
+      case Found::unknown:
+      case Found::misfit: break;
     }
-    if (whole || says_nothing(value.raw())) return true;
+    if (whole || says_nothing(raw(note))) return true;
     if (!rest) return false;
-    rest->keep(value);
+    rest->keep(as_it_stands(note));
     return true;
   }
 
-  // The object at hand is the next one that was looked at. False: it may not stand in a row.
-  bool may_enter() {
-    const Verdict& verdict = verdicts_[at_];
-    if (verdict.valid) {
-      ++at_;
-    } else {
-      at_ = verdict.next;
-    }
-    return verdict.valid;
-  }
-
-  bool object(const Node& node, json::Value& value, std::uint32_t row, json::ObjectWriter* rest) {
+  bool members(std::size_t at, std::uint32_t row, json::ObjectWriter* rest) {
     bool whole = true;
-    const Node* previous = nullptr;
-    value.object([&](std::string_view key, json::Value& v) {
-      const Node* const child = node.find(key, previous);
-      whole &= member(child, node, previous, key, v, row, rest);
-      if (child) previous = child;
-    });
+    for (std::size_t i = at + 1; i < notes_[at].next; i = notes_[i].next) whole &= member(i, row, rest);
     return whole;
   }
 
-  bool list(const Node& node, json::Value& value, std::uint32_t row) {
-    if (value.type() != json::Type::array) return false;
-    bool whole = true;
-    value.array([&](json::Value& item) {
-      if (!node.is_object()) {
-        if (scalar_in_list(node, item, row)) return;
-      } else if (item.type() == json::Type::object && may_enter()) {
+  bool elements(std::size_t at, std::uint32_t row) {
+    const Node& node = *notes_[at].node;
+    bool whole = notes_[at].whole;
+    for (std::size_t i = at + 1; i < notes_[at].next; i = notes_[i].next) {
+      const Note& note = notes_[i];
+      if (note.found == Found::object) {
         node.filled = serial_;
-        whole &= object(node, item, columns_->push(node.level, row), nullptr);
-        return;
+        whole &= members(i, columns_->push(node.level, row), nullptr);
+      } else {
+        whole &= scalar_in_list(note, row);
       }
-      whole &= says_nothing(item.raw());
-    });
+    }
     return whole;
   }
 
-  bool scalar_in_list(const Node& node, json::Value& item, std::uint32_t row) {
+  bool scalar_in_list(const Note& note, std::uint32_t row) {
+    const Node& node = *note.node;
     const auto column = static_cast<std::size_t>(node.column);
-    const detail::ColumnSpec& spec = specs_[column];
-    if (spec.store == detail::Store::code || spec.store == detail::Store::text) {
-      if (node.attribute->kind == ocsf::Kind::json) return false;
-      const Text text = item.text();
-      if (!text || text->empty() || (spec.check == detail::Check::address && !net::is_ip(*text))) return false;
-      put_text(column, columns_->push(node.level, row), *text);
-      return true;
+    switch (specs_[column].store) {
+      case detail::Store::code:
+      case detail::Store::text:
+        if (node.attribute->kind == ocsf::Kind::json) return false;
+        put_text(column, columns_->push(node.level, row), note.get_text());
+        return true;
+      case detail::Store::int32:
+      case detail::Store::int64: return put_integer(node, columns_->push(node.level, row), note.integer);
+      default: return false;
     }
-    const auto n = spec.store == detail::Store::int32 || spec.store == detail::Store::int64 ? integer_of(node, item) : std::nullopt;
-    if (!n) return false;
-    const bool known = put_integer(node, columns_->push(node.level, row), *n);
-    return known;
   }
 
-  bool scalar(const Node& node, json::Value& value, std::uint32_t row) {
-    const auto column = static_cast<std::size_t>(node.column);
-    if (node.timestamp) {
-      const auto n = integer_of(node, value);
-      return n && put_moment(column, row, *n);
-    }
+  bool scalar(const Note& note, std::uint32_t row) {
+    const auto column = static_cast<std::size_t>(note.node->column);
+    if (note.node->timestamp) return put_moment(column, row, note.integer);
     if (columns_->is_set(column, row)) return false;
-    const detail::ColumnSpec& spec = specs_[column];
-    switch (spec.store) {
+    switch (specs_[column].store) {
       case detail::Store::code:
-      case detail::Store::text: {
-        if (node.attribute->kind == ocsf::Kind::json) {
-          if (!says_nothing(value.raw())) columns_->put_text(column, row, value.raw());
-          return true;
+      case detail::Store::text:
+        if (note.node->attribute->kind == ocsf::Kind::json) {
+          columns_->put_text(column, row, note.get_text());
+        } else {
+          put_text(column, row, note.get_text());
         }
-        const Text text = value.text();
-        if (!text || text->empty() || (spec.check == detail::Check::address && !net::is_ip(*text))) return false;
-        put_text(column, row, *text);
         return true;
-      }
       case detail::Store::int32:
-      case detail::Store::int64: {
-        const auto n = integer_of(node, value);
-        return n && put_integer(node, row, *n);
-      }
-      case detail::Store::float64: {
-        const auto n = value.number();
-        if (n) columns_->put(column, row, *n);
-        return n.has_value();
-      }
-      case detail::Store::boolean: {
-        const auto b = value.boolean();
-        if (b) columns_->put_boolean(column, row, *b);
-        return b.has_value();
-      }
+      case detail::Store::int64: return put_integer(*note.node, row, note.integer);
+      case detail::Store::float64: columns_->put(column, row, note.number); return true;
+      case detail::Store::boolean: columns_->put_boolean(column, row, note.integer != 0); return true;
     }
     return false;
   }
@@ -417,19 +485,11 @@ class Event {
     return true;
   }
 
-  // Whole where the timestamp says the same: no offset, no more than milliseconds.
-  bool datetime(const Node& node, json::Value& value, std::uint32_t row) {
-    const Text text = value.text();
-    const auto t = time::of_event(text, true);
-    if (!t || !put_moment(static_cast<std::size_t>(node.column), row, *t)) return false;
-    return text->ends_with('Z') && text->size() <= std::string_view("2026-03-01T08:00:00.000Z").size();
-  }
-
   Node root_;
   std::span<const detail::ColumnSpec> specs_;
   std::vector<Moment> moments_;  // by column
-  std::vector<Verdict> verdicts_;
-  std::size_t at_ = 0;  // in the verdicts
+  std::string_view text_;
+  std::vector<Note> notes_;  // of the record that was checked last, in the order of its text
   std::uint64_t serial_ = 0;
   detail::Columns* columns_ = nullptr;
 };

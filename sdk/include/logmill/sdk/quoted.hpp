@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,58 +36,68 @@ constexpr bool ends_quoted(std::string_view text, std::size_t at) {
 
 namespace detail {
 
-// Where the next space or quote is, a bit a byte, 64 at a time. Asked for ascending places.
+// Of the 64 bytes from data[block] on, or what there is of them, a bit for each space and each quote.
+struct QuoteMasks {
+  std::uint64_t spaces = 0, quotes = 0;
+};
+[[gnu::noinline]] inline QuoteMasks quote_masks(const char* data, std::size_t size, std::size_t block) {
+  QuoteMasks out;
+  const std::size_t n = size - block;
+#if defined(__SSE2__)
+  const __m128i space = _mm_set1_epi8(' '), quote = _mm_set1_epi8('"');
+  const auto take = [&](std::size_t from, unsigned bits_up, unsigned bits_down) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + from));
+    const auto bits = [&](__m128i wanted) {
+      return static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)))) << bits_up >> bits_down;
+    };
+    out.spaces |= bits(space), out.quotes |= bits(quote);
+  };
+  if (n >= 64) {
+    take(block, 0, 0), take(block + 16, 16, 0), take(block + 32, 32, 0), take(block + 48, 48, 0);
+    return out;
+  }
+  // What does not fill a vector is the end of one that begins before.
+  if (size >= 16) {
+    if (n != 0) take(size - 16, 48, static_cast<unsigned>(64 - n));
+    for (unsigned i = 0; i + 16 < n; i += 16) take(block + i, i, 0);
+    return out;
+  }
+#endif
+  for (std::size_t i = 0; i < n && i < 64; ++i) {
+    out.spaces |= std::uint64_t{data[block + i] == ' '} << i;
+    out.quotes |= std::uint64_t{data[block + i] == '"'} << i;
+  }
+  return out;
+}
+
+// Where the next space or quote is. Asked for ascending places.
 class QuoteScan {
  public:
-  explicit QuoteScan(std::string_view text) : text_(text) { load(0); }
-  std::size_t space(std::size_t from) { return next<&QuoteScan::spaces_>(from); }
-  std::size_t quote(std::size_t from) { return next<&QuoteScan::quotes_>(from); }
+  explicit QuoteScan(std::string_view text) : data_(text.data()), size_(text.size()), masks_(quote_masks(data_, size_, 0)) {}
+  [[gnu::always_inline]] std::size_t space(std::size_t from) { return next<&QuoteMasks::spaces>(from); }
+  [[gnu::always_inline]] std::size_t quote(std::size_t from) { return next<&QuoteMasks::quotes>(from); }
 
  private:
-  template <std::uint64_t QuoteScan::*Bits>
+  template <std::uint64_t QuoteMasks::*Bits>
   [[gnu::always_inline]] std::size_t next(std::size_t from) {
-    const std::size_t size = text_.size();
-    if (from >= size) return size;
+    if (from >= size_) return size_;
     if (from - block_ >= 64) load(from & ~std::size_t{63});
-    std::uint64_t bits = this->*Bits & ~std::uint64_t{0} << (from & 63);
+    std::uint64_t bits = masks_.*Bits & ~std::uint64_t{0} << (from & 63);
     while (bits == 0) {
-      if (size - block_ <= 64) return size;
+      if (size_ - block_ <= 64) return size_;
       load(block_ + 64);
-      bits = this->*Bits;
+      bits = masks_.*Bits;
     }
     return block_ + static_cast<std::size_t>(__builtin_ctzll(bits));
   }
-
-  void load(std::size_t block) {
+  [[gnu::always_inline]] void load(std::size_t block) {
     block_ = block;
-    const char* data = text_.data() + block;
-    const std::size_t n = text_.size() - block;
-    char end[64];
-    if (n < 64) {
-      std::memset(end, 0, sizeof end);
-      if (n != 0) std::memcpy(end, data, n);
-      data = end;
-    }
-    spaces_ = bits(data, ' '), quotes_ = bits(data, '"');
+    masks_ = quote_masks(data_, size_, block);
   }
 
-  [[gnu::always_inline]] static std::uint64_t bits(const char* data, char wanted) {
-    std::uint64_t out = 0;
-#if defined(__SSE2__)
-    const __m128i pattern = _mm_set1_epi8(wanted);
-    for (int i = 0; i < 4; ++i) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 16 * i));
-      out |= static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, pattern)))) << 16 * i;
-    }
-#else
-    for (int i = 0; i < 64; ++i) out |= std::uint64_t{data[i] == wanted} << i;
-#endif
-    return out;
-  }
-
-  std::string_view text_;
-  std::size_t block_ = 0;
-  std::uint64_t spaces_ = 0, quotes_ = 0;
+  const char* data_;
+  std::size_t size_, block_ = 0;
+  QuoteMasks masks_;
 };
 
 }  // namespace detail

@@ -227,6 +227,23 @@ constexpr Maybe<std::int64_t> fixed(std::string_view text, int places) {
   const std::string_view fraction = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
   if (text.empty() || point == 0 || point + 1 == text.size()) return std::nullopt;
   std::int64_t value = 0;
+  if (places >= 0 && text.size() + static_cast<std::size_t>(places) <= 18) {  // cannot overflow
+    std::uint64_t n = 0;
+    bool digits = true;
+    const auto append = [&](char digit) {
+      const auto d = static_cast<unsigned char>(digit - '0');
+      digits &= d <= 9;
+      n = n * 10 + d;
+    };
+    for (const char digit : text.substr(0, point)) append(digit);
+    std::size_t taken = 0;
+    for (; taken < fraction.size() && places > 0; ++taken, --places) append(fraction[taken]);
+    for (; taken < fraction.size(); ++taken) digits &= fraction[taken] >= '0' && fraction[taken] <= '9';
+    for (; places > 0; --places) n *= 10;
+    if (!digits) return std::nullopt;
+    value = static_cast<std::int64_t>(n);
+    return negative ? -value : value;
+  }
   const auto append = [&](char digit) {
     return digit >= '0' && digit <= '9' && !__builtin_mul_overflow(value, std::int64_t{10}, &value) &&
            !__builtin_add_overflow(value, std::int64_t{digit - '0'}, &value);

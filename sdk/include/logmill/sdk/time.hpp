@@ -57,7 +57,7 @@ constexpr Maybe<std::int64_t> moment(std::int64_t year, unsigned month, unsigned
 }
 
 // `size` decimal digits at `at`, or absent. The text must be that long.
-constexpr Maybe<unsigned> digits(std::string_view text, std::size_t at, std::size_t size) {
+[[gnu::always_inline]] constexpr Maybe<unsigned> digits(std::string_view text, std::size_t at, std::size_t size) {
   unsigned value = 0;
   for (std::size_t i = at; i < at + size; ++i) {
     const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
@@ -151,8 +151,8 @@ constexpr Maybe<std::int64_t> clf(std::string_view text) {
     return std::nullopt;
   constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
   unsigned month = 0;
-  for (unsigned i = 0; i < 12; ++i) {
-    if (kMonths.substr(3 * i, 3) == text.substr(3, 3)) month = i + 1;
+  for (unsigned i = 0; i < 12 && month == 0; ++i) {
+    if (kMonths[3 * i + 2] == text[5] && kMonths[3 * i + 1] == text[4] && kMonths[3 * i] == text[3]) month = i + 1;
   }
   const auto day = digits(text, 0, 2), year = digits(text, 7, 4), hour = digits(text, 12, 2), minute = digits(text, 15, 2),
              second = digits(text, 18, 2), zone_hours = digits(text, 22, 2), zone_minutes = digits(text, 24, 2);
