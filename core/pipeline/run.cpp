@@ -78,6 +78,7 @@ std::string make_run_id() {
 }
 
 // Threads of TBB outlive a run, and come to the next one's arena by ways that ThreadSanitizer does not see: told here, before they touch what was built for it.
+#if defined(__SANITIZE_THREAD__)
 class Arrivals final : public oneapi::tbb::task_scheduler_observer {
  public:
   explicit Arrivals(oneapi::tbb::task_arena& arena) : task_scheduler_observer(arena) { observe(true); }
@@ -88,6 +89,7 @@ class Arrivals final : public oneapi::tbb::task_scheduler_observer {
 
   static inline Handover built;  // of all runs, for an entry must read nothing that is this run's
 };
+#endif
 
 // The counters of one parser, updated from many threads.
 struct ParserTally {
@@ -1273,8 +1275,10 @@ struct Engine::State {
       });
       graph->reserve_wait();
     });
+#if defined(__SANITIZE_THREAD__)
     Arrivals::built.give();
     const Arrivals arrivals(arena);
+#endif
     live = readers;
     std::vector<std::thread> io;
     io.emplace_back([this] { list(); });
