@@ -64,8 +64,8 @@ struct Gate {
     }
     const std::string_view source = get("src").value_or(""), ip = source.substr(0, source.rfind(':'));
     const auto port = lm::integer(lm::after_last(source, ':'));
-    const bool readable = row.set<"src_endpoint.ip">(ip) & row.set<"src_endpoint.port">(port);  // false: it is no address, or no port
-    if (!readable && !source.empty()) rest_.add_text("src", source);    // what cannot be read is kept as it stands
+    const bool address = row.set<"src_endpoint.ip">(ip), whole = row.set<"src_endpoint.port">(port);  // false: it is no address, no port
+    if (!(address && whole) && !source.empty()) rest_.add_text("src", source);  // what cannot be read is kept as it stands
     row.set<"dst_endpoint.hostname">(words[1]);
     row.set<"session.uid">(get("session"));
     if (const auto bytes = get("bytes")) rest_.add_text("bytes", *bytes);  // authentication has no place for it
