@@ -55,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       harness->score(text);
       if (harness->descriptor().kind == LM_KIND_EVENTS) readers.push_back(harness.get());
     }
+    if (readers.empty()) return 0;  // all of them set objects aside
     lm::testing::Harness& harness = *readers[data[0] % readers.size()];
     // Two objects in one call, so that what holds for the first must not hold for the second.
     const std::size_t block_size = std::size_t{data[1]} * 16 + 1;
