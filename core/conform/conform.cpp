@@ -763,7 +763,9 @@ class ConformImpl final : public Conform {
       case Derived::log_source:
       case Derived::lineage_uri: return coded_by_block(arena, plan, rows, uris_, block_uris_);
       case Derived::lineage_etag: return coded_by_block(arena, plan, rows, etags_, block_etags_);
-      case Derived::log_name: return coded_by_block(arena, plan, rows, log_names_, block_log_names_);
+      case Derived::log_name:
+        if (std::all_of(block_log_names_.begin(), block_log_names_.end(), [](std::int32_t code) { return code < 0; })) break;
+        return coded_by_block(arena, plan, rows, log_names_, block_log_names_);
       case Derived::lineage_offset: return traced(arena, record_offsets_, rows);
       case Derived::lineage_length: return traced(arena, record_lengths_, rows);
       case Derived::lineage_record: return traced(arena, ordinals_, rows);

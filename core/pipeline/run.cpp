@@ -622,7 +622,7 @@ struct Engine::State {
     if (torn.empty()) {
       finish_strand(object, outcome, std::move(reason));
     } else {
-      finish_strand(object, ObjectOutcome::partly_read, torn);
+      finish_strand(object, ObjectOutcome::partly_read, reason.empty() ? torn : torn + "; " + reason);
     }
   }
 

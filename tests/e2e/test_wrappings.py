@@ -166,6 +166,13 @@ class Wrappings(Case):
         self.assertGreater(len(events), 4800)
         self.stats()
 
+    def test_what_is_cut_off_still_says_what_no_parser_knows(self):
+        self.write("x", json.dumps(subscription(["hello"], "/app")) + json.dumps(subscription([FLOW]))[:-30])
+        done = self.logmill("run", "x", "--to", "ndjson:-", code=3)
+        self.assertIn("log group '/app'", done.stderr)
+        self.write("y.gz", gzip.compress((json.dumps(subscription(["hello"], "/app")) * 400).encode())[:-9])
+        self.assertIn("log group '/app'", self.logmill("run", "y.gz", "--to", "ndjson:-", code=3).stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
