@@ -4,7 +4,6 @@ add_library(logmill_flags INTERFACE)
 target_compile_options(logmill_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
-  $<$<CONFIG:Release>:-O3>
   -fstack-protector-strong)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # The base of every x86-64 server since 2011; what pays beyond it is dispatched at run time.

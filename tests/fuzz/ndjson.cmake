@@ -1,3 +1,3 @@
 logmill_fuzz(ndjson_frame_fuzz
-  SOURCES fuzz/ndjson_frame_fuzz.cpp ${CMAKE_SOURCE_DIR}/sinks/ndjson/frame.cpp
-  LIBRARIES logmill_sink_common PkgConfig::ZSTD PkgConfig::XXHASH)
+  SOURCES fuzz/ndjson_frame_fuzz.cpp $<TARGET_OBJECTS:ndjson>
+  LIBRARIES logmill_sink_common simdjson::simdjson PkgConfig::ZSTD PkgConfig::ZLIB PkgConfig::XXHASH Threads::Threads)

@@ -1,5 +1,6 @@
 # A target a library of parsers, driven through its C ABI as the host does. The library is loaded, not linked: the target costs no second compilation of it.
 add_library(plugin_fuzz OBJECT fuzz/plugin_fuzz.cpp)
+target_compile_options(plugin_fuzz PRIVATE ${LOGMILL_TEST_FLAGS})
 target_link_libraries(plugin_fuzz PRIVATE logmill_frame logmill_plugin_host logmill_sink_common logmill_flags simdjson::simdjson)
 target_include_directories(plugin_fuzz PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 get_property(plugins GLOBAL PROPERTY LOGMILL_PLUGINS)

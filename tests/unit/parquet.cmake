@@ -4,7 +4,9 @@ logmill_test(parquet_pages_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_pages_
 logmill_test(parquet_sink_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_sink_test.cpp LIBRARIES logmill_parquet_writer LABELS pipeline)
 # Writes files for tests/integration/parquet_readback.py.
 add_executable(parquet_samples ${CMAKE_CURRENT_LIST_DIR}/../integration/parquet_samples.cpp)
+target_compile_options(parquet_samples PRIVATE ${LOGMILL_TEST_FLAGS})
 target_link_libraries(parquet_samples PRIVATE logmill::sdk logmill_flags Threads::Threads ${CMAKE_DL_LIBS})
 add_executable(parquet_page_samples ${CMAKE_CURRENT_LIST_DIR}/../integration/parquet_page_samples.cpp)
 target_include_directories(parquet_page_samples PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+target_compile_options(parquet_page_samples PRIVATE ${LOGMILL_TEST_FLAGS})
 target_link_libraries(parquet_page_samples PRIVATE logmill_parquet_writer logmill_flags Threads::Threads)

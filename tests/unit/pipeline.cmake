@@ -3,8 +3,11 @@ foreach(fault none silent twice unknown_column derived_column short_array bad_co
   string(TOUPPER ${fault} define)
   add_library(fault_${fault} MODULE ${CMAKE_CURRENT_LIST_DIR}/fault_plugin.cpp)
   target_compile_definitions(fault_${fault} PRIVATE FAULT_${define})
+  target_compile_options(fault_${fault} PRIVATE -O0)
   target_link_libraries(fault_${fault} PRIVATE logmill::sdk logmill_flags)
-  set_target_properties(fault_${fault} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/faults/${fault})
+  # Hidden as in logmill_add_plugin: what is shared by name among libraries would make them all behave as the first.
+  set_target_properties(fault_${fault} PROPERTIES
+    PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/faults/${fault} CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   list(APPEND fault_plugins fault_${fault})
 endforeach()
 logmill_test(pipeline_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/pipeline_test.cpp LIBRARIES logmill::core PkgConfig::ZLIB LABELS pipeline)
