@@ -1,5 +1,6 @@
 // One core of every parser of the build, of conform and of the checks at the border, on blocks of 1 MB as in a run. A line a parser, with the median of its rounds in
-// processor time; MB are bytes of records. The input is what tests/golden/ID/input has and the parser takes, repeated; dictionaries stay warm.
+// processor time; MB are bytes of records. The input is generated records of sources whose samples are mostly odd cases or all alike, and else what
+// tests/golden/ID/input has and the parser takes, repeated. Dictionaries stay warm.
 //
 //   parser_bench [--rounds N] [--megabytes N] [--plugins DIR] [ID...]      without an id: all that make events
 //   valgrind --tool=callgrind --toggle-collect=measured_parse parser_bench --rounds 1 --megabytes 4 ID      instructions of parsing that once
@@ -32,12 +33,21 @@ constexpr double kMostAllocations = 0.5;
 // Of less input, columns that double once are much beside the records.
 constexpr std::size_t kLeastJudged = std::size_t{16} << 20;
 
-// What services write has values that repeat less than samples do; where there is a generator, it stands for them.
+// What services write repeats less than samples do, and has fewer odd cases; where there is a generator, it stands for them.
 struct Generator {
   std::string_view id, key, header;
   std::string (*record)(std::mt19937&);
 };
 constexpr Generator kGenerators[] = {
+    {"aws.alb",
+     "AWSLogs/111122223333/elasticloadbalancing/eu-central-1/2026/03/01/"
+     "111122223333_elasticloadbalancing_eu-central-1_app.shop.0a1b2c3d4e5f6071_20260301T0805Z_192.0.2.80_4kq1zw7x.log",
+     "", lm::bench::alb_line},
+    {"aws.clb",
+     "AWSLogs/111122223333/elasticloadbalancing/eu-central-1/2026/03/01/"
+     "111122223333_elasticloadbalancing_eu-central-1_legacy_20260301T0805Z_192.0.2.90_5zc3kw7x.log",
+     "", lm::bench::clb_line},
+    {"aws.s3_access", "logs/2026-03-02-00-00-00-FEDCBA9876543210", "", lm::bench::s3_access_line},
     {"aws.cloudtrail", "AWSLogs/111122223333/CloudTrail/eu-central-1/2026/03/01/x.json.gz", "", lm::bench::cloudtrail_event},
     {"aws.vpcflow", "AWSLogs/111122223333/vpcflowlogs/eu-central-1/2026/03/01/x.log.gz",
      "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n",

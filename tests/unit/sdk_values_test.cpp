@@ -152,6 +152,22 @@ TEST(Http, RequestLinesAndUrlsAreTakenApart) {
   EXPECT_EQ(lm::http::tls_version("TLSv1.0"), "TLSv1");
 }
 
+// Promise: a part of a URL ends at its first end, wherever that stands.
+TEST(Http, PartsOfAUrlMayHaveAnyLength) {
+  for (std::size_t length = 1; length < 70; ++length) {
+    const std::string host(length, 'h');
+    for (const char* end : {"/p", "?q", "#f"}) {
+      const std::string text = "https://" + host + ":8443" + end;
+      const auto url = lm::http::url(text);
+      ASSERT_EQ(url.scheme, "https") << text;
+      ASSERT_EQ(url.hostname, std::string_view(host)) << text;
+      ASSERT_EQ(url.port, 8443) << text;
+    }
+    const std::string only = host + "://x";
+    EXPECT_EQ(lm::http::url(only).scheme, std::string_view(host));
+  }
+}
+
 TEST(Http, WhatClientsSentIsDecodedOnce) {
   std::string scratch;
   EXPECT_EQ(lm::http::percent_decoded("/index.html", scratch), "/index.html");
@@ -580,6 +596,32 @@ TEST(Text, FixedPointIsExact) {
   for (const char* text :
        {"", "-", ".", ".5", "5.", "1e3", "1.2.3", "+1", " 1", "1,5", "--1", "0.1x", "9223372036855", "99999999999999999999"})
     EXPECT_EQ(lm::fixed(text, 6), std::nullopt) << text;
+}
+
+// Promise: short text is read in one piece, and gives what long text gives, which is read digit by digit.
+TEST(Text, FixedPointOfShortTextIsThatOfLongText) {
+  constexpr std::string_view kCharacters = "019.-x";
+  const std::string zeroes(12, '0');
+  for (std::size_t length = 1; length <= 6; ++length) {
+    std::vector<std::size_t> at(length);
+    for (bool more = true; more;) {
+      std::string text;
+      for (const std::size_t i : at) text += kCharacters[i];
+      if (text[0] != '.' && text[0] != '-') {
+        for (const int places : {0, 1, 3, 6}) {
+          ASSERT_EQ(lm::fixed(text, places), lm::fixed(zeroes + text, places)) << text << " " << places;
+          ASSERT_EQ(lm::fixed('-' + text, places), lm::fixed('-' + zeroes + text, places)) << text << " " << places;
+        }
+      }
+      more = false;
+      for (std::size_t i = 0; i < length && !more; ++i) {
+        at[i] = (at[i] + 1) % kCharacters.size();
+        more = at[i] != 0;
+      }
+    }
+  }
+  EXPECT_EQ(lm::fixed(".5", 3), std::nullopt);
+  EXPECT_EQ(lm::fixed("123456.7", 9), 123456700000000);
 }
 
 TEST(Quoted, FieldsAreTakenApart) {

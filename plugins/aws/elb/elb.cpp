@@ -46,11 +46,16 @@ consteval std::size_t nlb(std::string_view name) { return column<kNlbFields>(nam
 // ---- Forms of fields ----
 
 bool is_absent(std::string_view text) { return lm::is(text, "-"); }
+constexpr auto kOfCiphers = [] {
+  std::array<bool, 256> of{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"))
+    of[static_cast<unsigned char>(c)] = true;
+  return of;
+}();
 bool is_cipher(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    const char low = lm::lower(c);
-    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
+  bool all = !text.empty();
+  for (const char c : text) all &= kOfCiphers[static_cast<unsigned char>(c)];
+  return all;
 }
 bool is_protocol(std::string_view text) { return is_absent(text) || text.starts_with("TLS") || text.starts_with("SSL"); }
 bool is_decimal(std::string_view text) { return lm::fixed(text, 0).has_value(); }

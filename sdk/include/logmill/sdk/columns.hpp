@@ -58,7 +58,8 @@ struct ColumnData {
   std::uint32_t dense = kSparse;
   Memory text;  // plain text, in the order of the rows
   std::size_t text_size = 0, text_capacity = 0;
-  std::uint32_t text_row = 0;  // the last row whose text was written: text lies in the order of the rows
+  std::size_t text_before = 0;  // of the batch before this one: what comes will be as much
+  std::uint32_t text_row = 0;   // the last row whose text was written: text lies in the order of the rows
   std::unique_ptr<Interner> interner;
   std::vector<std::uint8_t> checked;     // by code: 0 not yet, 1 it may not stand here, 2 it may
   const ArrowArray* exported = nullptr;  // of the batch that is being exported
@@ -290,7 +291,7 @@ class Columns {
   }
 
   static void grow_text(ColumnData& c, std::size_t more) {
-    const std::size_t capacity = std::max<std::size_t>((c.text_size + more) * 2, 4096);
+    const std::size_t capacity = std::max({(c.text_size + more) * 2, c.text ? 0 : c.text_before + c.text_before / 8, std::size_t{4096}});
     if (c.text_size + more > static_cast<std::size_t>(INT32_MAX))
       throw std::length_error("the text of a column outgrew 2 GiB in one batch");
     auto* p = static_cast<std::byte*>(std::realloc(c.text.get(), capacity));
@@ -514,6 +515,7 @@ inline ArrowArray& Columns::export_node(ArrayArena& arena, std::uint32_t id, std
         }
         offsets[rows] = sum;
       }
+      c.text_before = c.text_size;
       if (c.text_capacity > c.text_size + c.text_size / 4) shrink_text(c);
       set(2, std::move(c.text), std::max<std::size_t>(c.text_capacity, 1));
     }

@@ -122,7 +122,10 @@ constexpr HostPort host_port(std::string_view text) {
     const std::string_view rest = text.substr(close + 1);
     return {text.substr(1, close - 1), rest.starts_with(':') ? port_of(rest.substr(1)) : std::nullopt};
   }
-  const std::size_t colon = text.rfind(':');
+  // A port has five digits at most: what stands in front of them is looked at first.
+  std::size_t colon = text.size();
+  while (colon != 0 && text.size() - colon < 6 && text[colon - 1] != ':') --colon;
+  colon = colon != 0 && text[colon - 1] == ':' ? colon - 1 : text.rfind(':');
   if (colon == std::string_view::npos) return {text, {}};
   const std::string_view host = text.substr(0, colon);
   // An address without brackets: "2001:db8::1" has no port, for "2001:db8:" is no address.

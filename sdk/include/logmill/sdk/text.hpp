@@ -156,6 +156,21 @@ constexpr std::uint32_t kNoDigits = 0xffffffff;
   return static_cast<std::uint32_t>(((pairs & mask) * 0x000f424000000064u + (pairs >> 16 & mask) * 0x0000271000000001u) >> 32);
 }
 
+// What fixed() makes of up to eight characters without a sign, or kNoDigits: that there is none, or that it takes a closer look.
+inline std::uint64_t short_fixed(std::string_view text, unsigned places) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  if (text.empty() || text.size() > 8) return kNoDigits;
+  const std::uint64_t word = short_words(text).low, other = word ^ kOnes * '.';
+  const std::uint64_t points = (other - kOnes) & ~other & kOnes * 0x80;
+  if (points == 0) return kNoDigits;
+  const auto point = static_cast<std::size_t>(__builtin_ctzll(points)) / 8, fraction = text.size() - 1 - point;
+  if (point == 0 || fraction == 0 || fraction > places) return kNoDigits;
+  const std::uint64_t whole = (std::uint64_t{1} << 8 * point) - 1;  // the bytes in front of the point; those behind it move down over it
+  const std::uint32_t digits = eight_digits((word & whole) | (word >> 8 & ~whole), text.size() - 1);
+  constexpr std::array<std::uint64_t, 9> kScale{1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+  return digits == kNoDigits ? kNoDigits : digits * kScale[places - fraction];
+}
+
 template <class Integer>
 [[gnu::noinline]] constexpr Maybe<Integer> any_integer(std::string_view text) {
   Integer value{};
@@ -223,6 +238,10 @@ inline Maybe<double> number(std::string_view text) {
 constexpr Maybe<std::int64_t> fixed(std::string_view text, int places) {
   const bool negative = text.starts_with('-');
   if (negative) text.remove_prefix(1);
+  if (!std::is_constant_evaluated() && text.size() <= 8 && places >= 0 && places <= 9) {
+    if (const std::uint64_t n = detail::short_fixed(text, static_cast<unsigned>(places)); n != detail::kNoDigits)
+      return negative ? -static_cast<std::int64_t>(n) : static_cast<std::int64_t>(n);
+  }
   const std::size_t point = text.find('.');
   const std::string_view fraction = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
   if (text.empty() || point == 0 || point + 1 == text.size()) return std::nullopt;
