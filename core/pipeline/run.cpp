@@ -395,7 +395,7 @@ struct Engine::State {
       taken.push_back(std::move(queue.front()));
       queue.pop_front();
     } while (taken.front().small() && taken.size() < kTogether && !queue.empty() && queue.front().small() &&
-             bytes + queue.front().ref.size <= kChunkBytes);
+             bytes + queue.front().ref.size <= kChunkBytes && (!journal || epoch_bytes + bytes < options.checkpoint_bytes));
     ++in_flight;
     if (journal) end_epoch_in_time(taken.size(), bytes);
     const bool through = (queue.empty() && listed) || epoch_over, room = queue.size() < kListAhead;

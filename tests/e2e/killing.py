@@ -34,14 +34,14 @@ class Job:
         self.logmill, self.folder, self.archive, self.checkpoint, self.env = logmill, folder, archive, checkpoint, env
         folder.mkdir(parents=True)
 
-    def start(self) -> subprocess.Popen:
+    def start(self, **env: str) -> subprocess.Popen:
         command = [self.logmill, "run", self.archive, "--to", "ndjson:rows,compression=none,file_size=64K", "--to", "parquet:lake,row_group_size=64K",
                    "--rejects", "rejects", "--state", "job.state", "--checkpoint", self.checkpoint, "--log-level", "warn"]
-        return subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return subprocess.Popen(command, cwd=self.folder, env={**self.env, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-    def finish(self) -> float:
+    def finish(self, **env: str) -> float:
         began = time.monotonic()
-        process = self.start()
+        process = self.start(**env)
         error = process.communicate(timeout=600)[1].decode(errors="replace")
         # 3: the archive holds broken objects, and they are told whenever a run passes over them.
         expect(process.returncode in (0, 3), f"the run that is left alone ends with {process.returncode}: {error[-3000:]}")
@@ -58,6 +58,11 @@ class Job:
             process.kill()
             process.communicate()
             return True
+
+    def kill_at(self, library: pathlib.Path, call: int) -> None:
+        """kill_at.c says which calls."""
+        process = self.start(LD_PRELOAD=str(library), KILL_AT=str(call))
+        process.communicate(timeout=600)
 
     def files(self, folder: str) -> list[pathlib.Path]:
         return sorted(p for p in (self.folder / folder).rglob("*") if p.is_file())
@@ -161,3 +166,24 @@ def rounds(logmill: str, folder: pathlib.Path, archive: pathlib.Path, count: int
             tell(f"round {number + 1} of {count}: {kills} runs killed")
     return {"rounds": count, "kills": kills, "rows": sum(wanted.values()), "commits": len(reference.manifest("rows")["epochs"]),
             "seconds_a_run": round(whole, 2)}
+
+
+def every_step(logmill: str, folder: pathlib.Path, archive: pathlib.Path, library: pathlib.Path, checkpoint: str, steps: int, env: dict) -> int:
+    """Kills a new job instead of each call that changes the disk (of `steps` of them, evenly, the first and the last included). Answers how many calls there are."""
+    reference = Job(logmill, folder / "undisturbed", archive, checkpoint, env)
+    reference.finish(LD_PRELOAD=str(library), KILL_AT_TELL=str(folder / "calls"))
+    calls = int((folder / "calls").read_text())
+    wanted = reference.rows()
+    for step in range(steps):
+        call = 1 + step * (calls - 1) // max(1, steps - 1)
+        job = Job(logmill, folder / f"call-{call}", archive, checkpoint, env)
+        try:
+            job.kill_at(library, call)
+            job.check_visible()
+            job.finish()
+            job.check_finished()
+            expect(job.rows() == wanted, "the rows are not those of an undisturbed run")
+        except Broken as broken:
+            raise Broken(f"killed at call {call} of {calls} ({job.folder}): {broken}") from broken
+        shutil.rmtree(job.folder)
+    return calls
