@@ -58,9 +58,15 @@ Ledger::Job job_of(const RunOptions& options) {
 
 class LedgerJournal final : public Journal {
  public:
-  explicit LedgerJournal(Ledger& ledger) : ledger_(ledger) {}
+  LedgerJournal(Ledger& ledger, const RunOptions& options) : ledger_(ledger) {
+    const std::string file = absolute(options.state.string());
+    for (const char* suffix : {"", "-wal", "-shm", ".lock"}) own_files_.insert(file + suffix);
+    for (const SinkSpec& spec : options.sinks) own_folders_.push_back(absolute(spec.target) + "/");
+    if (!options.rejects.empty()) own_folders_.push_back(absolute(options.rejects.string()) + "/");
+  }
 
   Result<bool> wanted(const ObjectRef& ref) override {
+    if (is_own(ref.uri)) return false;
     if (ref.etag.empty())
       return fail(Errc::invalid, fmt::format("{}: it cannot be told from others that have stood there, and so not be read with --state",
                                              readable(ref.uri)));
@@ -102,7 +108,17 @@ class LedgerJournal final : public Journal {
   std::uint64_t skipped_not_whole() const { return skipped_not_whole_; }
 
  private:
+  // A job that writes below a folder that it reads: its own files are no objects of it, and would be new ones in every run.
+  bool is_own(const std::string& uri) const {
+    if (uri.find("://") != std::string::npos) return false;
+    const std::string path = absolute(uri);
+    return own_files_.contains(path) ||
+           std::any_of(own_folders_.begin(), own_folders_.end(), [&](const std::string& folder) { return path.starts_with(folder); });
+  }
+
   Ledger& ledger_;
+  std::set<std::string> own_files_;
+  std::vector<std::string> own_folders_;
   std::atomic<std::uint64_t> skipped_{0}, skipped_not_whole_{0}, done_{0};
   std::mutex mutex_;  // guards:
   std::map<std::string, TimeRange> times_;
@@ -163,7 +179,7 @@ struct Epoch {
 class CheckpointedRun {
  public:
   CheckpointedRun(const Registry& registry, const RunOptions& options, Ledger& ledger, std::atomic<bool>& cancelled)
-      : registry_(registry), options_(options), ledger_(ledger), cancelled_(cancelled), journal_(ledger), run_id_(make_run_id()) {}
+      : registry_(registry), options_(options), ledger_(ledger), cancelled_(cancelled), journal_(ledger, options), run_id_(make_run_id()) {}
   ~CheckpointedRun() {
     if (engine_) engine_->give_up();
     ledger_.abandon_epoch();
@@ -325,6 +341,11 @@ Result<Summary> run_with_ledger(const Registry& registry, const RunOptions& opti
   for (const std::string& input : options.inputs) {
     if (input == "-") return fail(Errc::invalid, "standard input and --state do not go together: it cannot be read again");
   }
+  std::set<std::string> folders;
+  for (const SinkSpec& spec : options.sinks) folders.insert(absolute(spec.target));
+  if (!options.rejects.empty()) folders.insert(absolute(options.rejects.string()));
+  if (folders.size() != options.sinks.size() + (options.rejects.empty() ? 0 : 1))
+    return fail(Errc::invalid, "with --state every sink, and --rejects, needs a folder of its own: a folder has one manifest");
   auto ledger = Ledger::open(options.state, Ledger::Access::change, true);
   if (!ledger) return tl::unexpected(ledger.error());
   return CheckpointedRun(registry, options, **ledger, cancelled).execute(started);

@@ -188,7 +188,14 @@ class Resume(StateCase):
         self.objects(1)
         self.assertIn("standard output", self.logmill("run", "in", "--to", "ndjson:-", "--state", "job.state", code=2).stderr)
         self.assertIn("standard input", self.logmill("run", "-", "--to", "ndjson:out", "--state", "job.state", code=2).stderr)
+        self.assertIn("folder of its own", self.logmill("run", "in", "--to", "ndjson:out", "--to", "parquet:./out/", "--state", "job.state", code=2).stderr)
         self.assertFalse((self.dir / "job.state").exists())
+
+    def test_a_job_does_not_read_what_it_wrote_itself(self):
+        self.objects(3)
+        for _ in range(2):
+            self.logmill("run", ".", "--to", "ndjson:out,compression=none", "--rejects", "rejects", "--state", "job.state")
+        self.assertEqual(self.manifest()["epochs"][0]["objects"]["count"], 3)
 
     def test_the_first_signal_commits_what_was_begun_and_the_next_run_goes_on(self):
         one = self.write("in/00000.log.gz", gzip.compress(flow_text(2_000), 1))
