@@ -19,7 +19,7 @@ class Kill(Case):
             tempfile.tempdir = before
 
     def test_thirty_killed_jobs_give_the_rows_of_an_undisturbed_one(self):
-        make_sample_archive.build_many(self.dir / "archive", 120, 12)
+        make_sample_archive.build_many(self.dir / "archive", 80, 10)
         figures = killing.rounds(LOGMILL, self.dir, self.dir / "archive", 4 if SANITIZED else 30, 20260301, "24K", self.environment())
         self.assertGreater(figures["commits"], 3)
         self.assertGreaterEqual(figures["kills"], figures["rounds"])
@@ -28,7 +28,7 @@ class Kill(Case):
     def test_no_step_between_two_changes_of_the_disk_is_a_wrong_one_to_die_at(self):
         make_sample_archive.build_many(self.dir / "archive", 10, 6)
         library = pathlib.Path(os.environ["LOGMILL_BUILD"]) / "tests/e2e/kill_at.so"
-        calls = killing.every_step(LOGMILL, self.dir, self.dir / "archive", library, "3K", 40, self.environment())
+        calls = killing.every_step(LOGMILL, self.dir, self.dir / "archive", library, "3K", 32, self.environment())
         self.assertGreater(calls, 40)
 
 
