@@ -5,7 +5,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup configure build demo test golden test-integration check bench fuzz install clean format
+.PHONY: help setup configure build demo test golden test-integration soak check bench fuzz install clean format
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make test              build and run all tests that need nothing from outside Debian'
 	@echo 'make golden            write what the parsers make of tests/golden now, to be read with git diff'
 	@echo 'make test-integration  tests that read our output with DuckDB and pyarrow'
+	@echo 'make soak              200 jobs killed at random instants, compared with an undisturbed one (ROUNDS=200 OBJECTS=2000 SEED=1)'
 	@echo 'make check             what CI runs besides: format, includes, clang-tidy, asan, tsan, fuzz smoke'
 	@echo 'make bench             the benchmarks'
 	@echo 'make fuzz              every fuzz target for a minute (SECONDS_EACH=60)'
@@ -44,6 +45,12 @@ golden: build
 
 test-integration: build
 	@bash scripts/integration.sh $(BUILD)
+
+ROUNDS ?= 200
+OBJECTS ?= 2000
+SEED ?= 1
+soak: build
+	@python3 -B scripts/soak.py $(BUILD)/logmill $(BUILD)/soak --rounds $(ROUNDS) --objects $(OBJECTS) --seed $(SEED)
 
 check: setup
 	@bash scripts/check.sh

@@ -72,6 +72,16 @@ Result<bool> boolean(const std::string& text) {
   return choice<bool, 4>(text, {{{"true", true}, {"false", false}, {"1", true}, {"0", false}}});
 }
 
+Result<void> shard(RunOptions& options, const std::string& text) {
+  const std::size_t slash = text.find('/');
+  const Result<std::uint64_t> parts =
+      slash == std::string::npos ? fail(Errc::invalid, "") : number<std::uint64_t>(text.substr(slash + 1), 1, 1'000'000);
+  const Result<std::uint64_t> part = parts ? number<std::uint64_t>(text.substr(0, slash), 0, *parts - 1) : parts;
+  if (!part) return fail(Errc::invalid, fmt::format("'{}' is no shard: the first of four is 0/4, the last 3/4", printable(text)));
+  options.shard = *part, options.shards = *parts;
+  return {};
+}
+
 const std::array kCommonSettings = {
     Setting{"plugin-dir", "DIR", true, "Load plugins and sinks from here as well",
             [](Target& t, const std::string& text) -> Result<void> {
@@ -119,6 +129,15 @@ const std::array kRunSettings = {
               t.run->stats = text;
               return {};
             }},
+    Setting{"state", "FILE", false, "Keep a ledger of what is done here, and go on from where it stands",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.state = text;
+              return {};
+            }},
+    Setting{"checkpoint", "SIZE", false, "With --state: commit whenever so much was read (8G)",
+            [](Target& t, const std::string& text) { return store(t.run->options.checkpoint_bytes, parse_size(text)); }},
+    Setting{"shard", "I/N", false, "Read the part I, from 0, of N that the objects fall into",
+            [](Target& t, const std::string& text) { return shard(t.run->options, text); }},
     Setting{"progress", "WHEN", false, "A progress bar on stderr: auto, always, never (auto: on a terminal)",
             [](Target& t, const std::string& text) {
               return store(
@@ -249,6 +268,32 @@ Result<void> merge(Target target, const Flags& flags, const Config& config) {
   return {};
 }
 
+struct StateCommand {
+  StateArguments::What what;
+  const char* name;
+  const char* help;
+  const char* names;  // of what stands behind the file; null: nothing
+  bool json;
+  const char* examples;
+};
+
+constexpr std::array kStateCommands = {
+    StateCommand{StateArguments::What::show, "show", "What is done, and what is not", nullptr, true,
+                 "  logmill state show job.state\n"
+                 "  logmill state show job.state --format json"},
+    StateCommand{StateArguments::What::objects, "objects", "Every object with its outcome and the reason", nullptr, true,
+                 "  logmill state objects job.state --only partly_read\n"
+                 "  logmill state objects job.state --format json | jq .reason"},
+    StateCommand{StateArguments::What::retry, "retry", "Have objects read again by the next run",
+                 "Objects; without any, those that were not read whole", false,
+                 "  logmill state retry job.state\n"
+                 "  logmill state retry job.state evidence/a.json.gz"},
+    StateCommand{StateArguments::What::forget, "forget", "Withdraw what objects gave", "Objects", false,
+                 "  logmill state forget job.state evidence/a.json.gz"},
+    StateCommand{StateArguments::What::merge, "merge", "Make one ledger of those of shards", "The ledgers of the shards", false,
+                 "  logmill state merge job.state shard-*.state"},
+};
+
 // The whole of the command line, as CLI11 sees it.
 struct CommandLine {
   CLI::App app{"Turns archives of compressed cloud logs into OCSF 1.8.0.", "logmill"};
@@ -256,17 +301,26 @@ struct CommandLine {
   CLI::App* plugins = app.add_subcommand("plugins", "List the parsers and sinks that are installed");
   CLI::App* show = plugins->add_subcommand("show", "Show one of them: columns as OCSF paths, or options");
   CLI::App* schema = app.add_subcommand("schema", "Show the tables that events are written to");
+  CLI::App* state = app.add_subcommand("state", "Look into a ledger (run --state), or correct it");
 
   std::vector<std::string> inputs;
   std::string config;
   std::string schema_format = "text";
   PluginsArguments plugins_arguments;
   SchemaArguments schema_arguments;
+  std::string state_file, state_format = "text", state_only;
+  std::vector<std::string> state_names;
+  std::array<CLI::App*, kStateCommands.size()> state_commands{};
   std::unique_ptr<Flags> run_flags, plugins_flags, show_flags, schema_flags;
+  std::array<std::unique_ptr<Flags>, kStateCommands.size()> state_flags;
 
   CommandLine() {
     app.formatter(std::make_shared<Formatter>());
-    for (CLI::App* command : {run, plugins, show, schema}) {
+    for (std::size_t i = 0; i < kStateCommands.size(); ++i)
+      state_commands[i] = state->add_subcommand(kStateCommands[i].name, kStateCommands[i].help);
+    std::vector<CLI::App*> commands{run, plugins, show, schema, state};
+    commands.insert(commands.end(), state_commands.begin(), state_commands.end());
+    for (CLI::App* command : commands) {
       command->formatter(std::make_shared<Formatter>());
       command->get_help_ptr()->description("Print this");
     }
@@ -293,7 +347,8 @@ struct CommandLine {
                     "  logmill run evidence/ --to parquet:lake/ --rejects rejects/\n"
                     "  logmill run 'logs/**/*.gz' --to parquet:lake,zstd_level=3 --to ndjson:out\n"
                     "  zcat flows.gz | logmill run - --plugin aws.vpcflow --to ndjson:-\n"
-                    "  logmill run evidence/ --to parquet:lake --since 2026-03-01 --until 2026-03-08\n\n"
+                    "  logmill run evidence/ --to parquet:lake --since 2026-03-01 --until 2026-03-08\n"
+                    "  logmill run archive/ --to parquet:lake --state job.state --shard 0/4\n\n"
                     "Every flag can also be set in the environment (LOGMILL_THREADS=4; several\n"
                     "values with ';' between them) or in the --config file (threads: 4). The flag\n"
                     "wins, then the environment.\n\n{}",
@@ -320,12 +375,46 @@ struct CommandLine {
         "Examples:\n"
         "  logmill schema\n"
         "  logmill schema network_activity --format json");
+    add_state();
+  }
+
+  void add_state() {
+    state->require_subcommand(1);
+    state->footer(
+        "Examples:\n"
+        "  logmill state show job.state\n"
+        "  logmill state objects job.state --only failed\n"
+        "  logmill state retry job.state && logmill run ... --state job.state");
+    for (std::size_t i = 0; i < kStateCommands.size(); ++i) {
+      CLI::App& command = *state_commands[i];
+      const StateCommand& own = kStateCommands[i];
+      const bool merge = own.what == StateArguments::What::merge;
+      command.add_option(merge ? "OUT" : "FILE", state_file, help_text(merge ? "The ledger to make" : "A ledger"))
+          ->type_name("")
+          ->required();
+      if (own.names) {
+        CLI::Option* names = command.add_option(merge ? "IN" : "URI", state_names, help_text(own.names))->type_name("");
+        if (own.what != StateArguments::What::retry) names->required();
+      }
+      if (own.what == StateArguments::What::objects)
+        command
+            .add_option("--only", state_only,
+                        help_text("Those with this outcome: read, partly_read, set_aside, unrecognised, empty, failed"))
+            ->type_name("OUTCOME");
+      if (own.json) command.add_option("--format", state_format, help_text("text or json (text)"))->type_name("FORMAT");
+      state_flags[i] = std::make_unique<Flags>(command, std::span<const Setting>{});
+      command.footer(fmt::format("Examples:\n{}", own.examples));
+    }
   }
 
   std::string command() const {
     if (run->parsed()) return "logmill run";
     if (show->parsed()) return "logmill plugins show";
     if (plugins->parsed()) return "logmill plugins";
+    for (std::size_t i = 0; i < kStateCommands.size(); ++i) {
+      if (state_commands[i]->parsed()) return fmt::format("logmill state {}", kStateCommands[i].name);
+    }
+    if (state->parsed()) return "logmill state";
     return schema->parsed() ? "logmill schema" : "logmill";
   }
 };
@@ -363,6 +452,33 @@ Result<RunArguments> run_arguments(CommandLine& line, Common& common) {
   return run;
 }
 
+constexpr std::array<std::pair<std::string_view, ObjectOutcome>, 6> kOutcomes = {{{"read", ObjectOutcome::read},
+                                                                                  {"partly_read", ObjectOutcome::partly_read},
+                                                                                  {"set_aside", ObjectOutcome::set_aside},
+                                                                                  {"unrecognised", ObjectOutcome::unrecognised},
+                                                                                  {"empty", ObjectOutcome::empty},
+                                                                                  {"failed", ObjectOutcome::failed}}};
+
+Result<StateArguments> state_arguments(const CommandLine& line, const Target& target) {
+  StateArguments state;
+  state.file = line.state_file;
+  state.names = line.state_names;
+  if (!line.state_only.empty()) {
+    Result<ObjectOutcome> only = choice(line.state_only, kOutcomes);
+    if (!only) return fail(Errc::invalid, "--only: " + only.error().what);
+    state.only = *only;
+  }
+  const Result<bool> json = choice<bool, 2>(line.state_format, {{{"text", false}, {"json", true}}});
+  if (!json) return fail(Errc::invalid, "--format: " + json.error().what);
+  state.json = *json;
+  for (std::size_t i = 0; i < kStateCommands.size(); ++i) {
+    if (!line.state_commands[i]->parsed()) continue;
+    state.what = kStateCommands[i].what;
+    if (Result<void> done = merge(target, *line.state_flags[i], {}); !done) return tl::unexpected<Error>(done.error());
+  }
+  return state;
+}
+
 Result<Arguments> arguments(CommandLine& line) {
   Arguments result;
   if (line.run->parsed()) {
@@ -373,7 +489,11 @@ Result<Arguments> arguments(CommandLine& line) {
   }
   const Target target{&result.common, nullptr};
   Result<void> done;
-  if (line.plugins->parsed()) {
+  if (line.state->parsed()) {
+    Result<StateArguments> state = state_arguments(line, target);
+    if (!state) return tl::unexpected<Error>(state.error());
+    result.command = *std::move(state);
+  } else if (line.plugins->parsed()) {
     result.command = line.plugins_arguments;
     done = merge(target, *line.plugins_flags, {});
     if (done && line.show->parsed()) done = merge(target, *line.show_flags, {});
@@ -407,7 +527,7 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
     wrong = printable(error.what());
     const std::string_view first = argc > 1 ? argv[1] : "";
     if (line.command() == "logmill" && !first.empty() && first[0] != '-')
-      wrong = fmt::format("'{}' is no command; there are run, plugins and schema", printable(first));
+      wrong = fmt::format("'{}' is no command; there are run, plugins, schema and state", printable(first));
   }
   StandardError::instance().write(fmt::format("{}: {}\n'{} --help' tells more.\n", line.command(), wrong, line.command()));
   return kExitUsage;

@@ -7,6 +7,7 @@
 #include <logmill/core.hpp>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -42,9 +43,18 @@ struct SchemaArguments {
   bool json = false;
 };
 
+struct StateArguments {
+  enum class What { show, objects, retry, forget, merge };
+  What what = What::show;
+  std::filesystem::path file;
+  std::vector<std::string> names;     // uris; for merge the ledgers
+  std::optional<ObjectOutcome> only;  // for objects
+  bool json = false;
+};
+
 struct Arguments {
   Common common;
-  std::variant<RunArguments, PluginsArguments, SchemaArguments> command;
+  std::variant<RunArguments, PluginsArguments, SchemaArguments, StateArguments> command;
 };
 
 // Answers Arguments, or the exit code when there is nothing more to do: help and version were printed to standard output (kExitDone), or what is

@@ -3,6 +3,7 @@
 #include "listing.hpp"
 #include "log.hpp"
 #include "progress.hpp"
+#include "state.hpp"
 #include "stop.hpp"
 #include "summary.hpp"
 #include "text.hpp"
@@ -18,6 +19,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <type_traits>
 #include <variant>
 
 namespace lm::cli {
@@ -26,6 +28,11 @@ namespace {
 int fail_with(int code, const std::string& what) {
   spdlog::error("{}", what);
   return code;
+}
+
+int refuse(const Error& error) {
+  const bool usage = error.code == Errc::invalid || error.code == Errc::not_found;
+  return fail_with(usage ? kExitUsage : kExitFailed, error.what);
 }
 
 int print(const std::string& text) {
@@ -104,15 +111,14 @@ int command(const Registry& registry, const Common& common, const RunArguments& 
     return run.execute();
   }();
   if (!summary) {
-    // An input that is not there is found out before anything is read.
-    const bool usage = summary.error().code == Errc::invalid || summary.error().code == Errc::not_found;
-    return fail_with(usage ? kExitUsage : kExitFailed, summary.error().what);
+    return refuse(summary.error());  // an input that is not there is found out before anything is read
   }
 
   if (common.log_format == LogFormat::json) {
     StandardError::instance().write(fmt::format("{{\"summary\":{}}}\n", summary_json(*summary, kShownReports)));
   } else {
-    StandardError::instance().write(summary_text(*summary, {arguments.options.rejects.string(), arguments.stats.string()}));
+    StandardError::instance().write(
+        summary_text(*summary, {arguments.options.rejects.string(), arguments.stats.string(), arguments.options.state.string()}));
   }
   if (!arguments.stats.empty()) {
     Result<void> written = write_whole(arguments.stats, summary_json(*summary) + "\n");
@@ -142,15 +148,61 @@ int command(const Registry& registry, const Common&, const SchemaArguments& argu
   return print(arguments.json ? schema_json(tables) : schema_text(tables));
 }
 
+int command(const StateArguments& arguments) {
+  using What = StateArguments::What;
+  switch (arguments.what) {
+    case What::show: {
+      const Result<StateInfo> info = state_info(arguments.file);
+      if (!info) return refuse(info.error());
+      return print(arguments.json ? state_json(*info) + "\n" : state_text(*info));
+    }
+    case What::objects: {
+      int printed = kExitDone;
+      const Result<void> all = state_objects(arguments.file, [&](const StateObject& object) {
+        if (arguments.only && object.outcome != *arguments.only) return true;
+        const std::string line = arguments.json ? object_json(object) : object_text(object);
+        if (std::fwrite(line.data(), 1, line.size(), stdout) == line.size()) return true;
+        printed = errno == EPIPE ? kExitDone : fail_with(kExitFailed, "standard output cannot be written");
+        return false;
+      });
+      if (!all) return refuse(all.error());
+      return printed != kExitDone ? printed : print("");
+    }
+    case What::retry:
+    case What::forget: {
+      const bool retry = arguments.what == What::retry;
+      const Result<std::uint64_t> changed =
+          retry ? state_retry(arguments.file, arguments.names) : state_forget(arguments.file, arguments.names);
+      if (!changed) return refuse(changed.error());
+      return print(fmt::format("{} object{} {}\n", count(*changed), *changed == 1 ? "" : "s",
+                               retry ? "will be read again by the next run" : "forgotten; what was written of them is superseded"));
+    }
+    case What::merge: {
+      const Result<void> merged = state_merge(arguments.file, {arguments.names.begin(), arguments.names.end()});
+      return merged ? kExitDone : refuse(merged.error());
+    }
+  }
+  return kExitFailed;
+}
+
 int run_program(int argc, const char* const* argv) {
   install_signal_handlers();
   const std::variant<Arguments, int> parsed = parse_arguments(argc, argv);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const auto& arguments = std::get<Arguments>(parsed);
   set_up_logging(arguments.common);
+  if (const auto* state = std::get_if<StateArguments>(&arguments.command)) return command(*state);  // needs no plugins
   const Result<Registry> registry = load(arguments.common);
   if (!registry) return fail_with(kExitUsage, registry.error().what);
-  return std::visit([&](const auto& chosen) { return command(*registry, arguments.common, chosen); }, arguments.command);
+  return std::visit(
+      [&](const auto& chosen) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(chosen)>, StateArguments>) {
+          return command(chosen);
+        } else {
+          return command(*registry, arguments.common, chosen);
+        }
+      },
+      arguments.command);
 }
 
 }  // namespace

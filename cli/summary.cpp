@@ -30,14 +30,6 @@ std::string_view outcome_text(ObjectOutcome outcome) {
   return "failed";
 }
 
-std::string_view outcome_name(ObjectOutcome outcome) {
-  switch (outcome) {
-    case ObjectOutcome::partly_read: return "partly_read";
-    case ObjectOutcome::set_aside: return "set_aside";
-    default: return outcome_text(outcome);
-  }
-}
-
 std::uint64_t not_whole(const Summary& s) { return s.set_aside + s.unrecognised + s.empty + s.failed + s.partly_read; }
 
 std::uint64_t filtered(const Summary& s) {
@@ -202,12 +194,35 @@ std::string array_json(const Items& items, std::size_t limit, ToJson to_json) {
   return out + "]";
 }
 
+std::string skipped_text(const Summary& s, const SummaryContext& context) {
+  if (s.skipped == 0) return {};
+  std::string out = fmt::format("Skipped: {}, done before", plural(s.skipped, "object"));
+  if (s.skipped_not_whole > 0) {
+    const std::string state = printable(context.state);
+    out += fmt::format(
+        "; {} of them not whole, or with rejects: 'logmill state objects {}' names them, 'logmill state retry {}' has those read again "
+        "that "
+        "were not read whole",
+        count(s.skipped_not_whole), state, state);
+  }
+  return wrap(out, 98, 2) + "\n";
+}
+
 }  // namespace
+
+std::string_view outcome_name(ObjectOutcome outcome) {
+  switch (outcome) {
+    case ObjectOutcome::partly_read: return "partly_read";
+    case ObjectOutcome::set_aside: return "set_aside";
+    default: return outcome_text(outcome);
+  }
+}
 
 std::string summary_text(const Summary& s, const SummaryContext& context) {
   std::string out = fmt::format("{}: {} stored, {} decoded, {} rows in {} ({})\n", plural(s.objects, "object"),
                                 bytes(static_cast<double>(s.stored_bytes)), bytes(static_cast<double>(s.decoded_bytes)), count(s.rows()),
                                 duration(s.seconds), rate(per_second(s.decoded_bytes, s.seconds)));
+  out += skipped_text(s, context);
   if (!s.parsers.empty()) out.append("\n").append(parser_table(s));
   out += drift_text(s);
   if (const std::uint64_t rejects = s.rejects(); rejects > 0) {
@@ -216,7 +231,9 @@ std::string summary_text(const Summary& s, const SummaryContext& context) {
   }
   out += reports_text(s, context);
   out += outputs_text(s);
-  if (s.cancelled) out += "\nstopped; what was finished is kept\n";
+  if (s.cancelled)
+    out += context.state.empty() ? "\nstopped; what was finished is kept\n"
+                                 : "\nstopped; what was finished is kept, and the same command goes on\n";
   return out;
 }
 
@@ -226,6 +243,9 @@ std::string summary_json(const Summary& s, std::size_t max_reports) {
   append_member(out, "complete", s.complete() ? "true" : "false");
   append_member(out, "cancelled", s.cancelled ? "true" : "false");
   append_member(out, "objects", s.objects);
+  append_member(out, "skipped", s.skipped);
+  append_member(out, "skipped_not_whole", s.skipped_not_whole);
+  append_member(out, "checkpoints", s.checkpoints);
   append_member(out, "stored_bytes", s.stored_bytes);
   append_member(out, "decoded_bytes", s.decoded_bytes);
   append_member(out, "rows_out", s.rows());

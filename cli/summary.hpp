@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace lm::cli {
 
@@ -13,7 +14,11 @@ inline constexpr std::size_t kShownReports = Summary::kMaxReports;  // objects n
 struct SummaryContext {
   std::string rejects;  // what --rejects said; empty: rejects were counted only
   std::string stats;    // what --stats said; may be empty
+  std::string state;    // what --state said; may be empty
 };
+
+// "partly_read", as in JSON.
+std::string_view outcome_name(ObjectOutcome);
 
 // About 100 columns at most, but for the names of objects, which stand last in their lines. Ends with a newline.
 std::string summary_text(const Summary&, const SummaryContext&);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Writes a small archive of synthetic logs: the first hour of an incident, for the demo and the end-to-end tests.
 
-usage: make_sample_archive.py DIR [--records N] [--manifest FILE]
+usage: make_sample_archive.py DIR [--records N] [--objects N] [--manifest FILE]
 
 Everything in it is made up: documentation addresses, account 111122223333. The same arguments give the same bytes. It holds CloudTrail
 (IAM users, roles, console sign-ins, IAM changes, S3 data events, Insights, service events, one digest), VPC flow logs (gzip, zstd, a gzip file
 of several members), a few records that are broken, one object that breaks off, and one that is no log at all. The manifest says, as JSON, what
-each object holds.
+each object holds. With --objects it holds so many small ones of all these kinds instead: for tests that need many.
 """
 import argparse
 import gzip
@@ -238,13 +238,49 @@ def build(root: pathlib.Path, records: int) -> list[dict]:
     return archive.objects
 
 
+def build_many(root: pathlib.Path, objects: int, records: int) -> list[dict]:
+    """Small objects of mixed kinds in a few folders. Of twenty, one is torn, one empty, one no log, and two hold broken records."""
+    archive = Archive(root)
+    for i in range(objects):
+        region = ("us-east-1", "eu-west-1", "ap-southeast-2")[i % 3]
+        kind = i % 20
+        name = f"AWSLogs/{ACCOUNT}/{{}}/{region}/2026/03/01/{i:06}"
+        trail = CloudTrail(7000 + i, region)
+        events: list = [trail.any(START + (i * 37 + j) % 7200) for j in range(1 + i % records)]
+        flows = flow_lines(9000 + i, FLOW_FIELDS, 1 + i % (records * 3), region)
+        text = ("\n".join([FLOW_FIELDS, *flows]) + "\n").encode()
+        if kind == 0:
+            archive.add(name.format("CloudTrail") + ".torn.json.gz", gz(envelope(events * 8))[:-20], "aws.cloudtrail", -1, 1, "partly_read")
+        elif kind == 1:
+            archive.add(name.format("other") + ".txt", f"note {i}: not a log\n".encode(), "", 0, 0, "unrecognised")
+        elif kind == 2:
+            archive.add(name.format("vpcflowlogs") + ".empty.log", b"", "", 0, 0, "empty")
+        elif kind == 3:
+            archive.add(name.format("CloudTrail") + ".json.gz", gz(envelope([*events, "[1,2,3]"])), "aws.cloudtrail", len(events) + 1, 1)
+        elif kind == 4:
+            archive.add(name.format("vpcflowlogs") + ".log.gz", gz(text + b"this is not a flow\n"), "aws.vpcflow", len(flows) + 1, 1)
+        elif kind == 5:
+            archive.add(name.format("vpcflowlogs") + ".log.gz", gz(text[:len(text) // 2]) + gz(text[len(text) // 2:]), "aws.vpcflow", len(flows))
+        elif kind < 9:
+            archive.add(name.format("vpcflowlogs") + ".log", text, "aws.vpcflow", len(flows))
+        elif kind < 14:
+            archive.add(name.format("vpcflowlogs") + ".log.gz", gz(text), "aws.vpcflow", len(flows))
+        else:
+            archive.add(name.format("CloudTrail") + ".json.gz", gz(envelope(events)), "aws.cloudtrail", len(events))
+    return archive.objects
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write a small synthetic log archive.")
     parser.add_argument("dir", type=pathlib.Path)
     parser.add_argument("--records", type=int, default=400, help="CloudTrail records an object; five times as many flows")
+    parser.add_argument("--objects", type=int, help="so many objects of up to --records CloudTrail records, three times as many flows")
     parser.add_argument("--manifest", type=pathlib.Path)
     arguments = parser.parse_args()
-    objects = build(arguments.dir, arguments.records)
+    if arguments.objects:
+        objects = build_many(arguments.dir, arguments.objects, arguments.records)
+    else:
+        objects = build(arguments.dir, arguments.records)
     if arguments.manifest:
         arguments.manifest.write_text(json.dumps(objects, indent=1) + "\n")
     print(f"{len(objects)} objects in {arguments.dir}")

@@ -2,12 +2,12 @@
 _logmill() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common='--plugin-dir --log-level --log-format --help'
-  local run="--to --plugin --since --until --rejects --stats --progress --threads --memory --raw-data --validate
+  local run="--to --plugin --since --until --rejects --stats --state --checkpoint --shard --progress --threads --memory --raw-data --validate
     --max-decoded --max-ratio --max-record --config $common"
   COMPREPLY=()
 
   if [[ $COMP_CWORD -eq 1 ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run plugins schema --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'run plugins schema state --help --version' -- "$cur")
     return
   fi
   case $prev in
@@ -16,13 +16,14 @@ _logmill() {
     --log-level) mapfile -t COMPREPLY < <(compgen -W 'trace debug info warn error off' -- "$cur"); return ;;
     --log-format | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
     --plugin-dir | --rejects) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-    --stats | --config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --only) mapfile -t COMPREPLY < <(compgen -W 'read partly_read set_aside unrecognised empty failed' -- "$cur"); return ;;
+    --stats | --config | --state) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     --to) compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W 'parquet: ndjson:' -- "$cur"); return ;;
     --plugin | show)
       # The first word of the lines that are not indented and not a title.
       mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z0-9_.]+  /{print $1}')" -- "$cur")
       return ;;
-    --since | --until | --threads | --memory | --max-decoded | --max-ratio | --max-record) return ;;
+    --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record) return ;;
   esac
   case $command in
     run)
@@ -33,6 +34,20 @@ _logmill() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       fi ;;
     plugins) mapfile -t COMPREPLY < <(compgen -W "show $common" -- "$cur") ;;
+    state)
+      if [[ $COMP_CWORD -eq 2 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'show objects retry forget merge --help' -- "$cur")
+      elif [[ $cur == -* ]]; then
+        local own=''
+        case ${COMP_WORDS[2]} in
+          show) own='--format' ;;
+          objects) own='--format --only' ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$own $common" -- "$cur")
+      else
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      fi ;;
     schema)
       if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "--format $common" -- "$cur")

@@ -24,6 +24,22 @@ void append_base64(std::string& out, std::string_view bytes) {
   }
 }
 
+std::filesystem::path final_name(const std::filesystem::path& directory, std::string_view run_id) {
+  return directory / fmt::format("rejects-{}.ndjson", run_id);
+}
+std::filesystem::path temporary_name(const std::filesystem::path& directory, std::string_view run_id) {
+  return directory / fmt::format(".rejects-{}.tmp", run_id);
+}
+
+// A name is durable only when its folder is. Some file systems cannot sync folders and say so.
+int sync_folder(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const int failed = ::fsync(fd) != 0 && errno != EINVAL ? errno : 0;
+  ::close(fd);
+  return failed;
+}
+
 }  // namespace
 
 std::string_view reject_name(std::uint32_t code) {
@@ -45,8 +61,9 @@ Result<std::unique_ptr<RejectsWriter>> RejectsWriter::open(const std::filesystem
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) return fail(Errc::io, fmt::format("rejects folder {}: {}", directory.string(), error.message()));
-  out->final_ = directory / fmt::format("rejects-{}.ndjson", run_id);
-  out->temporary_ = directory / fmt::format(".rejects-{}.tmp", run_id);
+  out->directory_ = directory, out->run_id_ = run_id;
+  out->final_ = final_name(directory, run_id);
+  out->temporary_ = temporary_name(directory, run_id);
   out->file_ = std::fopen(out->temporary_.c_str(), "wbx");
   if (!out->file_) return fail(Errc::io, fmt::format("{}: {}", out->temporary_.string(), std::strerror(errno)));
   return out;
@@ -84,25 +101,56 @@ void RejectsWriter::add(const RejectLine& line) {
   }
   out += "}\n";
   const std::lock_guard lock(mutex_);
-  ++lines_;
+  ++lines_, bytes_ += out.size();
   if (error_.empty() && std::fwrite(out.data(), 1, out.size(), file_) != out.size()) error_ = std::strerror(errno);
 }
 
-Result<std::string> RejectsWriter::finish() {
+Result<bool> RejectsWriter::seal() {
   const std::lock_guard lock(mutex_);
-  if (!file_) return std::string();
+  if (!file_) return false;
   std::FILE* file = std::exchange(file_, nullptr);
   if (error_.empty() && (std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0)) error_ = std::strerror(errno);
   if (std::fclose(file) != 0 && error_.empty()) error_ = std::strerror(errno);
-  std::error_code code;
-  if (error_.empty() && lines_ != 0) {
-    std::filesystem::rename(temporary_, final_, code);
-    if (code) error_ = code.message();
-  }
   std::error_code ignored;
   if (!error_.empty() || lines_ == 0) std::filesystem::remove(temporary_, ignored);
   if (!error_.empty()) return fail(Errc::io, fmt::format("{}: {}", final_.string(), error_));
-  return lines_ ? final_.string() : std::string();
+  return lines_ != 0;
+}
+
+Result<std::string> RejectsWriter::finish() {
+  auto sealed = seal();
+  if (!sealed) return tl::unexpected(sealed.error());
+  return *sealed ? publish(directory_, run_id_) : Result<std::string>(std::string());
+}
+
+Result<std::string> RejectsWriter::publish(const std::filesystem::path& directory, std::string_view run_id) {
+  const std::filesystem::path from = temporary_name(directory, run_id), to = final_name(directory, run_id);
+  int failed = ::rename(from.c_str(), to.c_str()) != 0 ? errno : 0;
+  if (failed == ENOENT && ::access(to.c_str(), F_OK) == 0) failed = 0;
+  if (failed == 0) failed = sync_folder(directory);
+  if (failed != 0) return fail(Errc::io, fmt::format("{}: {}", to.string(), std::strerror(failed)));
+  return to.string();
+}
+
+Result<void> RejectsWriter::discard(const std::filesystem::path& directory, std::string_view run_id) {
+  for (const auto& path : {temporary_name(directory, run_id), final_name(directory, run_id)}) {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail(Errc::io, fmt::format("{}: {}", path.string(), std::strerror(errno)));
+  }
+  return {};
+}
+
+Result<void> RejectsWriter::sweep(const std::filesystem::path& directory, std::string_view run_id) {
+  std::error_code error;
+  const std::string prefix = fmt::format(".rejects-{}", run_id);
+  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    if (const std::string name = at->path().filename().string(); !name.starts_with(prefix) || !name.ends_with(".tmp")) continue;
+    std::error_code failed;
+    if (std::filesystem::remove(at->path(), failed); failed)
+      return fail(Errc::io, fmt::format("{}: {}", at->path().string(), failed.message()));
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(Errc::io, fmt::format("{}: {}", directory.string(), error.message()));
+  return {};
 }
 
 }  // namespace lm

@@ -30,13 +30,24 @@ class RejectsWriter {
   void add(const RejectLine&);
   // Durable, under its final name; no file if nothing was rejected. Answers the name, or "".
   Result<std::string> finish();
+  // The first half of finish(): durable, under its temporary name. Answers whether there is a file.
+  Result<bool> seal();
+  std::uint64_t lines() const { return lines_; }  // after seal()
+  std::uint64_t bytes() const { return bytes_; }
+
+  // The other half, also in a later process; idempotent. Answers the final name.
+  static Result<std::string> publish(const std::filesystem::path& directory, std::string_view run_id);
+  static Result<void> discard(const std::filesystem::path& directory, std::string_view run_id);
+  // Removes what runs whose ids begin so have left under temporary names.
+  static Result<void> sweep(const std::filesystem::path& directory, std::string_view run_id);
 
  private:
   RejectsWriter() = default;
   std::mutex mutex_;
-  std::filesystem::path final_, temporary_;
+  std::filesystem::path directory_, final_, temporary_;
+  std::string run_id_;
   std::FILE* file_ = nullptr;
-  std::uint64_t lines_ = 0;
+  std::uint64_t lines_ = 0, bytes_ = 0;
   std::string error_;
 };
 

@@ -33,6 +33,7 @@
 #include <oneapi/tbb/task_scheduler_observer.h>
 #include <simdjson.h>
 #include <spdlog/spdlog.h>
+#include <xxhash.h>
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -57,25 +58,6 @@ constexpr unsigned kMaxWrappings = 4;            // one in another
 constexpr std::size_t kMaxRoutes = 4096;         // kinds of records that are told apart in one wrapping, by where they come from
 constexpr std::uint64_t kSmallBytes = 16 << 10;  // objects that are no larger go from thread to thread together,
 constexpr std::size_t kTogether = 64;            // so many at most, and a chunk's worth
-
-// Names come from file systems, stores and header lines: what is not UTF-8 is percent-encoded, so that every output stays valid.
-std::string readable(std::string_view name) {
-  if (simdjson::validate_utf8(name.data(), name.size())) return std::string(name);
-  std::string out;
-  for (const char c : name) {
-    if (static_cast<unsigned char>(c) < 0x80) {
-      out.push_back(c);
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
-std::string make_run_id() {
-  std::random_device random;
-  return fmt::format("{:08x}{:08x}", random(), random());
-}
 
 // Threads of TBB outlive a run, and come to the next one's arena by ways that ThreadSanitizer does not see: told here, before they touch what was built for it.
 #if defined(__SANITIZE_THREAD__)
@@ -200,12 +182,31 @@ struct Instance {
 
 }  // namespace
 
+std::string readable(std::string_view name) {
+  if (simdjson::validate_utf8(name.data(), name.size())) return std::string(name);
+  std::string out;
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x80) {
+      out.push_back(c);
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::string make_run_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
 struct Engine::State {
   const Registry::Impl& registry;
   RunOptions options;
   std::vector<std::unique_ptr<BatchSink>>& sinks;
   std::atomic<bool>& cancelled;
-  RejectsWriter& rejects_writer;
+  RejectsWriter* rejects_writer;
+  Journal* const journal;
   const Clock::time_point began = Clock::now();
 
   std::vector<std::unique_ptr<Source>> sources;
@@ -219,6 +220,10 @@ struct Engine::State {
   std::condition_variable may_read, may_list;  // for the I/O threads; for the lister
   std::deque<Listed> queue;
   bool listed = false;
+  bool epoch_over = false;  // no object is taken any more in this one
+  std::uint64_t epoch_objects = 0, epoch_bytes = 0;
+  Clock::time_point epoch_began;
+  std::thread lister;                         // goes on from epoch to epoch
   unsigned in_flight = 0, max_in_flight = 8;  // objects whose strand has not finished; those that were read together are one
 
   oneapi::tbb::task_arena arena;
@@ -246,14 +251,27 @@ struct Engine::State {
   std::optional<Error> fatal;
   std::atomic<bool> failed{false};
 
-  State(const Registry::Impl& r, RunOptions o, std::vector<std::unique_ptr<BatchSink>>& s, std::atomic<bool>& c, RejectsWriter& w)
-      : registry(r), options(std::move(o)), sinks(s), cancelled(c), rejects_writer(w), budget(share_memory(options.memory).in_flight) {
+  State(const Registry::Impl& r, RunOptions o, std::vector<std::unique_ptr<BatchSink>>& s, std::atomic<bool>& c, RejectsWriter& w,
+        Journal* j)
+      : registry(r),
+        options(std::move(o)),
+        sinks(s),
+        cancelled(c),
+        rejects_writer(&w),
+        journal(j),
+        budget(share_memory(options.memory).in_flight) {
     frame_limits.max_record = options.max_record;
     decode_limits.max_decoded = options.max_decoded;
     decode_limits.max_ratio = options.max_ratio;
   }
 
-  bool stopping() const { return cancelled.load(std::memory_order_relaxed) || failed.load(std::memory_order_relaxed); }
+  ~State() { give_up(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // No object is begun any more; and what was begun is given up.
+  bool ending() const { return cancelled.load(std::memory_order_relaxed) || failed.load(std::memory_order_relaxed); }
+  bool stopping() const { return failed.load(std::memory_order_relaxed) || (!journal && cancelled.load(std::memory_order_relaxed)); }
 
   void fail_run(Error error) {
     const std::lock_guard lock(error_mutex);
@@ -274,10 +292,9 @@ struct Engine::State {
 
   void list() {
     std::unordered_set<std::string> seen;  // inputs may overlap: an object is read once
-    const bool overlap = sources.size() > 1;
     for (const auto& source : sources) {
       std::string after;
-      for (bool last = false; !last && !stopping();) {
+      for (bool last = false; !last && !ending();) {
         auto page = source->list(after, 1000);
         if (!page) {
           fail_run(page.error());
@@ -285,11 +302,11 @@ struct Engine::State {
         }
         last = page->last;
         if (!page->objects.empty()) after = page->objects.back().uri;
+        if (!choose(page->objects, seen)) break;
         std::unique_lock lock(queue_mutex);
-        while (!may_list.wait_for(lock, std::chrono::milliseconds(100), [&] { return queue.size() < kListAhead || stopping(); })) {}
-        if (stopping()) break;
+        while (!may_list.wait_for(lock, std::chrono::milliseconds(100), [&] { return queue.size() < kListAhead || ending(); })) {}
+        if (ending()) break;
         for (ObjectRef& ref : page->objects) {
-          if (overlap && !seen.insert(ref.uri).second) continue;
           ++objects_listed;
           stored_listed += ref.size;
           queue.push_back({source.get(), std::move(ref)});
@@ -303,6 +320,28 @@ struct Engine::State {
       listed = true;
     }
     may_read.notify_all();
+  }
+
+  // Leaves the objects that this run is to read.
+  bool choose(std::vector<ObjectRef>& objects, std::unordered_set<std::string>& seen) {
+    const bool overlap = sources.size() > 1;
+    std::size_t kept = 0;
+    for (ObjectRef& ref : objects) {
+      if (options.shards > 1 && XXH64(ref.key.data(), ref.key.size(), 0) % options.shards != options.shard) continue;
+      if (overlap && !seen.insert(ref.uri).second) continue;
+      if (journal) {
+        auto wanted = journal->wanted(ref);
+        if (!wanted) {
+          fail_run(wanted.error());
+          return false;
+        }
+        if (!*wanted) continue;
+      }
+      if (&objects[kept] != &ref) objects[kept] = std::move(ref);
+      ++kept;
+    }
+    objects.resize(kept);
+    return true;
   }
 
   void read_objects() {
@@ -346,22 +385,31 @@ struct Engine::State {
     taken.clear();
     std::unique_lock lock(queue_mutex);
     // A cancel comes from a signal handler, which cannot notify: look again now and then.
-    while (!may_read.wait_for(lock, std::chrono::milliseconds(100),
-                              [&] { return stopping() || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight); })) {}
-    if (stopping() || queue.empty()) return false;
+    while (!may_read.wait_for(lock, std::chrono::milliseconds(100), [&] {
+      return ending() || epoch_over || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight);
+    })) {}
+    if (ending() || epoch_over || queue.empty()) return false;
     std::uint64_t bytes = 0;
     do {
       bytes += queue.front().ref.size;
       taken.push_back(std::move(queue.front()));
       queue.pop_front();
     } while (taken.front().small() && taken.size() < kTogether && !queue.empty() && queue.front().small() &&
-             bytes + queue.front().ref.size <= kChunkBytes);
+             bytes + queue.front().ref.size <= kChunkBytes && (!journal || epoch_bytes + bytes < options.checkpoint_bytes));
     ++in_flight;
-    const bool through = queue.empty() && listed, room = queue.size() < kListAhead;
+    if (journal) end_epoch_in_time(taken.size(), bytes);
+    const bool through = (queue.empty() && listed) || epoch_over, room = queue.size() < kListAhead;
     lock.unlock();
     if (through) may_read.notify_all();
     if (room) may_list.notify_one();
     return true;
+  }
+
+  // Under queue_mutex. An epoch has at least one object.
+  void end_epoch_in_time(std::size_t objects, std::uint64_t bytes) {
+    epoch_objects += objects, epoch_bytes += bytes;
+    epoch_over = epoch_bytes >= options.checkpoint_bytes ||
+                 std::chrono::duration<double>(Clock::now() - epoch_began).count() >= options.checkpoint_seconds;
   }
 
   // Reads once, as much as a chunk holds. False: that was the last.
@@ -660,7 +708,7 @@ struct Engine::State {
     if (!o.tally) o.tally = tally_of(o.reader);
     ++o.records, ++o.tally->records_in, ++records;
     count_reject(o);
-    rejects_writer.add({o.uri, o.ref.etag, o.reader, reject_name(r.code), r.why, true, r.offset, r.length, ordinal, r.bytes});
+    rejects_writer->add({o.uri, o.ref.etag, o.reader, reject_name(r.code), r.why, true, r.offset, r.length, ordinal, r.bytes});
   }
 
   // ---- Wrappings ----
@@ -878,6 +926,11 @@ struct Engine::State {
     ObjectRun& o = *object;
     if (o.open.fetch_sub(1) != 1) return;
     ++objects_done;
+    // What was given up with the run is not done.
+    if (journal && !failed) {
+      const std::lock_guard lock(o.outcome_mutex);
+      if (auto ok = journal->done(o.ref, o.outcome, o.reason, o.records, o.rejects); !ok) fail_run(ok.error());
+    }
     const std::uint64_t stored = o.stored.load();
     if (!o.targets.empty()) o.targets.front().tally->stored_bytes += stored;
     const std::lock_guard outcome_lock(o.outcome_mutex);
@@ -897,7 +950,7 @@ struct Engine::State {
     }
     if (o.outcome == ObjectOutcome::unrecognised || o.outcome == ObjectOutcome::failed || o.outcome == ObjectOutcome::partly_read) {
       static constexpr std::string_view kCodes[] = {"read", "partly_read", "set_aside", "unrecognised", "empty", "failed"};
-      rejects_writer.add({o.uri, o.ref.etag, o.reader, kCodes[static_cast<std::size_t>(o.outcome)], o.reason, false});
+      rejects_writer->add({o.uri, o.ref.etag, o.reader, kCodes[static_cast<std::size_t>(o.outcome)], o.reason, false});
     }
   }
 
@@ -968,8 +1021,8 @@ struct Engine::State {
     const std::string_view bytes(reinterpret_cast<const char*>(work.block.data.bytes()) + r.offset, r.length);
     const Place place = work.places.empty() ? Place{work.block.offset + r.offset, r.length} : work.places[record];
     count_reject(*work.object, *call.group->tally);
-    rejects_writer.add({work.object->uri, work.object->ref.etag, call.group->parser->id, code, why, true, place.offset, place.length,
-                        ordinal, bytes, true});
+    rejects_writer->add({work.object->uri, work.object->ref.etag, call.group->parser->id, code, why, true, place.offset, place.length,
+                         ordinal, bytes, true});
   }
 
   static void on_reject(void* ctx, std::uint32_t block, std::uint32_t record, std::uint32_t code, lm_str why) noexcept {
@@ -1057,6 +1110,7 @@ struct Engine::State {
     }
     rows += rows_out;
     if (!out->array.release) return LM_OK;
+    if (journal) tell_times(conform.table(), out->array);
     if (sinks.empty()) out->array.release(&out->array);
     for (std::size_t s = 0; s < sinks.size(); ++s) {
       ConformedBatch mine = *out;
@@ -1068,6 +1122,16 @@ struct Engine::State {
       }
     }
     return stopping() && failed ? LM_CANCELLED : LM_OK;
+  }
+
+  void tell_times(const Table& table, const ArrowArray& array) {
+    for (std::size_t c = 0; c < table.root.children.size(); ++c) {
+      if (table.root.children[c]->name != "time") continue;
+      const ArrowArray& time = *array.children[c];
+      const auto* const first = static_cast<const std::int64_t*>(time.buffers[1]) + time.offset;
+      const auto [least, most] = std::minmax_element(first, first + time.length);
+      return journal->wrote(table, {static_cast<std::uint64_t>(array.length), *least, *most});
+    }
   }
 
   // Origins are used as indices from here on. Fills call.stretches.
@@ -1230,6 +1294,13 @@ struct Engine::State {
 
   // ---- The whole ----
 
+  void give_up() {
+    if (!lister.joinable()) return;
+    failed = true;
+    may_list.notify_all();
+    lister.join();
+  }
+
   Result<void> prepare() {
     if (!options.plugin.empty()) {
       forced = registry.parser(options.plugin);
@@ -1247,6 +1318,10 @@ struct Engine::State {
       if (!source) return tl::unexpected(source.error());
       sources.push_back(std::move(*source));
     }
+    return open_tables();
+  }
+
+  Result<void> open_tables() {
     for (const Table* table : registry.tables.all()) {
       for (const auto& sink : sinks) {
         if (auto ok = sink->open(*table); !ok) return ok;
@@ -1255,11 +1330,15 @@ struct Engine::State {
     return {};
   }
 
-  void execute() {
+  bool execute() {
     const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
     const unsigned readers = std::max(4u, 2 * threads);
     max_in_flight = std::max(8u, 4 * threads);
-    arena.initialize(static_cast<int>(threads), 1);
+    if (!arena.is_active()) arena.initialize(static_cast<int>(threads), 1);
+    epoch_over = false;
+    epoch_objects = epoch_bytes = 0;
+    epoch_began = Clock::now();
+    if (!lister.joinable()) lister = std::thread([this] { list(); });
     arena.execute([&] {
       namespace flow = oneapi::tbb::flow;
       graph = std::make_unique<flow::graph>();
@@ -1281,12 +1360,17 @@ struct Engine::State {
 #endif
     live = readers;
     std::vector<std::thread> io;
-    io.emplace_back([this] { list(); });
     for (unsigned i = 0; i < readers; ++i) io.emplace_back([this] { read_objects(); });
     arena.execute([&] { graph->wait_for_all(); });
     handover.take();
     for (std::thread& t : io) t.join();
     arena.execute([&] { parse_node.reset(), decode_node.reset(), graph.reset(); });
+    if (!ending()) {
+      const std::lock_guard lock(queue_mutex);
+      if (!listed || !queue.empty()) return true;
+    }
+    lister.join();
+    return false;
   }
 
   Progress progress() {
@@ -1302,26 +1386,34 @@ struct Engine::State {
     return p;
   }
 
-  Result<Summary> conclude() {
+  Result<void> check() {
+    const std::lock_guard lock(error_mutex);
     if (fatal) return tl::unexpected(*fatal);
     std::uint64_t rows_counted = 0;
+    for (const auto& [id, tally] : tallies) {
+      for (const auto& [name, count] : tally->tables) rows_counted += count.rows_out;
+      if (tally->records_in != tally->records_out + tally->rejects) {
+        return fail(
+            Errc::internal,
+            fmt::format(
+                "the accounts do not balance: {} read {} records, {} gave rows and {} were rejected. The output is not to be trusted", id,
+                tally->records_in.load(), tally->records_out.load(), tally->rejects.load()));
+      }
+    }
+    if (rows_counted != rows)
+      return fail(Errc::internal, "the accounts do not balance: rows made and rows counted differ. The output is not to be trusted");
+    return {};
+  }
+
+  Result<Summary> conclude() {
+    if (auto ok = check(); !ok) return tl::unexpected(ok.error());
     for (const auto& [id, tally] : tallies) {
       ParserCount& p = summary.parsers[id];
       p.objects = tally->objects, p.stored_bytes = tally->stored_bytes, p.decoded_bytes = tally->decoded_bytes;
       p.records_in = tally->records_in, p.records_out = tally->records_out, p.rejects = tally->rejects;
       p.seconds = static_cast<double>(tally->nanoseconds.load()) / 1e9;
       p.tables = tally->tables, p.drift = tally->drift;
-      for (const auto& [name, count] : p.tables) rows_counted += count.rows_out;
-      if (p.records_in != p.records_out + p.rejects) {
-        return fail(
-            Errc::internal,
-            fmt::format(
-                "the accounts do not balance: {} read {} records, {} gave rows and {} were rejected. The output is not to be trusted", id,
-                p.records_in, p.records_out, p.rejects));
-      }
     }
-    if (rows_counted != rows)
-      return fail(Errc::internal, "the accounts do not balance: rows made and rows counted differ. The output is not to be trusted");
     summary.decoded_bytes = decoded;
     summary.cancelled = cancelled;
     return std::move(summary);
@@ -1329,17 +1421,25 @@ struct Engine::State {
 };
 
 Engine::Engine(const Registry& registry, RunOptions options, std::vector<std::unique_ptr<BatchSink>>& sinks, std::atomic<bool>& cancelled,
-               RejectsWriter& rejects)
-    : state_(std::make_unique<State>(registry.impl(), std::move(options), sinks, cancelled, rejects)) {}
+               RejectsWriter& rejects, Journal* journal)
+    : state_(std::make_unique<State>(registry.impl(), std::move(options), sinks, cancelled, rejects, journal)) {}
 Engine::~Engine() = default;
 Result<void> Engine::prepare() { return state_->prepare(); }
-void Engine::execute() { state_->execute(); }
+Result<void> Engine::next(RejectsWriter& rejects) {
+  state_->rejects_writer = &rejects;
+  return state_->open_tables();
+}
+bool Engine::execute() { return state_->execute(); }
+void Engine::give_up() { state_->give_up(); }
+Result<void> Engine::check() { return state_->check(); }
 Result<Summary> Engine::conclude() { return state_->conclude(); }
 Progress Engine::progress() const { return state_->progress(); }
 
 // ---- Run: sinks around an engine ----
 
-bool Summary::complete() const { return !cancelled && partly_read == 0 && unrecognised == 0 && failed == 0 && rejects() == 0; }
+bool Summary::complete() const {
+  return !cancelled && partly_read == 0 && unrecognised == 0 && failed == 0 && rejects() == 0 && skipped_not_whole == 0;
+}
 std::uint64_t Summary::rejects() const {
   std::uint64_t sum = 0;
   for (const auto& [id, p] : parsers) sum += p.rejects;
@@ -1371,21 +1471,36 @@ Progress Run::progress() const {
   return impl_->engine ? impl_->engine->progress() : Progress{};
 }
 
+Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const SinkSpec& spec, const RunOptions& options,
+                                              std::string_view run_id) {
+  const SinkPlugin* plugin = registry.impl().sink(spec.id);
+  if (!plugin) {
+    std::string known;
+    for (const SinkInfo& s : registry.sinks()) known += fmt::format("{}{}", known.empty() ? "" : ", ", s.id);
+    return fail(Errc::invalid, fmt::format("no sink is called '{}'; there are: {}", spec.id, known));
+  }
+  const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  const std::uint64_t memory = share_memory(options.memory).sinks / std::max<std::size_t>(options.sinks.size(), 1);
+  return make_plugin_sink(*plugin, spec, threads, memory, run_id);
+}
+
 Result<Summary> Run::execute() {
   const auto began = Clock::now();
   const RunOptions& options = impl_->options;
   if (options.sinks.empty()) return fail(Errc::invalid, "no sink: say where the events go, for instance --to parquet:DIR");
-  const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  const auto started = [&](std::unique_ptr<Engine> engine) {
+    const std::lock_guard lock(impl_->engine_mutex);
+    impl_->engine = std::move(engine);
+  };
+  if (!options.state.empty()) {
+    auto summary = run_with_ledger(impl_->registry, options, impl_->cancelled, started);
+    if (summary) summary->seconds = std::chrono::duration<double>(Clock::now() - began).count();
+    return summary;
+  }
   const std::string run_id = make_run_id();
   std::vector<std::unique_ptr<BatchSink>> sinks;
   for (const SinkSpec& spec : options.sinks) {
-    const SinkPlugin* plugin = impl_->registry.impl().sink(spec.id);
-    if (!plugin) {
-      std::string known;
-      for (const SinkInfo& s : impl_->registry.sinks()) known += fmt::format("{}{}", known.empty() ? "" : ", ", s.id);
-      return fail(Errc::invalid, fmt::format("no sink is called '{}'; there are: {}", spec.id, known));
-    }
-    auto sink = make_plugin_sink(*plugin, spec, threads, share_memory(options.memory).sinks / options.sinks.size(), run_id);
+    auto sink = make_sink(impl_->registry, spec, options, run_id);
     if (!sink) return tl::unexpected(sink.error());
     sinks.push_back(std::move(*sink));
   }
@@ -1394,10 +1509,7 @@ Result<Summary> Run::execute() {
   auto engine = std::make_unique<Engine>(impl_->registry, options, sinks, impl_->cancelled, **rejects);
   Engine& e = *engine;
   if (auto ok = e.prepare(); !ok) return tl::unexpected(ok.error());
-  {
-    const std::lock_guard lock(impl_->engine_mutex);
-    impl_->engine = std::move(engine);
-  }
+  started(std::move(engine));
   e.execute();
   auto summary = e.conclude();
   if (!summary) return summary;

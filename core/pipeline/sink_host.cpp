@@ -1,5 +1,6 @@
 #include "pipeline/sink_host.hpp"
 
+#include <logmill/sink_sweep.h>
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/json.hpp>
 
@@ -91,9 +92,9 @@ Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& sp
   return out + "}";
 }
 
-class PluginSink final : public BatchSink {
+class PluginSink final : public OutputSink {
  public:
-  PluginSink(lm_sink sink, const SinkSpec& spec) : sink_(sink), label_(spec.id + ":" + spec.target), directory_(spec.target) {}
+  PluginSink(lm_sink sink, const SinkSpec& spec) : sink_(sink), label_(spec.id + ":" + spec.target) {}
   ~PluginSink() override {
     if (sink_.destroy) sink_.destroy(sink_.self);
   }
@@ -126,23 +127,52 @@ class PluginSink final : public BatchSink {
     return {};
   }
 
-  Result<std::vector<std::string>> finish() override {
-    struct Output {
-      std::string name, token;
-    };
-    std::vector<Output> outputs;
+  Result<std::vector<SealedOutput>> seal() override {
+    struct Context {
+      const PluginSink* sink;
+      std::vector<SealedOutput> outputs;
+    } context{this, {}};
     lm_error error = empty_error();
     const lm_status status = sink_.seal(
-        sink_.self, &outputs,
+        sink_.self, &context,
         [](void* ctx, const lm_output* o) {
-          static_cast<std::vector<Output>*>(ctx)->push_back({std::string(view(o->name)), std::string(view(o->token))});
+          auto& [sink, outputs] = *static_cast<Context*>(ctx);
+          outputs.push_back({std::string(view(o->name)), std::string(view(o->token)), sink->name_of(o->table), o->rows, o->bytes});
         },
         &error);
     if (status != LM_OK) return failed(status, error);
+    return std::move(context.outputs);
+  }
+
+  Result<void> publish(const std::string& token) override {
+    lm_error error = empty_error();
+    if (const lm_status status = sink_.publish(sink_.self, str(token), &error); status != LM_OK) return failed(status, error);
+    return {};
+  }
+
+  Result<void> discard(const std::string& token) override {
+    lm_error error = empty_error();
+    if (const lm_status status = sink_.discard(sink_.self, str(token), &error); status != LM_OK) return failed(status, error);
+    return {};
+  }
+
+  Result<void> sweep(std::string_view run_id) override {
+    const auto* able = sink_.get_extension ? static_cast<const lm_sink_sweep*>(sink_.get_extension(sink_.self, LM_SINK_SWEEP)) : nullptr;
+    if (!able || !LM_HAS(lm_sink_sweep, able, sweep)) return {};
+    lm_error error = empty_error();
+    if (const lm_status status = able->sweep(sink_.self, str(run_id), &error); status != LM_OK) return failed(status, error);
+    return {};
+  }
+
+  std::string shown(const std::string& name) const override { return name.empty() ? label_ : fmt::format("{}/{}", label_, name); }
+
+  Result<std::vector<std::string>> finish() override {
+    auto outputs = seal();
+    if (!outputs) return tl::unexpected(outputs.error());
     std::vector<std::string> names;
-    for (const Output& o : outputs) {
-      if (const lm_status published = sink_.publish(sink_.self, str(o.token), &error); published != LM_OK) return failed(published, error);
-      std::string name = o.name.empty() ? label_ : fmt::format("{}/{}", label_, o.name);
+    for (const SealedOutput& o : *outputs) {
+      if (auto ok = publish(o.token); !ok) return tl::unexpected(ok.error());
+      std::string name = shown(o.name);
       if (names.empty() || names.back() != name) names.push_back(std::move(name));  // all tables may be in one stream
     }
     return names;
@@ -156,8 +186,14 @@ class PluginSink final : public BatchSink {
                                                : Errc::io;
     return fail(code, fmt::format("sink {}: {}", label_, message_of(error)));
   }
+  std::string name_of(std::uint32_t handle) const {
+    for (const auto& [table, known] : handles_) {
+      if (known == handle) return table->name;
+    }
+    return {};
+  }
   lm_sink sink_;
-  std::string label_, directory_;
+  std::string label_;
   std::map<const Table*, std::uint32_t> handles_;
 };
 
@@ -181,8 +217,8 @@ void alias(detail::ArrayArena& arena, const ArrowArray& from, ArrowArray& to) {
 
 }  // namespace
 
-Result<std::unique_ptr<BatchSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, unsigned threads, std::uint64_t memory,
-                                                    std::string_view run_id) {
+Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, unsigned threads, std::uint64_t memory,
+                                                     std::string_view run_id) {
   auto options = options_json(*plugin.descriptor, spec);
   if (!options) return tl::unexpected(options.error());
   const lm_sink_config config{sizeof(lm_sink_config), threads, str(spec.target), str(*options), memory, str(run_id)};

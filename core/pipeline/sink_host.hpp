@@ -23,9 +23,26 @@ class BatchSink {
   virtual Result<std::vector<std::string>> finish() = 0;
 };
 
+struct SealedOutput {
+  std::string name;   // the final one, relative to the target; "" is the target itself
+  std::string token;  // for publish and discard, also in a later process
+  std::string table;
+  std::uint64_t rows = 0, bytes = 0;
+};
+
+// A sink plugin, whose outputs are durable before they are visible.
+class OutputSink : public BatchSink {
+ public:
+  virtual Result<std::vector<SealedOutput>> seal() = 0;        // after the last write
+  virtual Result<void> publish(const std::string& token) = 0;  // idempotent
+  virtual Result<void> discard(const std::string& token) = 0;  // idempotent
+  virtual Result<void> sweep(std::string_view run_id) = 0;  // removes what instances of that run have left; nothing, where the sink cannot
+  virtual std::string shown(const std::string& name) const = 0;  // "parquet:lake/api_activity/..."
+};
+
 // Options are checked against the descriptor; Errc::invalid names the option and what it takes.
-Result<std::unique_ptr<BatchSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory,
-                                                    std::string_view run_id);
+Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory,
+                                                     std::string_view run_id);
 
 // A second holder of the same arrays: `out` shares every buffer of `batch`, and either may be released first.
 void share_batch(ConformedBatch& batch, ConformedBatch* out);

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 
 namespace lm::sink {
 namespace {
@@ -152,6 +153,20 @@ Result<void> Target::discard(std::string_view name) const {
   for (const std::string& path : {temporary_path(name), final_path(name)}) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) return fail_io("remove", path, errno);
   }
+  return {};
+}
+
+Result<void> Target::sweep(std::string_view run) const {
+  namespace fs = std::filesystem;
+  const std::string mark = std::string("-").append(run);
+  std::error_code failed;
+  for (fs::recursive_directory_iterator at(path_, fs::directory_options::skip_permission_denied, failed), end; !failed && at != end;
+       at.increment(failed)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with('.') || !name.ends_with(kTemporarySuffix) || name.find(mark) == std::string::npos) continue;
+    if (::unlink(at->path().c_str()) != 0 && errno != ENOENT) return fail_io("remove", at->path().string(), errno);
+  }
+  if (failed) return fail_io("look into", path_, failed.value());
   return {};
 }
 

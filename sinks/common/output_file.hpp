@@ -42,6 +42,8 @@ class Target {
   Result<void> publish(std::string_view name) const;
   // Removes the file, whatever name it has now. Succeeds if there is none.
   Result<void> discard(std::string_view name) const;
+  // Removes every temporary file, in any folder below, whose name holds "-RUN": what a run that was killed has left.
+  Result<void> sweep(std::string_view run) const;
 
  private:
   explicit Target(std::string path) : path_(std::move(path)) {}

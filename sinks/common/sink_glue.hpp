@@ -9,6 +9,7 @@
 //     Result<void> seal(const Report&);                                                     // [load]
 //     Result<void> publish(std::string_view token);                                         // [load]
 //     Result<void> discard(std::string_view token);                                         // [load]
+//     Result<void> sweep(std::string_view run_id);                                          // [load] may be left out: logmill/sink_sweep.h
 //   };                                                                                      // the destructor is destroy
 //   LOGMILL_SINK(MySink)
 //
@@ -18,6 +19,7 @@
 #include "common/error.hpp"
 
 #include <logmill/sink.h>
+#include <logmill/sink_sweep.h>
 
 #include <algorithm>
 #include <concepts>
@@ -155,7 +157,17 @@ struct Glue {
   static lm_status discard(void* self, lm_str token, lm_error* error) noexcept {
     return guarded(error, [&] { return sink(self).discard(view(token)); });
   }
-  static const void* no_extension(void*, const char*) noexcept { return nullptr; }
+  static lm_status sweep(void* self, lm_str run_id, lm_error* error) noexcept {
+    return guarded(error, [&]() -> Result<void> {
+      if constexpr (kSweeps) return sink(self).sweep(view(run_id));
+      return {};
+    });
+  }
+  static constexpr bool kSweeps = requires(S & s, std::string_view run_id) { s.sweep(run_id); };
+  static constexpr lm_sink_sweep kSweep{sizeof(lm_sink_sweep), 0, sweep};
+  static const void* get_extension(void*, const char* id) noexcept {
+    return kSweeps && id && std::string_view(id) == LM_SINK_SWEEP ? &kSweep : nullptr;
+  }
   static void destroy(void* self) noexcept { delete static_cast<S*>(self); }
 
   static lm_status create(std::uint32_t index, const lm_sink_config* config, lm_sink* out, lm_error* error) noexcept {
@@ -166,7 +178,7 @@ struct Glue {
         out->struct_size = sizeof *out;
         out->self = made.release();
         out->open = open, out->write = write, out->seal = seal, out->publish = publish, out->discard = discard;
-        out->get_extension = no_extension, out->destroy = destroy;
+        out->get_extension = get_extension, out->destroy = destroy;
       });
     });
   }

@@ -200,6 +200,7 @@ class NdjsonSink {
   // The token is the final name. On stdout there is nothing to show or to take back.
   Result<void> publish(std::string_view token) { return target_ ? target_->publish(token) : Result<void>(); }
   Result<void> discard(std::string_view token) { return target_ ? target_->discard(token) : Result<void>(); }
+  Result<void> sweep(std::string_view run_id) { return target_ ? target_->sweep(run_id) : Result<void>(); }
 
  private:
   struct Finished {

@@ -35,6 +35,7 @@ class ParquetSink {
   Result<void> seal(const Report& report);
   Result<void> publish(std::string_view token) { return target_.publish(token); }
   Result<void> discard(std::string_view token) { return target_.discard(token); }
+  Result<void> sweep(std::string_view run_id) { return target_.sweep(run_id); }
 
   // The most bytes that it ever held.
   std::uint64_t most_held() const { return account_.most(); }

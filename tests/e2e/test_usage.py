@@ -8,7 +8,8 @@ import unittest
 
 from e2e import LOGMILL, ROOT, Case, flow_text
 
-COMMANDS = [[], ["run"], ["plugins"], ["plugins", "show"], ["schema"]]
+COMMANDS = [[], ["run"], ["plugins"], ["plugins", "show"], ["schema"], ["state"], ["state", "show"], ["state", "objects"], ["state", "retry"], ["state", "forget"],
+            ["state", "merge"]]
 
 
 class Help(Case):
@@ -39,12 +40,13 @@ class Help(Case):
         script = f"""source {ROOT}/cli/completion/logmill.bash
             complete_words() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() {{ :; }}; _logmill; printf '%s\\n' "${{COMPREPLY[@]}}"; }}
             complete_words logmill sch; complete_words logmill run --max-; complete_words logmill run --progress a
-            complete_words {LOGMILL} plugins show aws.cloudtrail; complete_words {LOGMILL} schema network_a"""
+            complete_words {LOGMILL} plugins show aws.cloudtrail; complete_words {LOGMILL} schema network_a
+            complete_words logmill state re; complete_words logmill state objects job.state --only par"""
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=self.environment(), check=True)
         self.assertEqual(done.stderr, "")
         words = done.stdout.split()
         self.assertEqual(words[:6], ["schema", "--max-decoded", "--max-ratio", "--max-record", "auto", "always"])
-        self.assertEqual((words[6], words[-1]), ("aws.cloudtrail", "network_activity"))
+        self.assertEqual((words[6], words[-3:]), ("aws.cloudtrail", ["network_activity", "retry", "partly_read"]))
 
     def test_version(self):
         self.assertRegex(self.logmill("--version").stdout, r"\Alogmill \d+\.\d+\.\d+\n\Z")
@@ -60,7 +62,9 @@ class ExitCodes(Case):
                           ["run", "a.log", "--to", "ndjson:out,nonsense=1"], ["run", "a.log", "--to", "ndjson:out,compression=rar"],
                           ["run", "a.log", "--to", "ndjson:out", "--since", "2026-03-02", "--until", "2026-03-01"],
                           ["run", "a.log", "--to", "ndjson:out", "--plugin-dir", "missing"], ["plugins", "show", "no.such"], ["schema", "no_such"],
-                          ["schema", "--format", "xml"]):
+                          ["schema", "--format", "xml"], ["state"], ["state", "show"], ["state", "show", "missing"], ["state", "forget", "job.state"],
+                          ["state", "objects", "missing", "--only", "good"], ["run", "a.log", "--to", "ndjson:out", "--checkpoint", "often"],
+                          ["run", "a.log", "--to", "ndjson:out", "--shard", "2/2"]):
             done = self.logmill(*arguments, code=2)
             self.assertEqual(done.stdout, "", arguments)
             self.assertNotEqual(done.stderr, "", arguments)

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 #include <zlib.h>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -273,6 +275,81 @@ TEST_F(Pipeline, WrongOptionsAreRefusedBeforeAnythingIsRead) {
   options.plugin = "";
   options.plugin_config["test.fault"] = "{\"colour\":\"red\"}";
   EXPECT_NE(run("none", options).error.find("colour"), std::string::npos);
+}
+
+// ---- With a ledger ----
+
+class Ledgered : public Pipeline {
+ protected:
+  // The objects of "in", by a new run on the same ledger, which is cancelled after so many rows.
+  lm::Result<lm::Summary> go_on(std::uint64_t checkpoint, std::uint64_t cancel_after = ~std::uint64_t{0}) {
+    lm::Registry registry;
+    EXPECT_TRUE(registry.load_directory(fs::path(FAULTS) / "none"));
+    EXPECT_TRUE(registry.load_directory(fs::path(FAULTS) / "sink"));
+    lm::RunOptions options;
+    options.inputs = {(folder_ / "in").string()};
+    options.sinks = {*lm::parse_sink("count:" + (folder_ / "out").string())};
+    options.state = folder_ / "job.state";
+    options.rejects = folder_ / "rejects";
+    options.checkpoint_bytes = checkpoint;
+    options.threads = 4;
+    lm::Run run(registry, options);
+    std::atomic<bool> over{false};
+    std::thread watch([&] {
+      while (!over && run.progress().rows < cancel_after) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (!over) run.cancel();
+    });
+    auto summary = run.execute();
+    over = true;
+    watch.join();
+    return summary;
+  }
+
+  std::uint64_t visible_rows() {
+    std::uint64_t sum = 0;
+    for (const auto& entry : fs::directory_iterator(folder_ / "out")) {
+      if (entry.path().filename().string().find_first_of("._") == 0) continue;
+      std::uint64_t rows = 0;
+      std::ifstream(entry.path()) >> rows;
+      sum += rows;
+    }
+    return sum;
+  }
+};
+
+TEST_F(Ledgered, CommitsOnTheWayAndDoesNothingTwice) {
+  for (int i = 0; i < 200; ++i) write("in/small/" + std::to_string(i), lines(5) + (i % 50 == 0 ? "broken\n" : ""));
+  write("in/large.gz", gzip(lines(100'000)));
+  const auto first = go_on(2'000);
+  ASSERT_TRUE(first) << first.error().what;
+  EXPECT_GT(first->checkpoints, 5u);
+  EXPECT_EQ(first->objects, 201u);
+  EXPECT_EQ(first->rejects(), 4u);
+  EXPECT_EQ(visible_rows(), 200u * 5 + 100'000);
+  write("in/one more", lines(7));
+  const auto second = go_on(2'000);
+  ASSERT_TRUE(second) << second.error().what;
+  EXPECT_EQ(second->objects, 1u);
+  EXPECT_EQ(second->skipped, 201u);
+  EXPECT_EQ(second->skipped_not_whole, 4u);
+  EXPECT_FALSE(second->complete());
+  EXPECT_EQ(visible_rows(), 200u * 5 + 100'000 + 7);
+}
+
+TEST_F(Ledgered, ACancelledRunCommitsWholeObjects) {
+  for (int i = 0; i < 40; ++i) write("in/" + std::to_string(i) + ".gz", gzip(lines(3'000)));
+  std::uint64_t objects = 0, runs = 0;
+  while (objects < 40) {
+    const auto part = go_on(100'000, 1 + 5'000 * runs);
+    ASSERT_TRUE(part) << part.error().what;
+    if (!part->cancelled) {
+      EXPECT_EQ(part->skipped, objects);
+    }
+    objects += part->objects;
+    EXPECT_EQ(part->partly_read, 0u);
+    EXPECT_EQ(visible_rows(), objects * 3'000) << "after run " << runs;
+    ASSERT_LT(++runs, 100u);
+  }
 }
 
 }  // namespace

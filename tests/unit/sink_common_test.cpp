@@ -577,6 +577,22 @@ TEST(OutputFile, GoesWhenItIsNotFinishedAndWhenItIsDiscarded) {
   EXPECT_EQ(target->publish("x").error().system_error, ENOENT);
 }
 
+TEST(Target, SweepsWhatARunHasLeftAndNothingElse) {
+  const TemporaryFolder folder;
+  const auto target = Target::create(folder.path().string());
+  ASSERT_TRUE(target);
+  for (const char* name :
+       {"t/region=x/part-aa11-0.parquet", "part-aa1100000002-7.ndjson", "t/part-bb22-0.parquet", "t/part-aa11-1.parquet"})
+    ASSERT_TRUE(OutputFile::create(*target, name)->finish());
+  ASSERT_TRUE(target->publish("t/part-aa11-1.parquet"));
+  EXPECT_TRUE(target->sweep("aa11"));
+  EXPECT_TRUE(target->sweep("aa11"));
+  EXPECT_FALSE(fs::exists(target->temporary_path("t/region=x/part-aa11-0.parquet")));
+  EXPECT_FALSE(fs::exists(target->temporary_path("part-aa1100000002-7.ndjson")));
+  EXPECT_TRUE(fs::exists(target->temporary_path("t/part-bb22-0.parquet")));
+  EXPECT_TRUE(fs::exists(target->final_path("t/part-aa11-1.parquet")));
+}
+
 TEST(OutputFile, NeverReplacesAFile) {
   const TemporaryFolder folder;
   const auto target = Target::create(folder.path().string());

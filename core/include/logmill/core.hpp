@@ -14,9 +14,11 @@
 
 #include <logmill/arrow.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -148,6 +150,14 @@ struct RunOptions {
   std::uint64_t max_decoded = std::uint64_t{1} << 40;  // bytes an object may decode to
   std::uint64_t max_ratio = 250;                       // decoded : stored, once 64 MiB were decoded
   std::uint64_t max_record = std::uint64_t{16} << 20;  // bytes of one record
+
+  // This process reads the part `shard` (from 0) of `shards`, by a stable hash of each object's key: together they read every object once.
+  std::uint64_t shard = 0, shards = 1;
+  // Not empty: the ledger of the job (docs/reliability.md). What it has done is not done again, and what is written is committed to it: when so many stored
+  // bytes were read, when so many seconds have passed, and at the end.
+  std::filesystem::path state;
+  std::uint64_t checkpoint_bytes = std::uint64_t{8} << 30;
+  double checkpoint_seconds = 900;
 };
 
 // All counters only grow during a run. records_in = records_out + rejects, and rows = rows_out + rows_filtered: a run that does not
@@ -185,9 +195,11 @@ struct Summary {
   std::vector<std::string> outputs;   // final names, sink id and target in front: "parquet:lake/api_activity/..."; at most kMaxReports
   std::uint64_t outputs_total = 0;
   bool cancelled = false;
+  // With a ledger only: objects that were done before, and how many of them were not read whole; how often something was committed.
+  std::uint64_t skipped = 0, skipped_not_whole = 0, checkpoints = 0;
 
   static constexpr std::size_t kMaxReports = 10'000;
-  bool complete() const;  // everything was read, and nothing was rejected
+  bool complete() const;  // everything was read, now or before, and nothing was rejected
   std::uint64_t rejects() const;
   std::uint64_t rows() const;
 };
@@ -213,6 +225,39 @@ class Run {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// ---- Ledgers: what a job has done ----
+
+struct StateInfo {
+  std::string id;
+  std::map<std::string, std::string> job;  // what every run of it must say again; values may be empty
+  std::vector<std::string> targets;        // "parquet:/data/lake"
+  std::array<std::uint64_t, 6> objects{};  // by ObjectOutcome
+  std::uint64_t stored_bytes = 0, records = 0, rejects = 0;
+  std::uint64_t again = 0;  // of the objects: are to be read again
+  std::uint64_t epochs = 0, superseded = 0;
+  std::uint64_t outputs = 0, output_rows = 0, output_bytes = 0, unpublished = 0;
+  std::string last_run;  // "process 4711 on ir-box, since 2026-03-01T09:30:00Z"; empty: none
+  bool last_run_ended = false;
+};
+
+struct StateObject {
+  std::string uri, etag;
+  std::uint64_t size = 0, records = 0, rejects = 0, epoch = 0;
+  ObjectOutcome outcome = ObjectOutcome::read;
+  std::string reason;
+  bool again = false;
+};
+
+// Looking works while a run goes on; the others take the ledger for themselves (Errc::io: somebody has it). Errc::not_found: no such file.
+Result<StateInfo> state_info(const std::filesystem::path&);
+Result<void> state_objects(const std::filesystem::path&, const std::function<bool(const StateObject&)>& each);  // by uri; false: enough
+// The next run reads these again (none named: those that were not read whole). Answers how many there are.
+Result<std::uint64_t> state_retry(const std::filesystem::path&, const std::vector<std::string>& uris);
+// Their rows do not count any more, and the next run reads them if it finds them. Answers how many were known.
+Result<std::uint64_t> state_forget(const std::filesystem::path&, const std::vector<std::string>& uris);
+// Makes one ledger of those of the shards of a job. `out` must not exist.
+Result<void> state_merge(const std::filesystem::path& out, const std::vector<std::filesystem::path>& parts);
 
 // ---- Embedding: rows without files ----
 

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Kills runs at random instants, many times, and compares what the next run makes of it with an undisturbed one. `make soak` calls it.
+
+usage: soak.py LOGMILL FOLDER [--rounds 200] [--objects 2000] [--records 20] [--seed 1] [--checkpoint 256K]
+
+FOLDER is made, and removed at the end if all went well; after a failure it holds the job that failed.
+"""
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "scripts")]
+import killing  # noqa: E402
+import make_sample_archive  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kill runs at random instants and compare.")
+    parser.add_argument("logmill", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--objects", type=int, default=2000)
+    parser.add_argument("--records", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--checkpoint", default="256K")
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    make_sample_archive.build_many(folder / "archive", arguments.objects, arguments.records)
+    began = time.monotonic()
+    figures = killing.rounds(str(arguments.logmill.resolve()), folder, folder / "archive", arguments.rounds, arguments.seed, arguments.checkpoint,
+                             tell=lambda line: print(line, flush=True))
+    shutil.rmtree(folder)
+    print(json.dumps({**figures, "objects": arguments.objects, "seed": arguments.seed, "seconds": round(time.monotonic() - began)}))
+
+
+if __name__ == "__main__":
+    main()
