@@ -1,0 +1,1 @@
+logmill_test(object_store_test SOURCES unit/object_store_test.cpp LIBRARIES logmill_object_store logmill_source)
