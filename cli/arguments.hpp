@@ -33,6 +33,11 @@ struct RunArguments {
   std::filesystem::path stats;  // may be empty
 };
 
+struct PlanArguments {
+  RunOptions options;
+  bool json = false;
+};
+
 struct PluginsArguments {
   std::string show;  // an id; empty: list them all
 };
@@ -44,7 +49,7 @@ struct SchemaArguments {
 
 struct Arguments {
   Common common;
-  std::variant<RunArguments, PluginsArguments, SchemaArguments> command;
+  std::variant<RunArguments, PlanArguments, PluginsArguments, SchemaArguments> command;
 };
 
 // Answers Arguments, or the exit code when there is nothing more to do: help and version were printed to standard output (kExitDone), or what is

@@ -52,11 +52,12 @@ constexpr std::size_t kChunks = 4;              // read ahead of the decoder, an
 constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
 constexpr std::size_t kGroupBlocks = 4096;
-constexpr std::size_t kListAhead = 10'000;       // objects listed but not yet opened
-constexpr unsigned kMaxWrappings = 4;            // one in another
-constexpr std::size_t kMaxRoutes = 4096;         // kinds of records that are told apart in one wrapping, by where they come from
-constexpr std::uint64_t kSmallBytes = 16 << 10;  // objects that are no larger go from thread to thread together,
-constexpr std::size_t kTogether = 64;            // so many at most, and a chunk's worth
+constexpr std::size_t kListAhead = 10'000;                 // objects listed but not yet opened
+constexpr unsigned kMaxWrappings = 4;                      // one in another
+constexpr std::size_t kMaxRoutes = 4096;                   // kinds of records that are told apart in one wrapping, by where they come from
+constexpr std::uint64_t kSmallBytes = 16 << 10;            // objects that are no larger go from thread to thread together,
+constexpr std::size_t kTogether = 64;                      // so many at most, and a chunk's worth
+constexpr std::uint64_t kFarLargeBytes = 2 * kChunkBytes;  // far objects that are larger are read by as many as near ones would be
 
 // Names come from file systems, stores and header lines: what is not UTF-8 is percent-encoded, so that every output stays valid.
 std::string readable(std::string_view name) {
@@ -149,6 +150,7 @@ struct ObjectRun {
   bool finished = false;
   std::shared_ptr<ObjectRun> following;  // was read together with this one: whoever finished this one goes on with it
   bool last_together = false;            // what stands for them in in_flight is given back
+  bool large = false;                    // and in large_in_flight
 
   // From detection on; read by parse tasks.
   std::deque<Target> targets;
@@ -220,6 +222,9 @@ struct Engine::State {
   std::deque<Listed> queue;
   bool listed = false;
   unsigned in_flight = 0, max_in_flight = 8;  // objects whose strand has not finished; those that were read together are one
+  // Many requests hide that a store is far away; but each large object has chunks waiting, and a decoder.
+  unsigned large_in_flight = 0, max_large = 8;
+  bool far = false;  // an input is
 
   oneapi::tbb::task_arena arena;
   std::unique_ptr<oneapi::tbb::flow::graph> graph;
@@ -313,6 +318,7 @@ struct Engine::State {
         object->ref = std::move(taken[i].ref);
         object->uri = readable(object->ref.uri);
         object->hash = object_hash(object->ref.uri, object->ref.etag);
+        object->large = is_large(object->ref);
         live.fetch_add(1);
         (last ? last->following : first) = object;
         last = object;
@@ -341,22 +347,31 @@ struct Engine::State {
     leave();
   }
 
+  bool is_large(const ObjectRef& ref) const { return far && (ref.size == 0 || ref.size > kFarLargeBytes); }
+
+  // So many small objects go together: what waits is shared by all that may ask.
+  std::size_t together() const { return far ? std::clamp<std::size_t>(queue.size() / (2 * max_in_flight), 1, kTogether) : kTogether; }
+
   // The next object, or the next few if they are small. False: there are no more.
   bool take_listed(std::vector<Listed>& taken) {
     taken.clear();
     std::unique_lock lock(queue_mutex);
     // A cancel comes from a signal handler, which cannot notify: look again now and then.
-    while (!may_read.wait_for(lock, std::chrono::milliseconds(100),
-                              [&] { return stopping() || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight); })) {}
+    while (!may_read.wait_for(lock, std::chrono::milliseconds(100), [&] {
+      return stopping() || (queue.empty() && listed) ||
+             (!queue.empty() && in_flight < max_in_flight && (large_in_flight < max_large || !is_large(queue.front().ref)));
+    })) {}
     if (stopping() || queue.empty()) return false;
     std::uint64_t bytes = 0;
+    const std::size_t most = together();
     do {
       bytes += queue.front().ref.size;
       taken.push_back(std::move(queue.front()));
       queue.pop_front();
-    } while (taken.front().small() && taken.size() < kTogether && !queue.empty() && queue.front().small() &&
+    } while (taken.front().small() && taken.size() < most && !queue.empty() && queue.front().small() &&
              bytes + queue.front().ref.size <= kChunkBytes);
     ++in_flight;
+    large_in_flight += is_large(taken.front().ref);
     const bool through = queue.empty() && listed, room = queue.size() < kListAhead;
     lock.unlock();
     if (through) may_read.notify_all();
@@ -859,6 +874,7 @@ struct Engine::State {
       {
         const std::lock_guard lock(queue_mutex);
         --in_flight;
+        large_in_flight -= o.large;
       }
       may_read.notify_one();
     }
@@ -1241,12 +1257,10 @@ struct Engine::State {
       if (!plugin) return fail(Errc::invalid, fmt::format("a configuration names the parser '{}', which is not there", id));
       if (auto trial = ParserInstance::create(*plugin, config); !trial) return fail(Errc::invalid, trial.error().what);
     }
-    if (options.inputs.empty()) return fail(Errc::invalid, "no input");
-    for (const std::string& input : options.inputs) {
-      auto source = open_source(input);
-      if (!source) return tl::unexpected(source.error());
-      sources.push_back(std::move(*source));
-    }
+    auto opened = open_sources(options, [this] { return stopping(); });
+    if (!opened) return tl::unexpected(opened.error());
+    sources = std::move(*opened);
+    for (const auto& source : sources) far |= source->remote();
     for (const Table* table : registry.tables.all()) {
       for (const auto& sink : sinks) {
         if (auto ok = sink->open(*table); !ok) return ok;
@@ -1257,8 +1271,9 @@ struct Engine::State {
 
   void execute() {
     const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-    const unsigned readers = std::max(4u, 2 * threads);
-    max_in_flight = std::max(8u, 4 * threads);
+    unsigned readers = std::max(4u, 2 * threads);
+    max_in_flight = max_large = std::max(8u, 4 * threads);
+    if (far) readers = max_in_flight = std::max(options.requests, 1u);
     arena.initialize(static_cast<int>(threads), 1);
     arena.execute([&] {
       namespace flow = oneapi::tbb::flow;

@@ -3,6 +3,7 @@
 
 #include "pipeline/rejects.hpp"
 #include "pipeline/sink_host.hpp"
+#include "source/source.hpp"
 
 #include <atomic>
 #include <memory>
@@ -20,6 +21,9 @@ inline MemoryShares share_memory(std::uint64_t memory) {
   const std::uint64_t usable = memory > kFixed + kFixed / 2 ? memory - kFixed : memory / 3;
   return {usable / 6, usable / 4};
 }
+
+// The inputs of a run, all of which are there. `stop` is asked while a listing waits.
+Result<std::vector<std::unique_ptr<Source>>> open_sources(const RunOptions&, std::function<bool()> stop);
 
 class Engine {
  public:

@@ -8,7 +8,7 @@ import unittest
 
 from e2e import LOGMILL, ROOT, Case, flow_text
 
-COMMANDS = [[], ["run"], ["plugins"], ["plugins", "show"], ["schema"]]
+COMMANDS = [[], ["run"], ["plan"], ["plugins"], ["plugins", "show"], ["schema"]]
 
 
 class Help(Case):
