@@ -222,7 +222,7 @@ Result<Credentials> CredentialChain::from_profile(const std::string& name, unsig
     if (const std::string token = of("web_identity_token_file"); !token.empty())
       return from_web_identity(token, role, of("role_session_name"));
     if (!of("mfa_serial").empty())
-      return fail(Errc::unsupported,
+      return fail(Errc::invalid,
                   fmt::format("the AWS profile '{}' asks for a one-time code: give a session's keys in the environment", name));
     const std::string source = of("source_profile"), place = of("credential_source");
     Result<Credentials> base = Credentials{};
@@ -257,7 +257,7 @@ Result<Credentials> CredentialChain::from_profile(const std::string& name, unsig
   if (const std::string command = of("credential_process"); !command.empty()) return from_process(command);
   if (!of("sso_session").empty() || !of("sso_start_url").empty()) {
     return fail(
-        Errc::unsupported,
+        Errc::invalid,
         fmt::format("the AWS profile '{0}' signs in by SSO: give it `credential_process = aws configure export-credentials --profile {0}`",
                     name));
   }

@@ -69,7 +69,8 @@ class S3Source final : public Source {
         if (!answer) {
           line_.clear();
           last_.clear();
-          return fail(answer.error().code, fmt::format("{}{}: {}", scheme, prefix_, answer.error().what));
+          // What was found out before the run began is the user's to put right; what comes later, the run's end.
+          return fail(looked_ ? Errc::io : answer.error().code, fmt::format("{}{}: {}", scheme, prefix_, answer.error().what));
         }
         open_up(std::move(*answer));
         continue;
@@ -97,6 +98,7 @@ class S3Source final : public Source {
     if (page->objects.empty() && page->last && !filter_.active())
       return fail(Errc::not_found, fmt::format("s3://{}/{}: nothing begins with this", bucket_.name(), prefix_));
     first_ = std::move(*page);
+    looked_ = true;
     return {};
   }
 
@@ -165,6 +167,7 @@ class S3Source final : public Source {
   std::string prefix_;
   KeyFilter filter_;
   std::optional<ObjectPage> first_;
+  bool looked_ = false;
   std::string after_, last_;
   std::deque<Part> line_;
 };

@@ -62,6 +62,8 @@ class Bucket:
         def some(part: list) -> None:
             for key, body in part:
                 self.put(key, body)
+            if connection := getattr(_local, "connection", None):
+                connection.close()
 
         workers = [threading.Thread(target=some, args=(items[i::threads],)) for i in range(threads)]
         for worker in workers:

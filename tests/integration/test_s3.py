@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import unittest
+from collections import Counter
 
 import s3_server
 from e2e import LOGMILL, Case, flow_text, trail
@@ -39,11 +40,13 @@ class S3Case(Case):
 
         def plain(event: dict) -> str:
             event = json.loads(json.dumps(event))
-            event["metadata"].pop("uid", None)
+            event["metadata"].pop("uid", None), event["metadata"].pop("log_source", None)
             event["lineage"].pop("uri", None), event["lineage"].pop("etag", None)
             return json.dumps(event, sort_keys=True)
 
-        self.assertEqual(sorted(map(plain, remote)), sorted(map(plain, local)))
+        there, here = Counter(map(plain, remote)), Counter(map(plain, local))
+        lost, new = here - there, there - here
+        self.assertTrue(not lost and not new, f"{lost.total()} rows lost, {new.total()} new:\n{next(iter(lost), '')}\n{next(iter(new), '')}")
 
     def mirror(self, objects: dict) -> Bucket:
         """The same objects in a bucket and below self.dir/local."""
@@ -58,13 +61,13 @@ class Reading(S3Case):
     def test_a_bucket_gives_the_rows_of_the_same_files(self):
         objects = {f"AWSLogs/111122223333/CloudTrail/us-east-1/2026/03/0{i % 9 + 1}/t{i}.json.gz": cloudtrail(i) for i in range(40)}
         objects |= {f"AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/03/01/f{i}.log.gz": gzip.compress(flow_text(30, i)) for i in range(10)}
-        objects["plain/flow.log"] = flow_text(30_000, 7)  # more than a chunk
+        objects["plain/flow.log"] = flow_text(8_000, 7)  # more than a chunk
         objects["empty"] = b""
         objects["notes.txt"] = b"nothing that a parser knows\n"
         bucket = self.mirror(objects)
         local, local_stats = self.counted("local", code=3)
         remote, stats = self.counted(bucket.uri(), code=3)
-        self.assertGreater(len(local), 30_000)
+        self.assertGreater(len(local), 8_000)
         self.same_rows(remote, local)
         for name in ("objects", "stored_bytes", "decoded_bytes", "rows_out", "rejects", "not_read_whole"):
             self.assertEqual(stats[name], local_stats[name], name)
@@ -233,7 +236,7 @@ class Faults(S3Case):
     def setUp(self):
         super().setUp()
         self.objects = {f"{i:03d}.json.gz": cloudtrail(i, 8) for i in range(30)}
-        self.objects["flow.log"] = flow_text(20_000, 3)
+        self.objects["flow.log"] = flow_text(4_000, 3)
         self.bucket = self.mirror(self.objects)
         self.local = self.events("local")
 
@@ -278,7 +281,7 @@ class Faults(S3Case):
         def fault(request):
             if request.key == "flow.log" and cuts[0] < 12:
                 cuts[0] += 1
-                return "cut", 100_000
+                return "cut", 50_000
 
         self.survives(fault)
         self.assertEqual(cuts[0], 12)
@@ -310,7 +313,7 @@ class Faults(S3Case):
                 return "cut", 200_000
             if request.key == "flow.log" and len(changed) == 1:
                 changed.append(2)
-                self.bucket.put("flow.log", flow_text(20_000, 4))
+                self.bucket.put("flow.log", flow_text(4_000, 4))
 
         with Proxy(fault) as proxy:
             _, stats = self.counted(self.bucket.uri("flow.log"), "--s3-endpoint", proxy.endpoint, code=3)
