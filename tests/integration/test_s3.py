@@ -545,6 +545,82 @@ class Listing(S3Case):
         self.assertEqual(stats["objects"], 2100)
         self.assertTrue(read_before and read_before[0] > 0)
 
+    def test_a_plan_opens_no_object(self):
+        bucket = self.layout()
+        with Proxy(lambda request: None) as proxy:
+            done = self.logmill("plan", bucket.uri("org/"), "--account", "444455556666", "--since", "2026-03-01", "--format", "json", "--s3-endpoint", proxy.endpoint)
+            self.assertEqual(self.read(proxy), set())
+        plan = json.loads(done.stdout)
+        groups = {(group["parser"], group["region"], group["day"]): group["objects"] for group in plan["groups"]}
+        days = [day.replace("/", "-") for day in self.DAYS if day >= "2026/02/28"]
+        self.assertEqual(groups, {(parser, region, day): 1 for parser in ("aws.cloudtrail", "aws.vpcflow") for region in ("eu-west-1", "us-east-1") for day in days})
+        self.assertEqual(plan["objects"], len(groups))
+        self.assertEqual({group["account"] for group in plan["groups"]}, {"444455556666"})
+        self.assertEqual(plan["bytes"], sum(group["bytes"] for group in plan["groups"]))
+
+
+class Lists(S3Case):
+    def setUp(self):
+        super().setUp()
+        self.objects = {key: cloudtrail(i) for i, key in enumerate(("a b.gz", "a+b.gz", "c,d\"e.gz", "é.gz", "not in the list.gz"))}
+        self.bucket = self.mirror(self.objects)
+        self.wanted = {self.bucket.uri(key) for key in self.objects if not key.startswith("not")}
+
+    def read(self, *arguments, code: int = 0, **more) -> set:
+        events, _ = self.counted(*arguments, code=code, **more)
+        self.assertTrue(all(event["lineage"].get("etag") for event in events), "an object is told by its ETag, however it was named")
+        return {event["lineage"]["uri"] for event in events}
+
+    def test_a_uri_a_line(self):
+        text = "\n".join(sorted(self.wanted, reverse=True)) + "\r\n\n"
+        self.write("list", text)
+        self.write("list.gz", gzip.compress(text.encode()))
+        self.bucket.put("lists/1", text.encode())
+        self.assertEqual(self.read("--objects-from", "list"), self.wanted)
+        self.assertEqual(self.read("--objects-from", "list.gz"), self.wanted)
+        self.assertEqual(self.read("--objects-from", "-", stdin=text.encode()), self.wanted)
+        self.assertEqual(self.read("--objects-from", self.bucket.uri("lists/1")), self.wanted)
+        self.write("mixed", f"local/é.gz\n{self.bucket.uri('é.gz')}\nlocal/gone\n{self.bucket.uri('gone')}\n")
+        self.assertEqual(self.read("--objects-from", "mixed", code=3), {"local/é.gz", self.bucket.uri("é.gz")})
+        self.assertEqual(sorted(report["uri"] for report in self.stats()["reports"]), sorted(["local/gone", self.bucket.uri("gone")]))
+        self.write("bad", "s3:/bucket/key\n")
+        self.assertIn("no s3://BUCKET/KEY", self.logmill("run", "--objects-from", "bad", "--to", "ndjson:-", code=None).stderr)
+        self.assertIn("nowhere", self.logmill("run", "--objects-from", "nowhere", "--to", "ndjson:-", code=2).stderr)
+
+    def test_an_inventory(self):
+        inventory = Bucket()
+        rows = "".join('"%s","%s","%d","false"\r\n' % (self.bucket.name, s3_server.urllib.parse.quote_plus(uri.removeprefix(self.bucket.uri())), 7) for uri in self.wanted)
+        rows += f'"{self.bucket.name}","gone+marker","0","true"\n"{self.bucket.name}","folder%2F","0","false"\n'
+        data = "inv/src/daily/data/11.csv.gz"
+        inventory.put(data, gzip.compress(rows.encode()))
+        manifest = json.dumps({"sourceBucket": self.bucket.name, "destinationBucket": f"arn:aws:s3:::{inventory.name}", "version": "2016-11-30", "fileFormat": "CSV",
+                               "fileSchema": "Bucket, Key, Size, IsDeleteMarker", "files": [{"key": data, "size": 1, "MD5checksum": "x"}]}, indent=1)
+        inventory.put("inv/src/daily/2026-03-01T01-00Z/manifest.json", manifest.encode())
+        self.assertEqual(self.read("--objects-from", inventory.uri("inv/src/daily/2026-03-01T01-00Z/manifest.json")), self.wanted)
+        self.write("daily/2026-03-01T01-00Z/manifest.json", manifest)
+        self.assertEqual(self.read("--objects-from", "daily/2026-03-01T01-00Z/manifest.json"), self.wanted)
+        self.write("daily/data/11.csv.gz", gzip.compress(rows.splitlines()[0].encode()))
+        self.assertEqual(len(self.read("--objects-from", "daily/2026-03-01T01-00Z/manifest.json")), 1, "what lies beside the manifest comes first")
+        self.write("orc.json", manifest.replace("CSV", "ORC"))
+        self.assertIn("ORC", self.logmill("run", "--objects-from", "orc.json", "--to", "ndjson:-", code=None).stderr)
+
+    def test_notifications(self):
+        def record(key: str, event: str = "ObjectCreated:Put") -> dict:
+            return {"eventSource": "aws:s3", "eventName": event, "s3": {"bucket": {"name": self.bucket.name}, "object": {"key": s3_server.urllib.parse.quote_plus(key)}}}
+
+        keys = [uri.removeprefix(self.bucket.uri()) for uri in sorted(self.wanted)]
+        whole = {"Records": [record(key) for key in keys] + [record("gone", "ObjectRemoved:Delete")]}
+        self.write("s3.json", json.dumps(whole, indent=1))
+        self.write("lines.json", "".join(json.dumps({"Records": [record(key)]}) + "\n" for key in keys))
+        self.write("eventbridge.json", "".join(json.dumps({"detail-type": "Object Created", "source": "aws.s3", "detail": {"bucket": {"name": self.bucket.name}, "object": {"key": key}}})
+                                               for key in keys))
+        self.write("sqs.json", json.dumps({"Messages": [{"Body": json.dumps({"Type": "Notification", "Message": json.dumps(whole)})}]}))
+        for name in ("s3.json", "lines.json", "eventbridge.json", "sqs.json"):
+            with self.subTest(name):
+                self.assertEqual(self.read("--objects-from", name), self.wanted)
+        self.write("other.json", '{"Records": []}')
+        self.assertIn("neither", self.logmill("run", "--objects-from", "other.json", "--to", "ndjson:-", code=2).stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
