@@ -8,6 +8,7 @@ import os
 
 import socket
 import socketserver
+import ssl
 import threading
 import urllib.parse
 import uuid
@@ -92,18 +93,23 @@ class Proxy:
     ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body;
     ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
 
-    def __init__(self, fault):
+    def __init__(self, fault, certificate=None):
+        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS."""
         self.requests: list[Request] = []
         self.connections = 0
         self.lock = threading.Lock()
         self.fault = fault
         proxy = self
+        tls = None
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
                 with proxy.lock:
                     proxy.connections += 1
-                proxy.serve(self.request)
+                proxy.serve(tls.wrap_socket(self.request, server_side=True) if tls else self.request)
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -115,7 +121,7 @@ class Proxy:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.host = "127.0.0.1:%d" % self.server.server_address[1]
-        self.endpoint = "http://" + self.host
+        self.endpoint = ("https://" if tls else "http://") + self.host
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __enter__(self):

@@ -232,6 +232,29 @@ class Errors(S3Case):
         self.assertGreater(int(said[1][9:13]), int(said[0][9:13]) if said[1][:8] == said[0][:8] else -1)
 
 
+class Tls(S3Case):
+    def certificate(self, name: str, days: int = 2) -> str:
+        path = self.dir / f"{name}-{days}.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days), "-subj", "/CN=test",
+                        "-addext", f"subjectAltName={name}", "-keyout", path, "-out", path.with_suffix(".crt")], check=True, capture_output=True)
+        path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+        return str(path)
+
+    def test_a_certificate_is_believed_only_if_it_is_trusted_and_names_the_server(self):
+        bucket = Bucket()
+        bucket.put_all({f"{i}.gz": cloudtrail(i, 1) for i in range(5)})
+        good, other = self.certificate("IP:127.0.0.1"), self.certificate("DNS:s3.example.com")
+        for certificate, bundle, works in ((good, good, True), (good, "", False), (good, other, False), (other, other, False)):
+            with self.subTest(certificate=certificate, bundle=bundle), Proxy(lambda request: None, certificate) as proxy:
+                arguments = (bucket.uri(), "--s3-endpoint", proxy.endpoint)
+                if works:
+                    self.assertEqual(len(self.events(*arguments, env={"AWS_CA_BUNDLE": bundle})), 5)
+                else:
+                    done = self.logmill("run", *arguments, "--to", "ndjson:-", code=2, env={"AWS_CA_BUNDLE": bundle})
+                    self.assertIn("SSL", done.stderr)
+                    self.assertEqual(proxy.requests, [], "nothing is said to a server that is not known, and it is not asked twice")
+
+
 class Faults(S3Case):
     def setUp(self):
         super().setUp()
