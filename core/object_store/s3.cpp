@@ -198,6 +198,7 @@ Result<http::Request> Bucket::prepare(std::string_view method, const std::string
 }
 
 Bucket::Verdict Bucket::judge(const http::Answer& answer, const std::string& access_key, Attempts& attempts) {
+  if (answer.status == 0 && service_->stopped()) return {Then::give_up, {Errc::cancelled, "the run was stopped"}};
   const aws::ServiceError said = answer.status == 0 ? aws::ServiceError{} : aws::parse_error(answer.body);
   Error error{Errc::io, answer.status == 0 ? shown(answer.failure)
                                            : shown(fmt::format("{}{}{}{}{}", answer.status, said.code.empty() ? "" : " ", said.code,
@@ -227,7 +228,6 @@ Bucket::Verdict Bucket::judge(const http::Answer& answer, const std::string& acc
                                           : answer.status == 429 || answer.status == 500 || answer.status == 502 || answer.status == 503 ||
                                                 answer.status == 504 || said.code == "RequestTimeout" || said.code == "SlowDown";
   if (passing) {
-    if (service_->stopped()) return {Then::give_up, {Errc::cancelled, "the run was stopped"}};
     if (++attempts.failures >= service_->max_attempts_) {
       error.what += fmt::format(" ({} attempts)", attempts.failures);
     } else if (!service_->may_try_again()) {

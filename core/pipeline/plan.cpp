@@ -32,6 +32,7 @@ Result<Plan> plan(const Registry& registry, const RunOptions& options, const std
   std::map<std::tuple<std::string, std::string, std::string, std::string>, PlanGroup> groups;
   std::unordered_set<std::string> seen;
   KeyPattern::Captures captures;
+  const bool overlap = sources->size() > 1 || !options.objects_from.empty();
   for (const auto& source : *sources) {
     std::string after;
     for (bool last = false; !last && !stop();) {
@@ -40,7 +41,7 @@ Result<Plan> plan(const Registry& registry, const RunOptions& options, const std
       last = page->last;
       if (!page->objects.empty()) after = page->objects.back().uri;
       for (const ObjectRef& object : page->objects) {
-        if (sources->size() > 1 && !seen.insert(object.uri).second) continue;
+        if (overlap && !seen.insert(object.uri).second) continue;
         const ParserPlugin* const parser = parser_of(registry.impl(), object.key, captures);
         const KeyFacts facts = facts_of(object.key);
         const auto captured = [&](std::string_view name, std::string_view known) {

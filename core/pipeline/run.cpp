@@ -279,13 +279,13 @@ struct Engine::State {
 
   void list() {
     std::unordered_set<std::string> seen;  // inputs may overlap: an object is read once
-    const bool overlap = sources.size() > 1;
+    const bool overlap = sources.size() > 1 || !options.objects_from.empty();
     for (const auto& source : sources) {
       std::string after;
       for (bool last = false; !last && !stopping();) {
         auto page = source->list(after, 1000);
         if (!page) {
-          fail_run(page.error());
+          if (!stopping()) fail_run(page.error());  // a stop ends what waits for a store
           break;
         }
         last = page->last;

@@ -72,6 +72,7 @@ cat >"$dir/ceph.conf" <<EOF
   rgw data = $dir/rgw
   rgw frontends = beast endpoint=127.0.0.1:$port
   rgw thread pool size = 128
+  rgw dns name = s3.eu-west-1.amazonaws.com
 EOF
 conf=(-c "$dir/ceph.conf")
 

@@ -19,11 +19,13 @@ SECRET = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
 HOST = ENDPOINT.removeprefix("http://")
 
 
-def request(method: str, path: str, query: str = "", body: bytes = b"") -> tuple[int, bytes]:
-    """`path` and `query` as they are sent, encoded."""
+def request(method: str, path: str, query: str = "", body: bytes = b"", **more: str) -> tuple[int, bytes]:
+    """`path` and `query` as they are sent, encoded; `more`: headers, with _ for -."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
     signed = {"host": HOST, "x-amz-content-sha256": digest, "x-amz-date": now}
+    signed |= {name.replace("_", "-"): value for name, value in more.items()}
+    signed = dict(sorted(signed.items()))
     names = ";".join(signed)
     canonical = "\n".join([method, path, query, *(f"{name}:{value}" for name, value in signed.items()), "", names, digest])
     scope = f"{now[:8]}/us-east-1/s3/aws4_request"
@@ -44,9 +46,9 @@ _local = threading.local()
 
 
 class Bucket:
-    def __init__(self, name: str = ""):
+    def __init__(self, name: str = "", **headers: str):
         self.name = name or f"logs-{uuid.uuid4().hex[:12]}"
-        self.must(request("PUT", f"/{self.name}"))
+        self.must(request("PUT", f"/{self.name}", **headers))
 
     def must(self, answer: tuple[int, bytes]) -> None:
         assert answer[0] < 300, answer
@@ -54,8 +56,8 @@ class Bucket:
     def path(self, key: str | bytes) -> str:
         return f"/{self.name}/" + urllib.parse.quote(key, safe="/~")
 
-    def put(self, key: str | bytes, body: bytes) -> None:
-        self.must(request("PUT", self.path(key), body=body))
+    def put(self, key: str | bytes, body: bytes, **headers: str) -> None:
+        self.must(request("PUT", self.path(key), body=body, **headers))
 
     def put_all(self, objects: dict, threads: int = 8) -> None:
         items = list(objects.items())
@@ -93,10 +95,11 @@ class Proxy:
     ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body;
     ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
 
-    def __init__(self, fault, certificate=None):
-        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS."""
+    def __init__(self, fault, certificate=None, connect=False):
+        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them."""
         self.requests: list[Request] = []
         self.connections = 0
+        self.connected: list[str] = []
         self.lock = threading.Lock()
         self.fault = fault
         proxy = self
@@ -109,7 +112,14 @@ class Proxy:
             def handle(self):
                 with proxy.lock:
                     proxy.connections += 1
-                proxy.serve(tls.wrap_socket(self.request, server_side=True) if tls else self.request)
+                client = self.request
+                if connect:
+                    asked = b""
+                    while not asked.endswith(b"\r\n\r\n"):
+                        asked += client.recv(1)
+                    proxy.connected.append(asked.split()[1].decode())
+                    client.sendall(b"HTTP/1.1 200 x\r\n\r\n")
+                proxy.serve(tls.wrap_socket(client, server_side=True) if tls else client)
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True

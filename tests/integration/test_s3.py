@@ -192,6 +192,9 @@ class Errors(S3Case):
     def test_public_buckets_are_read_without_credentials(self):
         bucket = Bucket()
         bucket.put("a.gz", cloudtrail(1))
+        public = Bucket(x_amz_acl="public-read")
+        public.put("a.gz", cloudtrail(1), x_amz_acl="public-read")
+        self.assertEqual(len(self.events(public.uri(), "--no-sign-request", env={"AWS_ACCESS_KEY_ID": ""})), 5)
         with Proxy(lambda request: None) as proxy:
             self.assertIn("not signed", self.refused(bucket.uri(), "--no-sign-request", "--s3-endpoint", proxy.endpoint, env={"AWS_ACCESS_KEY_ID": ""}))
             self.assertNotIn("authorization", proxy.requests[0].headers)
@@ -202,6 +205,15 @@ class Errors(S3Case):
         with Proxy(lambda request: None) as proxy:
             self.events(bucket.uri(), "--requester-pays", "--s3-endpoint", proxy.endpoint)
             self.assertEqual({request.headers.get("x-amz-request-payer") for request in proxy.requests}, {"requester"})
+
+    def test_an_object_that_is_forbidden_is_its_own_result(self):
+        bucket = Bucket()
+        bucket.put_all({f"{i}.gz": cloudtrail(i) for i in range(3)})
+        with Proxy(lambda request: ("status", 403, "InvalidObjectState") if request.key == "1.gz" else None) as proxy:
+            _, stats = self.counted(bucket.uri(), "--s3-endpoint", proxy.endpoint, code=3)
+            self.assertEqual(len([request for request in proxy.requests if request.key == "1.gz"]), 1)
+        self.assertEqual([report["uri"] for report in stats["reports"]], [bucket.uri("1.gz")])
+        self.assertIn("it is archived", stats["reports"][0]["reason"])
 
     def test_a_bucket_of_another_region_is_found(self):
         bucket = Bucket()
@@ -253,6 +265,20 @@ class Tls(S3Case):
                     done = self.logmill("run", *arguments, "--to", "ndjson:-", code=2, env={"AWS_CA_BUNDLE": bundle})
                     self.assertIn("SSL", done.stderr)
                     self.assertEqual(proxy.requests, [], "nothing is said to a server that is not known, and it is not asked twice")
+
+
+    def test_aws_itself_is_asked_by_the_name_of_the_bucket_through_a_proxy(self):
+        bucket, dotted = Bucket(), Bucket(f"{Bucket().name}.dotted")
+        for each in (bucket, dotted):
+            each.put_all({"a b+c=é.gz": cloudtrail(1), "../x.gz": cloudtrail(2)})
+        certificate = self.certificate("DNS:s3.eu-west-1.amazonaws.com,DNS:*.s3.eu-west-1.amazonaws.com")
+        with Proxy(lambda request: None, certificate, connect=True) as proxy:
+            env = {"AWS_ENDPOINT_URL_S3": "", "AWS_REGION": "eu-west-1", "HTTPS_PROXY": "http://" + proxy.host, "AWS_CA_BUNDLE": certificate}
+            self.assertEqual(len(self.events(bucket.uri(), env=env)), 10)
+            self.assertEqual(set(proxy.connected), {f"{bucket.name}.s3.eu-west-1.amazonaws.com:443"})
+            proxy.connected.clear()
+            self.assertEqual(len(self.events(dotted.uri(), env=env)), 10)
+            self.assertEqual(set(proxy.connected), {"s3.eu-west-1.amazonaws.com:443"}, "no certificate names a bucket with a dot")
 
 
 class Faults(S3Case):
@@ -358,14 +384,16 @@ class Faults(S3Case):
         self.assertIn("403 AccessDenied", done.stderr)
 
     def test_a_stop_is_heard_while_a_server_is_silent(self):
-        with Proxy(lambda request: None if request.listing else ("stall", 10)) as proxy:
-            process = subprocess.Popen([LOGMILL, "run", self.bucket.uri(), "--to", "ndjson:out", "--s3-endpoint", proxy.endpoint], cwd=self.dir,
-                                       env=self.environment(), stderr=subprocess.PIPE)
-            while len(proxy.requests) < 3:
-                time.sleep(0.01)
-            process.terminate()
-            self.assertEqual(process.wait(timeout=20), 1)
-            process.stderr.close()
+        for name, fault in (("objects", lambda request: None if request.listing else ("stall", 10)), ("listing", lambda request: ("stall", 10)),
+                            ("answers", lambda request: None if request.listing else ("status", 503, "SlowDown"))):
+            with self.subTest(name), Proxy(fault) as proxy:
+                process = subprocess.Popen([LOGMILL, "run", self.bucket.uri(), "--to", "ndjson:out", "--s3-endpoint", proxy.endpoint], cwd=self.dir,
+                                           env=self.environment(AWS_MAX_ATTEMPTS="100"), stderr=subprocess.PIPE)
+                while not proxy.requests or name != "listing" and len(proxy.requests) < 5:
+                    time.sleep(0.01)
+                process.terminate()
+                self.assertEqual(process.wait(timeout=20), 1)
+                process.stderr.close()
 
 
 class Credentials(S3Case):
