@@ -57,6 +57,17 @@ std::string query_of(const SigningRequest& r) {
   return out;
 }
 
+// The same all day, and most of the cost of a signature: each thread keeps its last.
+const std::string& signing_key(const std::string& secret, const std::string& day, std::string_view region, std::string_view service) {
+  thread_local std::string made_of, key;
+  std::string wanted = fmt::format("{}\n{}/{}/{}", secret, day, region, service);
+  if (key.empty() || wanted != made_of) {
+    key = hmac(hmac(hmac(hmac("AWS4" + secret, day), region), service), "aws4_request");
+    made_of = std::move(wanted);
+  }
+  return key;
+}
+
 }  // namespace
 
 std::string percent_encode(std::string_view text, bool slash) {
@@ -118,7 +129,7 @@ void sign(SigningRequest& r, const Keys& keys, std::string_view region, std::str
       fmt::format("{}\n{}\n{}\n{}\n{}\n{}", r.method, percent_encode(r.path, true), query_of(r), lines, names, body_hash);
   const std::string scope = fmt::format("{}/{}/{}/aws4_request", day, region, service);
   const std::string to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, sha256_hex(canonical));
-  const std::string key = hmac(hmac(hmac(hmac("AWS4" + keys.secret_key, day), region), service), "aws4_request");
+  const std::string& key = signing_key(keys.secret_key, day, region, service);
   r.headers.emplace_back("authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}/{},SignedHeaders={},Signature={}", keys.access_key,
                                                       scope, names, hex(hmac(key, to_sign))));
 }

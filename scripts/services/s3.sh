@@ -54,6 +54,11 @@ cat >"$dir/ceph.conf" <<EOF
   mon data avail warn = 1
   mon data avail crit = 1
   mon max pg per osd = 1000
+  debug ms = 0/0
+  debug osd = 0/0
+  debug rgw = 0/0
+  debug objecter = 0/0
+  debug monc = 0/0
   osd crush chooseleaf type = 0
   osd pool default size = 1
   osd pool default min size = 1
