@@ -60,7 +60,7 @@ Sections parse_sections(std::string_view text) {
     if (const std::size_t comment = std::min(value.find(" #"), value.find(" ;")); comment != std::string_view::npos)
       value = trimmed(value.substr(0, comment));
     if (raw[0] == ' ' || raw[0] == '\t') {
-      if (!above.empty()) (*section)[above + '.' + key] = value;
+      if (!above.empty()) (*section)[fmt::format("{}.{}", above, key)] = value;
       continue;
     }
     above = value.empty() ? key : std::string();

@@ -324,7 +324,7 @@ void Download::begin() {
   state_ = State::running;
 }
 
-void Download::judge(http::Answer answer) {
+void Download::judge(const http::Answer& answer) {
   transfer_.reset();
   Bucket::Verdict verdict = bucket_.judge(answer, access_key_, attempts_);
   switch (verdict.then) {
@@ -343,7 +343,7 @@ void Download::judge(http::Answer answer) {
 void Download::again(std::string why) {
   http::Answer none;
   none.failure = std::move(why);
-  judge(std::move(none));
+  judge(none);
 }
 
 bool Download::accept() {
@@ -409,7 +409,7 @@ bool Download::ready() {
       http::Answer none;
       none.failure = transfer_->failure();
       none.hopeless = transfer_->hopeless();
-      judge(std::move(none));
+      judge(none);
       continue;
     }
     if (!accepted_ && !accept()) continue;
@@ -430,7 +430,7 @@ bool Download::ready() {
       answer.headers = transfer_->headers();
       answer.body = std::move(body_);
       if (answer.status == 0) answer.failure = "the answer is no HTTP";
-      judge(std::move(answer));
+      judge(answer);
     } else if (sized_ && offset_ < wanted_.size) {
       again(fmt::format("the answer ends after {} of {} bytes", offset_, wanted_.size));
     } else {

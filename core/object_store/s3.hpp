@@ -130,7 +130,7 @@ class Download {
  private:
   enum class State { idle, resting, running, ended, failed };
   void begin();
-  void judge(http::Answer answer);
+  void judge(const http::Answer&);
   void again(std::string why);
   bool accept();  // the head of an answer; false: it was judged
 

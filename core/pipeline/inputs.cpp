@@ -322,7 +322,7 @@ class ListedSource final : public Source {
       const std::string folder = name_.substr(0, name_.rfind('/') == std::string::npos ? 0 : name_.rfind('/') + 1);
       for (const char* data : {"../data/", "data/", ""}) {
         if (stream || file.empty() || file == "..") break;
-        stream = open_file(local_object(folder + data + file), 0);
+        stream = open_file(local_object(fmt::format("{}{}{}", folder, data, file)), 0);
       }
     }
     if (!stream) {
