@@ -123,7 +123,7 @@ class S3Source final : public Source {
       ++asked;
       if (part.asked || part.answered) continue;
       part.asked = part.answered = true;
-      s3::ListRequest request{part.prefix, part.step ? "/" : "", after_, part.continuation, kMostPerRequest};
+      s3::ListRequest request{part.prefix, part.step ? "/" : "", part.step ? "" : after_, part.continuation, kMostPerRequest};
       part.page = std::async(std::launch::async, [this, request = std::move(request)] { return bucket_.list(request); });
     }
   }
@@ -144,7 +144,7 @@ class S3Source final : public Source {
       for (; object < page.objects.size() && (!prefix || page.objects[object].key < *prefix); ++object) {
         aws::ListedObject& o = page.objects[object];
         if (o.size == 0 && o.key.ends_with('/')) continue;  // consoles make them, to show a folder
-        if (!o.key.starts_with(part.prefix) || !filter_.wants(o.key)) continue;
+        if (o.key <= after_ || !o.key.starts_with(part.prefix) || !filter_.wants(o.key)) continue;
         found.objects.push_back({fmt::format("s3://{}/{}", bucket_.name(), o.key), o.key, o.etag, o.size, o.mtime_ms});
       }
       if (!found.objects.empty()) parts.push_back(std::move(found));
@@ -152,6 +152,8 @@ class S3Source final : public Source {
     for (const std::string& prefix : page.prefixes) {
       objects_before(&prefix);
       if (!prefix.starts_with(part.prefix) || prefix.size() == part.prefix.size()) continue;  // it would never end
+      // Servers differ in what start-after does to names that stand for many: it is never sent with a delimiter.
+      if (prefix < after_ && !after_.starts_with(prefix)) continue;
       const Descend way = descend(prefix, filter_);
       if (way == Descend::no) continue;
       const unsigned unknown = part.unknown + (way == Descend::unknown);

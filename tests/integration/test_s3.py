@@ -596,6 +596,15 @@ class Listing(S3Case):
         self.assertEqual(stats["objects"], 2100)
         self.assertTrue(read_before and read_before[0] > 0)
 
+    def test_a_listing_goes_on_behind_any_uri(self):
+        keys = [f"x/AWSLogs/{account}/{kind}/{region}/2026/03/{day:02}/{i}" for account in ("111122223333", "444455556666") for kind in ("CloudTrail", "vpcflowlogs")
+                for region in ("eu-west-1", "us-east-1") for day in (1, 2) for i in range(12)]
+        keys += [name for i in range(80) for name in (f"many{i}/a/b", f"flat-{i}", f"x/{i}.y")]
+        bucket = Bucket()
+        bucket.put_all({key: b"x" for key in keys})
+        done = subprocess.run([os.environ["LOGMILL_BUILD"] + "/tests/source_resume", bucket.uri(), "61"], env=self.environment(), capture_output=True, text=True, check=False)
+        self.assertEqual((done.stdout, done.stderr), (f"{len(keys)}\n", ""))
+
     def test_a_plan_opens_no_object(self):
         bucket = self.layout()
         with Proxy(lambda request: None) as proxy:
