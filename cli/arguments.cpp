@@ -102,6 +102,51 @@ const std::array kCommonSettings = {
             }},
 };
 
+// What is read, and how it is reached: of `run` and of `plan`.
+const std::array kInputSettings = {
+    Setting{"objects-from", "FILE", false,
+            "Read the objects that FILE lists: a uri a line, an S3 Inventory manifest, S3 notifications; - for stdin",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.objects_from = text;
+              return {};
+            }},
+    Setting{"since", "TIME", false, "Only events at or after TIME: 2026-03-01, 2026-03-01T12:00:00Z",
+            [](Target& t, const std::string& text) { return store(t.run->options.since_ms, parse_time(text)); }},
+    Setting{"until", "TIME", false, "Only events before TIME",
+            [](Target& t, const std::string& text) { return store(t.run->options.until_ms, parse_time(text)); }},
+    Setting{"account", "ID", true, "Only objects of this AWS account, where their key names one",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.accounts.push_back(text);
+              return {};
+            }},
+    Setting{"region", "NAME", true, "Only objects of this AWS region, where their key names one",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.regions.push_back(text);
+              return {};
+            }},
+    Setting{"requests", "N", false, "Requests in flight at once, for s3:// (64)",
+            [](Target& t, const std::string& text) { return store(t.run->options.requests, number<unsigned>(text, 1, 1024)); }},
+    Setting{"s3-endpoint", "URL", false, "The S3 server, where it is not AWS; http:// only if said",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.s3.endpoint = text;
+              return {};
+            }},
+    Setting{"s3-region", "NAME", false, "The region to ask first; buckets elsewhere are found",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.s3.region = text;
+              return {};
+            }},
+    Setting{"s3-profile", "NAME", false, "The AWS profile to use",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.s3.profile = text;
+              return {};
+            }},
+    Setting{"no-sign-request", nullptr, false, "Ask for s3:// objects without credentials",
+            [](Target& t, const std::string& text) { return store(t.run->options.s3.no_sign, boolean(text)); }},
+    Setting{"requester-pays", nullptr, false, "Pay for reading s3:// buckets that ask for it",
+            [](Target& t, const std::string& text) { return store(t.run->options.s3.requester_pays, boolean(text)); }},
+};
+
 const std::array kRunSettings = {
     Setting{"to", "SINK", true, "Where events go: parquet:DIR, ndjson:DIR, ndjson:-; options behind commas",
             [](Target& t, const std::string& text) -> Result<void> {
@@ -115,10 +160,6 @@ const std::array kRunSettings = {
               t.run->options.plugin = text;
               return {};
             }},
-    Setting{"since", "TIME", false, "Only events at or after TIME: 2026-03-01, 2026-03-01T12:00:00Z",
-            [](Target& t, const std::string& text) { return store(t.run->options.since_ms, parse_time(text)); }},
-    Setting{"until", "TIME", false, "Only events before TIME",
-            [](Target& t, const std::string& text) { return store(t.run->options.until_ms, parse_time(text)); }},
     Setting{"rejects", "DIR", false, "Keep what could not be read here, with the reason",
             [](Target& t, const std::string& text) -> Result<void> {
               t.run->options.rejects = text;
@@ -213,10 +254,13 @@ struct Given {  // what the command line said of one setting
 // A command's settings; the addresses of `values` are held by CLI11, so it neither moves nor grows once the flags are added.
 class Flags {
  public:
-  Flags(CLI::App& app, std::span<const Setting> own) {
-    const std::span<const Setting> common(kCommonSettings);
-    given_.reserve(own.size() + common.size());
-    for (const std::span<const Setting> settings : {own, common}) {
+  Flags(CLI::App& app, std::initializer_list<std::span<const Setting>> own) {
+    std::vector<std::span<const Setting>> all(own);
+    all.emplace_back(kCommonSettings);
+    std::size_t count = 0;
+    for (const std::span<const Setting> settings : all) count += settings.size();
+    given_.reserve(count);
+    for (const std::span<const Setting> settings : all) {
       for (const Setting& setting : settings) add(app, setting);
     }
   }
@@ -298,6 +342,7 @@ constexpr std::array kStateCommands = {
 struct CommandLine {
   CLI::App app{"Turns archives of compressed cloud logs into OCSF 1.8.0.", "logmill"};
   CLI::App* run = app.add_subcommand("run", "Read objects, write events");
+  CLI::App* plan = app.add_subcommand("plan", "Show what a run would read, without reading it");
   CLI::App* plugins = app.add_subcommand("plugins", "List the parsers and sinks that are installed");
   CLI::App* show = plugins->add_subcommand("show", "Show one of them: columns as OCSF paths, or options");
   CLI::App* schema = app.add_subcommand("schema", "Show the tables that events are written to");
@@ -305,20 +350,20 @@ struct CommandLine {
 
   std::vector<std::string> inputs;
   std::string config;
-  std::string schema_format = "text";
+  std::string schema_format = "text", plan_format = "text";
   PluginsArguments plugins_arguments;
   SchemaArguments schema_arguments;
   std::string state_file, state_format = "text", state_only;
   std::vector<std::string> state_names;
   std::array<CLI::App*, kStateCommands.size()> state_commands{};
-  std::unique_ptr<Flags> run_flags, plugins_flags, show_flags, schema_flags;
+  std::unique_ptr<Flags> run_flags, plan_flags, plugins_flags, show_flags, schema_flags;
   std::array<std::unique_ptr<Flags>, kStateCommands.size()> state_flags;
 
   CommandLine() {
     app.formatter(std::make_shared<Formatter>());
     for (std::size_t i = 0; i < kStateCommands.size(); ++i)
       state_commands[i] = state->add_subcommand(kStateCommands[i].name, kStateCommands[i].help);
-    std::vector<CLI::App*> commands{run, plugins, show, schema, state};
+    std::vector<CLI::App*> commands{run, plan, plugins, show, schema, state};
     commands.insert(commands.end(), state_commands.begin(), state_commands.end());
     for (CLI::App* command : commands) {
       command->formatter(std::make_shared<Formatter>());
@@ -331,16 +376,20 @@ struct CommandLine {
         fmt::format("Examples:\n"
                     "  logmill run evidence/ --to parquet:lake/\n"
                     "  logmill run evidence/ --to ndjson:- | jq .api.operation\n"
+                    "  logmill plan s3://acme-trail/AWSLogs --since 2026-03-01\n"
                     "  logmill plugins\n"
                     "  logmill schema api_activity\n\n"
                     "{}\n\n'logmill COMMAND --help' tells more; so does 'man logmill'.",
                     kExitCodes));
 
-    run->add_option("INPUT", inputs,
-                    help_text("A file, a directory (with all below it), a glob in quotes, or - for stdin; "
-                              "compression and format are recognised by content"))
-        ->type_name("");
-    run_flags = std::make_unique<Flags>(*run, kRunSettings);
+    for (CLI::App* command : {run, plan}) {
+      command
+          ->add_option("INPUT", inputs,
+                       help_text("A file, a directory (with all below it), a glob in quotes, - for stdin, or "
+                                 "s3://BUCKET/PREFIX; compression and format are recognised by content"))
+          ->type_name("");
+    }
+    run_flags = std::make_unique<Flags>(*run, std::initializer_list<std::span<const Setting>>{kRunSettings, kInputSettings});
     run->add_option("--config", config, help_text("YAML with the long flag names as keys; flags win"))->type_name("FILE");
     run->footer(
         fmt::format("Examples:\n"
@@ -348,21 +397,30 @@ struct CommandLine {
                     "  logmill run 'logs/**/*.gz' --to parquet:lake,zstd_level=3 --to ndjson:out\n"
                     "  zcat flows.gz | logmill run - --plugin aws.vpcflow --to ndjson:-\n"
                     "  logmill run evidence/ --to parquet:lake --since 2026-03-01 --until 2026-03-08\n"
+                    "  logmill run s3://acme-trail/AWSLogs --to parquet:lake --region eu-west-1\n"
                     "  logmill run archive/ --to parquet:lake --state job.state --shard 0/4\n\n"
                     "Every flag can also be set in the environment (LOGMILL_THREADS=4; several\n"
                     "values with ';' between them) or in the --config file (threads: 4). The flag\n"
                     "wins, then the environment.\n\n{}",
                     kExitCodes));
 
+    plan_flags = std::make_unique<Flags>(*plan, std::initializer_list<std::span<const Setting>>{kInputSettings});
+    plan->add_option("--format", plan_format, help_text("text or json (text)"))->type_name("FORMAT");
+    plan->footer(
+        "Examples:\n"
+        "  logmill plan s3://acme-trail/AWSLogs --since 2026-03-01\n"
+        "  logmill plan evidence/ --format json\n\n"
+        "Lists and reads nothing: source, account, region and day are what names say.");
+
     plugins->require_subcommand(0, 1);
-    plugins_flags = std::make_unique<Flags>(*plugins, std::span<const Setting>{});
+    plugins_flags = std::make_unique<Flags>(*plugins, std::initializer_list<std::span<const Setting>>{});
     plugins->footer(
         "Examples:\n"
         "  logmill plugins\n"
         "  logmill plugins show aws.cloudtrail\n"
         "  logmill plugins --plugin-dir ./build/plugins");
     show->add_option("ID", plugins_arguments.show, help_text("A parser or a sink"))->type_name("")->required();
-    show_flags = std::make_unique<Flags>(*show, std::span<const Setting>{});
+    show_flags = std::make_unique<Flags>(*show, std::initializer_list<std::span<const Setting>>{});
     show->footer(
         "Examples:\n"
         "  logmill plugins show aws.vpcflow\n"
@@ -370,7 +428,7 @@ struct CommandLine {
 
     schema->add_option("TABLE", schema_arguments.table, help_text("An OCSF class, such as api_activity; all if left out"))->type_name("");
     schema->add_option("--format", schema_format, help_text("text or json (text)"))->type_name("FORMAT");
-    schema_flags = std::make_unique<Flags>(*schema, std::span<const Setting>{});
+    schema_flags = std::make_unique<Flags>(*schema, std::initializer_list<std::span<const Setting>>{});
     schema->footer(
         "Examples:\n"
         "  logmill schema\n"
@@ -402,13 +460,14 @@ struct CommandLine {
                         help_text("Those with this outcome: read, partly_read, set_aside, unrecognised, empty, failed"))
             ->type_name("OUTCOME");
       if (own.json) command.add_option("--format", state_format, help_text("text or json (text)"))->type_name("FORMAT");
-      state_flags[i] = std::make_unique<Flags>(command, std::span<const Setting>{});
+      state_flags[i] = std::make_unique<Flags>(command, std::initializer_list<std::span<const Setting>>{});
       command.footer(fmt::format("Examples:\n{}", own.examples));
     }
   }
 
   std::string command() const {
     if (run->parsed()) return "logmill run";
+    if (plan->parsed()) return "logmill plan";
     if (show->parsed()) return "logmill plugins show";
     if (plugins->parsed()) return "logmill plugins";
     for (std::size_t i = 0; i < kStateCommands.size(); ++i) {
@@ -421,8 +480,33 @@ struct CommandLine {
 
 bool known_key(std::string_view key) {
   const auto named = [&](const Setting& setting) { return key == setting.name; };
-  return named(kInput) || std::any_of(kRunSettings.begin(), kRunSettings.end(), named) ||
-         std::any_of(kCommonSettings.begin(), kCommonSettings.end(), named);
+  return named(kInput) || std::any_of(kInputSettings.begin(), kInputSettings.end(), named) ||
+         std::any_of(kRunSettings.begin(), kRunSettings.end(), named) || std::any_of(kCommonSettings.begin(), kCommonSettings.end(), named);
+}
+
+Result<void> check_inputs(const RunOptions& options) {
+  if (options.inputs.empty() && options.objects_from.empty())
+    return fail(Errc::invalid, "no INPUT: name a file, a directory, a glob, s3://BUCKET/PREFIX, or - for stdin");
+  if (options.since_ms && options.until_ms && *options.since_ms >= *options.until_ms)
+    return fail(Errc::invalid, "--since is not before --until: no event could pass");
+  return {};
+}
+
+Result<bool> json_format(const std::string& text) {
+  Result<bool> json = choice<bool, 2>(text, {{{"text", false}, {"json", true}}});
+  if (!json) return fail(Errc::invalid, "--format: " + json.error().what);
+  return json;
+}
+
+Result<PlanArguments> plan_arguments(CommandLine& line, Common& common) {
+  RunArguments run;
+  PlanArguments plan;
+  if (auto done = merge({&common, &run}, *line.plan_flags, {}); !done) return tl::unexpected<Error>(done.error());
+  plan.options = std::move(run.options);
+  plan.options.inputs = line.inputs;
+  if (auto known = check_inputs(plan.options); !known) return tl::unexpected<Error>(known.error());
+  if (auto done = store(plan.json, json_format(line.plan_format)); !done) return tl::unexpected<Error>(done.error());
+  return plan;
 }
 
 Result<RunArguments> run_arguments(CommandLine& line, Common& common) {
@@ -444,11 +528,8 @@ Result<RunArguments> run_arguments(CommandLine& line, Common& common) {
   }
   if (Result<void> done = merge(target, *line.run_flags, config); !done) return tl::unexpected<Error>(done.error());
 
-  if (run.options.inputs.empty()) return fail(Errc::invalid, "no INPUT: name a file, a directory, a glob, or - for stdin");
+  if (auto known = check_inputs(run.options); !known) return tl::unexpected<Error>(known.error());
   if (run.options.sinks.empty()) return fail(Errc::invalid, "no sink: say where events go, such as --to parquet:lake/ or --to ndjson:-");
-  if (run.options.since_ms && run.options.until_ms && *run.options.since_ms >= *run.options.until_ms) {
-    return fail(Errc::invalid, "--since is not before --until: no event could pass");
-  }
   return run;
 }
 
@@ -487,6 +568,12 @@ Result<Arguments> arguments(CommandLine& line) {
     result.command = *std::move(run);
     return result;
   }
+  if (line.plan->parsed()) {
+    Result<PlanArguments> plan = plan_arguments(line, result.common);
+    if (!plan) return tl::unexpected<Error>(plan.error());
+    result.command = *std::move(plan);
+    return result;
+  }
   const Target target{&result.common, nullptr};
   Result<void> done;
   if (line.state->parsed()) {
@@ -498,11 +585,7 @@ Result<Arguments> arguments(CommandLine& line) {
     done = merge(target, *line.plugins_flags, {});
     if (done && line.show->parsed()) done = merge(target, *line.show_flags, {});
   } else {
-    if (Result<bool> json = choice<bool, 2>(line.schema_format, {{{"text", false}, {"json", true}}}); json) {
-      line.schema_arguments.json = *json;
-    } else {
-      return fail(Errc::invalid, "--format: " + json.error().what);
-    }
+    if (auto json = store(line.schema_arguments.json, json_format(line.schema_format)); !json) return tl::unexpected<Error>(json.error());
     result.command = line.schema_arguments;
     done = merge(target, *line.schema_flags, {});
   }
@@ -527,7 +610,7 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
     wrong = printable(error.what());
     const std::string_view first = argc > 1 ? argv[1] : "";
     if (line.command() == "logmill" && !first.empty() && first[0] != '-')
-      wrong = fmt::format("'{}' is no command; there are run, plugins, schema and state", printable(first));
+      wrong = fmt::format("'{}' is no command; there are run, plan, plugins, schema and state", printable(first));
   }
   StandardError::instance().write(fmt::format("{}: {}\n'{} --help' tells more.\n", line.command(), wrong, line.command()));
   return kExitUsage;

@@ -34,6 +34,11 @@ struct RunArguments {
   std::filesystem::path stats;  // may be empty
 };
 
+struct PlanArguments {
+  RunOptions options;
+  bool json = false;
+};
+
 struct PluginsArguments {
   std::string show;  // an id; empty: list them all
 };
@@ -54,7 +59,7 @@ struct StateArguments {
 
 struct Arguments {
   Common common;
-  std::variant<RunArguments, PluginsArguments, SchemaArguments, StateArguments> command;
+  std::variant<RunArguments, PlanArguments, PluginsArguments, SchemaArguments, StateArguments> command;
 };
 
 // Answers Arguments, or the exit code when there is nothing more to do: help and version were printed to standard output (kExitDone), or what is

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace lm::cli {
 namespace {
@@ -49,6 +50,37 @@ std::string columns_text(const std::vector<ColumnInfo>& columns) {
 }
 
 }  // namespace
+
+std::string plan_text(const Plan& plan) {
+  std::vector<std::array<std::string, 6>> rows{{"source", "account", "region", "day", "objects", "bytes"}};
+  const auto said = [](const std::string& text) { return text.empty() ? std::string("-") : printable(text); };
+  for (const PlanGroup& g : plan.groups)
+    rows.push_back({said(g.parser), said(g.account), said(g.region), said(g.day), count(g.objects), bytes(static_cast<double>(g.bytes))});
+  rows.push_back({"all", "", "", "", count(plan.objects), bytes(static_cast<double>(plan.bytes))});
+  std::array<std::size_t, 6> widths{};
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i != 0) out += "  ";
+      out += i < 4 ? fmt::format("{:<{}}", row[i], widths[i]) : fmt::format("{:>{}}", row[i], widths[i]);
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+std::string plan_json(const Plan& plan) {
+  const auto said = [](const std::string& text) { return text.empty() ? std::string("null") : json_string(text); };
+  std::string out = fmt::format("{{\"objects\":{},\"bytes\":{},\"groups\":[", plan.objects, plan.bytes);
+  for (const PlanGroup& g : plan.groups) {
+    out += fmt::format("{}\n{{\"parser\":{},\"account\":{},\"region\":{},\"day\":{},\"objects\":{},\"bytes\":{}}}",
+                       out.back() == '[' ? "" : ",", said(g.parser), said(g.account), said(g.region), said(g.day), g.objects, g.bytes);
+  }
+  return out + "\n]}\n";
+}
 
 std::string plugins_text(const std::vector<ParserInfo>& parsers, const std::vector<SinkInfo>& sinks) {
   std::string out = fmt::format("Parsers: {}\n\n", parsers.size());

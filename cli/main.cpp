@@ -15,6 +15,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
@@ -125,6 +126,17 @@ int command(const Registry& registry, const Common& common, const RunArguments& 
     if (!written) return fail_with(kExitFailed, "--stats " + written.error().what);
   }
   return exit_code(*summary);
+}
+
+int command(const Registry& registry, const Common&, const PlanArguments& arguments) {
+  std::atomic<bool> cancelled{false};
+  const StopOnSignal stop(cancelled);
+  const Result<Plan> found = plan(registry, arguments.options, cancelled);
+  if (!found) {
+    const bool usage = found.error().code == Errc::invalid || found.error().code == Errc::not_found;
+    return fail_with(usage ? kExitUsage : kExitFailed, found.error().what);
+  }
+  return print(arguments.json ? plan_json(*found) : plan_text(*found));
 }
 
 int command(const Registry& registry, const Common&, const PluginsArguments& arguments) {

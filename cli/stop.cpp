@@ -13,6 +13,7 @@ namespace {
 constexpr int kExitInterrupted = 130;  // what shells expect of a program that Ctrl-C ended
 
 std::atomic<Run*> running{nullptr};
+std::atomic<std::atomic<bool>*> listing{nullptr};
 std::atomic<int> signals{0};
 static_assert(std::atomic<Run*>::is_always_lock_free && std::atomic<int>::is_always_lock_free, "a signal handler can use nothing else");
 
@@ -22,6 +23,7 @@ void on_signal(int) {
   constexpr std::string_view kMessage = "\nstopping: what is finished is being sealed; once more stops at once\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
   if (Run* run = running.load()) run->cancel();  // documented as callable from a signal handler
+  if (std::atomic<bool>* cancelled = listing.load()) cancelled->store(true, std::memory_order_relaxed);
   errno = saved;
 }
 
@@ -43,6 +45,11 @@ StopOnSignal::StopOnSignal(Run& run) {
   if (signals > 0) run.cancel();
 }
 
-StopOnSignal::~StopOnSignal() { running = nullptr; }
+StopOnSignal::StopOnSignal(std::atomic<bool>& cancelled) {
+  listing = &cancelled;
+  if (signals > 0) cancelled = true;
+}
+
+StopOnSignal::~StopOnSignal() { running = nullptr, listing = nullptr; }
 
 }  // namespace lm::cli

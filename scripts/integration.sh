@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: integration.sh BUILD_DIR   Tests that read logmill's output with readers from outside Debian. They are fetched into the build folder.
+# usage: integration.sh BUILD_DIR   Tests with what is not logmill: readers of its output, fetched into the build folder, and the servers that it reads from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
@@ -11,4 +11,12 @@ fi
 export LOGMILL=$(cd "$build" && pwd)/logmill
 export LOGMILL_BUILD=$(cd "$build" && pwd)
 export PYTHONPATH=$PWD/tests/e2e:$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
-exec "$build/integration-venv/bin/python" -m unittest discover --verbose --start-directory tests/integration --pattern 'test_*.py'
+
+bash scripts/setup.sh scripts/dependencies-integration.txt
+trap 'bash scripts/services/s3.sh stop "$build/s3"' EXIT
+bash scripts/services/s3.sh start "$build/s3"
+set -a
+# shellcheck disable=SC1091  # written by what stands above
+. "$build/s3/s3.env"
+set +a
+"$build/integration-venv/bin/python" -m unittest discover --verbose --start-directory tests/integration --pattern 'test_*.py'

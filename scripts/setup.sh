@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what scripts/dependencies.txt names and the machine lacks, by apt. Says what it does; does nothing when nothing is missing.
+# usage: setup.sh [FILE]   Installs what FILE (scripts/dependencies.txt) names and the machine lacks, by apt. Says what it does; does nothing when nothing is missing.
 # Where it cannot install (no Debian, no root, no network) it says what is missing and leaves it to the build to fail or not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t wanted < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' scripts/dependencies.txt)
+mapfile -t wanted < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "${1:-scripts/dependencies.txt}")
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "setup: this is not Debian. What logmill needs has these names there: ${wanted[*]}"

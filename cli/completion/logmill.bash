@@ -2,12 +2,14 @@
 _logmill() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common='--plugin-dir --log-level --log-format --help'
-  local run="--to --plugin --since --until --rejects --stats --state --checkpoint --shard --progress --threads --memory --raw-data --validate
-    --max-decoded --max-ratio --max-record --config $common"
+  local inputs="--objects-from --since --until --account --region --requests --s3-endpoint --s3-region --s3-profile
+    --no-sign-request --requester-pays"
+  local run="--to --plugin --rejects --stats --state --checkpoint --shard --progress --threads --memory --raw-data --validate
+    --max-decoded --max-ratio --max-record --config $inputs $common"
   COMPREPLY=()
 
   if [[ $COMP_CWORD -eq 1 ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run plugins schema state --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'run plan plugins schema state --help --version' -- "$cur")
     return
   fi
   case $prev in
@@ -17,16 +19,22 @@ _logmill() {
     --log-format | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
     --plugin-dir | --rejects) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
     --only) mapfile -t COMPREPLY < <(compgen -W 'read partly_read set_aside unrecognised empty failed' -- "$cur"); return ;;
-    --stats | --config | --state) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --stats | --config | --state | --objects-from) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     --to) compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W 'parquet: ndjson:' -- "$cur"); return ;;
     --plugin | show)
       # The first word of the lines that are not indented and not a title.
       mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z0-9_.]+  /{print $1}')" -- "$cur")
       return ;;
-    --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record) return ;;
+    --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record | --account | --region | --requests | \
+      --s3-endpoint | --s3-region) return ;;
+    --s3-profile)
+      # The sections of the files where profiles are.
+      mapfile -t COMPREPLY < <(compgen -W "$(sed -n 's/^\[\(profile \)\{0,1\}\([A-Za-z0-9_.-]*\)\].*/\2/p' ~/.aws/config ~/.aws/credentials 2>/dev/null)" -- "$cur")
+      return ;;
   esac
   case $command in
-    run)
+    run | plan)
+      [[ $command == run ]] || run="--format $inputs $common"
       if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$run" -- "$cur")
       else

@@ -53,11 +53,12 @@ constexpr std::size_t kChunks = 4;              // read ahead of the decoder, an
 constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
 constexpr std::size_t kGroupBlocks = 4096;
-constexpr std::size_t kListAhead = 10'000;       // objects listed but not yet opened
-constexpr unsigned kMaxWrappings = 4;            // one in another
-constexpr std::size_t kMaxRoutes = 4096;         // kinds of records that are told apart in one wrapping, by where they come from
-constexpr std::uint64_t kSmallBytes = 16 << 10;  // objects that are no larger go from thread to thread together,
-constexpr std::size_t kTogether = 64;            // so many at most, and a chunk's worth
+constexpr std::size_t kListAhead = 10'000;                 // objects listed but not yet opened
+constexpr unsigned kMaxWrappings = 4;                      // one in another
+constexpr std::size_t kMaxRoutes = 4096;                   // kinds of records that are told apart in one wrapping, by where they come from
+constexpr std::uint64_t kSmallBytes = 16 << 10;            // objects that are no larger go from thread to thread together,
+constexpr std::size_t kTogether = 64;                      // so many at most, and a chunk's worth
+constexpr std::uint64_t kFarLargeBytes = 2 * kChunkBytes;  // far objects that are larger are read by as many as near ones would be
 
 // Threads of TBB outlive a run, and come to the next one's arena by ways that ThreadSanitizer does not see: told here, before they touch what was built for it.
 #if defined(__SANITIZE_THREAD__)
@@ -131,6 +132,7 @@ struct ObjectRun {
   bool finished = false;
   std::shared_ptr<ObjectRun> following;  // was read together with this one: whoever finished this one goes on with it
   bool last_together = false;            // what stands for them in in_flight is given back
+  bool large = false;                    // and in large_in_flight
 
   // From detection on; read by parse tasks.
   std::deque<Target> targets;
@@ -225,6 +227,9 @@ struct Engine::State {
   Clock::time_point epoch_began;
   std::thread lister;                         // goes on from epoch to epoch
   unsigned in_flight = 0, max_in_flight = 8;  // objects whose strand has not finished; those that were read together are one
+  // Many requests hide that a store is far away; but each large object has chunks waiting, and a decoder.
+  unsigned large_in_flight = 0, max_large = 8;
+  bool far = false;  // an input is
 
   oneapi::tbb::task_arena arena;
   std::unique_ptr<oneapi::tbb::flow::graph> graph;
@@ -297,7 +302,7 @@ struct Engine::State {
       for (bool last = false; !last && !ending();) {
         auto page = source->list(after, 1000);
         if (!page) {
-          fail_run(page.error());
+          if (!ending()) fail_run(page.error());  // a stop ends what waits for a store
           break;
         }
         last = page->last;
@@ -324,7 +329,7 @@ struct Engine::State {
 
   // Leaves the objects that this run is to read.
   bool choose(std::vector<ObjectRef>& objects, std::unordered_set<std::string>& seen) {
-    const bool overlap = sources.size() > 1;
+    const bool overlap = sources.size() > 1 || !options.objects_from.empty();
     std::size_t kept = 0;
     for (ObjectRef& ref : objects) {
       if (options.shards > 1 && XXH64(ref.key.data(), ref.key.size(), 0) % options.shards != options.shard) continue;
@@ -352,6 +357,7 @@ struct Engine::State {
         object->ref = std::move(taken[i].ref);
         object->uri = readable(object->ref.uri);
         object->hash = object_hash(object->ref.uri, object->ref.etag);
+        object->large = is_large(object->ref);
         live.fetch_add(1);
         (last ? last->following : first) = object;
         last = object;
@@ -380,23 +386,31 @@ struct Engine::State {
     leave();
   }
 
+  bool is_large(const ObjectRef& ref) const { return far && (ref.size == 0 || ref.size > kFarLargeBytes); }
+
+  // So many small objects go together: what waits is shared by all that may ask.
+  std::size_t together() const { return far ? std::clamp<std::size_t>(queue.size() / (2 * max_in_flight), 1, kTogether) : kTogether; }
+
   // The next object, or the next few if they are small. False: there are no more.
   bool take_listed(std::vector<Listed>& taken) {
     taken.clear();
     std::unique_lock lock(queue_mutex);
     // A cancel comes from a signal handler, which cannot notify: look again now and then.
     while (!may_read.wait_for(lock, std::chrono::milliseconds(100), [&] {
-      return ending() || epoch_over || (queue.empty() && listed) || (!queue.empty() && in_flight < max_in_flight);
+      return ending() || epoch_over || (queue.empty() && listed) ||
+             (!queue.empty() && in_flight < max_in_flight && (large_in_flight < max_large || !is_large(queue.front().ref)));
     })) {}
     if (ending() || epoch_over || queue.empty()) return false;
     std::uint64_t bytes = 0;
+    const std::size_t most = together();
     do {
       bytes += queue.front().ref.size;
       taken.push_back(std::move(queue.front()));
       queue.pop_front();
-    } while (taken.front().small() && taken.size() < kTogether && !queue.empty() && queue.front().small() &&
+    } while (taken.front().small() && taken.size() < most && !queue.empty() && queue.front().small() &&
              bytes + queue.front().ref.size <= kChunkBytes && (!journal || epoch_bytes + bytes < options.checkpoint_bytes));
     ++in_flight;
+    large_in_flight += is_large(taken.front().ref);
     if (journal) end_epoch_in_time(taken.size(), bytes);
     const bool through = (queue.empty() && listed) || epoch_over, room = queue.size() < kListAhead;
     lock.unlock();
@@ -907,6 +921,7 @@ struct Engine::State {
       {
         const std::lock_guard lock(queue_mutex);
         --in_flight;
+        large_in_flight -= o.large;
       }
       may_read.notify_one();
     }
@@ -1312,12 +1327,10 @@ struct Engine::State {
       if (!plugin) return fail(Errc::invalid, fmt::format("a configuration names the parser '{}', which is not there", id));
       if (auto trial = ParserInstance::create(*plugin, config); !trial) return fail(Errc::invalid, trial.error().what);
     }
-    if (options.inputs.empty()) return fail(Errc::invalid, "no input");
-    for (const std::string& input : options.inputs) {
-      auto source = open_source(input);
-      if (!source) return tl::unexpected(source.error());
-      sources.push_back(std::move(*source));
-    }
+    auto opened = open_sources(options, [this] { return stopping(); });
+    if (!opened) return tl::unexpected(opened.error());
+    sources = std::move(*opened);
+    for (const auto& source : sources) far |= source->remote();
     return open_tables();
   }
 
@@ -1332,8 +1345,9 @@ struct Engine::State {
 
   bool execute() {
     const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-    const unsigned readers = std::max(4u, 2 * threads);
-    max_in_flight = std::max(8u, 4 * threads);
+    unsigned readers = std::max(4u, 2 * threads);
+    max_in_flight = max_large = std::max(8u, 4 * threads);
+    if (far) readers = max_in_flight = std::max(options.requests, 1u);
     if (!arena.is_active()) arena.initialize(static_cast<int>(threads), 1);
     epoch_over = false;
     epoch_objects = epoch_bytes = 0;

@@ -24,6 +24,9 @@ inline MemoryShares share_memory(std::uint64_t memory) {
   return {usable / 6, usable / 4};
 }
 
+// The inputs of a run, all of which are there. `stop` is asked while a listing waits.
+Result<std::vector<std::unique_ptr<Source>>> open_sources(const RunOptions&, std::function<bool()> stop);
+
 // What is known of objects beyond one run. With a journal a run has epochs: it stops when enough was read, everything on its way is through, and goes on when
 // what was written has been committed. A cancelled run then finishes the objects that it has begun, because half of one cannot be committed.
 class Journal {

@@ -52,6 +52,8 @@ ObjectRef object_of(const std::string& path, const struct stat& s) {
           S_ISREG(s.st_mode) ? static_cast<std::uint64_t>(s.st_size) : 0, nanoseconds / 1'000'000};
 }
 
+}  // namespace
+
 Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef& object, std::uint64_t from) {
   int fd = -1;
   do {  // not waiting for a pipe's other end, which may be long in coming
@@ -67,6 +69,14 @@ Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef& object, std::uint
     return fail(Errc::io, fmt::format("cannot be read from {}: {}", from, std::strerror(errno)));
   return stream;
 }
+
+ObjectRef local_object(const std::string& path) {
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0) return {path, path, {}, 0, 0};
+  return object_of(path, s);
+}
+
+namespace {
 
 // One name that the user gave.
 class FileSource final : public Source {
@@ -101,7 +111,8 @@ class StdinSource final : public Source {
 class TreeSource final : public Source {
  public:
   // `root`: "" or what every uri begins with, up to a '/'. `pattern` empty: every regular file below `root`; else those whose path matches it.
-  TreeSource(std::string root, std::string pattern) : root_(std::move(root)), pattern_(std::move(pattern)) {}
+  TreeSource(std::string root, std::string pattern, KeyFilter filter)
+      : root_(std::move(root)), pattern_(std::move(pattern)), filter_(std::move(filter)) {}
 
   Result<ObjectPage> list(std::string_view after, std::size_t limit) override {
     if (after.empty() || after != last_) {
@@ -176,10 +187,11 @@ class TreeSource final : public Source {
         // All that is in it begins with its path.
         if (path < after_ && !after_.starts_with(path)) continue;
         if (!pattern_.empty() && !may_hold(pattern_, std::string_view(path).substr(0, path.size() - 1))) continue;
+        if (!filter_.wants(path)) continue;
         if (auto ok = enter(path); !ok) return tl::unexpected(ok.error());
         continue;
       }
-      if (path <= after_ || (!pattern_.empty() && !matches(pattern_, path))) continue;
+      if (path <= after_ || (!pattern_.empty() && !matches(pattern_, path)) || !filter_.wants(path)) continue;
       struct stat s {};
       if (::stat(path.c_str(), &s) != 0) {
         if (errno == ENOENT || errno == ELOOP) continue;  // a link that leads nowhere
@@ -226,6 +238,7 @@ class TreeSource final : public Source {
   }
 
   std::string root_, pattern_;
+  KeyFilter filter_;
   std::string after_, last_;  // what the walk passes over; the last object that was shown
   std::vector<Level> stack_;
   std::set<std::pair<dev_t, ino_t>> inside_;
@@ -233,13 +246,14 @@ class TreeSource final : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open_source(std::string_view input) {
+Result<std::unique_ptr<Source>> open_source(std::string_view input, const SourceOptions& options) {
   if (input == "-") return std::make_unique<StdinSource>();
   if (input.empty()) return fail(Errc::invalid, "an empty input");
   const std::string name(input);
   struct stat s {};
+  if (input.starts_with("s3://")) return open_s3(input, options);
   if (::stat(name.c_str(), &s) == 0) {
-    if (S_ISDIR(s.st_mode)) return std::make_unique<TreeSource>(name.ends_with('/') ? name : name + '/', "");
+    if (S_ISDIR(s.st_mode)) return std::make_unique<TreeSource>(name.ends_with('/') ? name : name + '/', "", options.filter);
     return std::make_unique<FileSource>(object_of(name, s));
   }
   const int error = errno;
@@ -250,10 +264,10 @@ Result<std::unique_ptr<Source>> open_source(std::string_view input) {
   const std::string root = slash == std::string::npos ? "" : name.substr(0, slash + 1);
   if (!root.empty() && ::stat(root.c_str(), &s) != 0)
     return fail(Errc::not_found, fmt::format("{}: {}: {}", name, root, std::strerror(errno)));
-  auto source = std::make_unique<TreeSource>(root, name);
+  auto source = std::make_unique<TreeSource>(root, name, options.filter);
   auto page = source->list("", 1);
   if (!page) return tl::unexpected(page.error());
-  if (page->objects.empty()) return fail(Errc::not_found, fmt::format("{}: nothing matches", name));
+  if (page->objects.empty() && !options.filter.active()) return fail(Errc::not_found, fmt::format("{}: nothing matches", name));
   return source;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "source/layout.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,9 +45,30 @@ class Source {
   virtual Result<ObjectPage> list(std::string_view after, std::size_t limit) = 0;
   // [any] Blocks; never called in a TBB worker.
   virtual Result<std::unique_ptr<ByteStream>> open(const ObjectRef&, std::uint64_t from = 0) = 0;
+  // Its objects are far away: many should be asked for at once.
+  virtual bool remote() const { return false; }
 };
 
-// A file, a directory (recursive), a glob (`*`, `?`, `[...]`, `**`), or "-" for stdin. Not there: Errc::not_found, also for a glob that matches nothing.
-Result<std::unique_ptr<Source>> open_source(std::string_view input);
+struct SourceOptions {
+  S3Options s3;
+  KeyFilter filter;            // of what a listing finds; what was named itself is always read
+  std::function<bool()> stop;  // asked while a listing waits for a store; may be empty
+};
+
+// A file, a directory (recursive), a glob (`*`, `?`, `[...]`, `**`), "-" for stdin, or s3://BUCKET/PREFIX. Not there: Errc::not_found, also for a glob
+// that matches nothing.
+Result<std::unique_ptr<Source>> open_source(std::string_view input, const SourceOptions& = {});
+
+// One s3:// uri. What needs the store's own client is in object_store/s3.hpp.
+Result<std::unique_ptr<Source>> open_s3(std::string_view input, const SourceOptions&);
+namespace s3 {
+class Bucket;
+}
+// [any] The bucket must outlive the stream.
+std::unique_ptr<ByteStream> open_s3_object(s3::Bucket&, const ObjectRef&, std::uint64_t from);
+
+// A file, as sources name it. One that is not there has no etag and no size, and says so when it is opened.
+ObjectRef local_object(const std::string& path);
+Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef&, std::uint64_t from);
 
 }  // namespace lm

@@ -8,7 +8,7 @@ import unittest
 
 from e2e import LOGMILL, ROOT, Case, flow_text
 
-COMMANDS = [[], ["run"], ["plugins"], ["plugins", "show"], ["schema"], ["state"], ["state", "show"], ["state", "objects"], ["state", "retry"], ["state", "forget"],
+COMMANDS = [[], ["run"], ["plan"], ["plugins"], ["plugins", "show"], ["schema"], ["state"], ["state", "show"], ["state", "objects"], ["state", "retry"], ["state", "forget"],
             ["state", "merge"]]
 
 

@@ -122,7 +122,7 @@ TEST(SummaryText, IsWhatATiredReaderNeeds) {
 }
 
 TEST(SummaryText, SaysWhereRejectsAre) {
-  EXPECT_THAT(summary_text(example(), {"rejects/", ""}), HasSubstr("2 records; kept in rejects/\n"));
+  EXPECT_THAT(summary_text(example(), {"rejects/", "", ""}), HasSubstr("2 records; kept in rejects/\n"));
 }
 
 TEST(SummaryText, NamesEveryObjectThatWasNotReadWholeUpToTenThousand) {
@@ -133,7 +133,7 @@ TEST(SummaryText, NamesEveryObjectThatWasNotReadWholeUpToTenThousand) {
   const std::string text = summary_text(s, {});
   EXPECT_THAT(text, HasSubstr("o50\n"));
   EXPECT_THAT(text, HasSubstr("o9999\n                no parser knows it\n  ... and 10,000 more; --rejects DIR has all of them\n"));
-  EXPECT_THAT(summary_text(s, {"kept", ""}), HasSubstr("... and 10,000 more; kept has all of them\n"));
+  EXPECT_THAT(summary_text(s, {"kept", "", ""}), HasSubstr("... and 10,000 more; kept has all of them\n"));
 }
 
 TEST(SummaryText, ShowsRowsOutsideOfTheTimeOnlyIfThereAreAny) {

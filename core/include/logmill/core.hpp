@@ -136,14 +136,28 @@ Result<std::uint64_t> parse_size(std::string_view text);
 // "2026-03-01", "2026-03-01T12:00:00Z" (offsets and fractions allowed) -> milliseconds since 1970-01-01 UTC.
 Result<std::int64_t> parse_time(std::string_view text);
 
+// How s3:// inputs are reached. What is empty here is looked for where users of the AWS CLI expect it: environment, profile, instance.
+struct S3Options {
+  std::string endpoint;         // "https://s3.example.com", "http://127.0.0.1:9000"; AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL
+  std::string region;           // AWS_REGION, AWS_DEFAULT_REGION; a bucket in another region is found by what the server answers
+  std::string profile;          // AWS_PROFILE
+  bool no_sign = false;         // anonymous, for public buckets
+  bool requester_pays = false;  // whoever reads pays
+};
+
 struct RunOptions {
-  std::vector<std::string> inputs;  // a file, a directory, a glob, "-"
+  std::vector<std::string> inputs;  // a file, a directory, a glob, "-", s3://BUCKET/PREFIX
+  std::string objects_from;         // a list of objects, also an S3 Inventory manifest or event notifications: a file, "-", s3://BUCKET/KEY
+  S3Options s3;
+  unsigned requests = 64;                      // in flight at once, for s3:// inputs
+  std::vector<std::string> accounts, regions;  // empty: all; only objects whose key names one of them, or names none
   std::vector<SinkSpec> sinks;
   std::string plugin;                                  // not empty: this parser reads every object, without detection
   std::map<std::string, std::string> plugin_config;    // parser id -> JSON object
   unsigned threads = 0;                                // 0: as many as the machine has
   std::uint64_t memory = std::uint64_t{448} << 20;     // bytes that the process may hold, about
-  std::optional<std::int64_t> since_ms, until_ms;      // event time: since <= time < until; rows outside are counted, not written
+  std::optional<std::int64_t> since_ms, until_ms;      // event time: since <= time < until; rows outside are counted, not written,
+                                                       // and objects whose key names a day outside, by a day at least, are not read
   std::filesystem::path rejects;                       // empty: rejects are counted only
   bool raw_data = false;                               // fill raw_data with the record's text
   bool validate_full = false;                          // check every array of every plugin in full
@@ -225,6 +239,24 @@ class Run {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// ---- What a run would read ----
+
+// Objects of one source, as far as their names say; what a name does not say is empty.
+struct PlanGroup {
+  std::string parser;  // whose key pattern matches: what the content is, a run finds out
+  std::string account, region;
+  std::string day;  // "2026-03-01"
+  std::uint64_t objects = 0, bytes = 0;
+};
+
+struct Plan {
+  std::vector<PlanGroup> groups;  // by parser, account, region, day
+  std::uint64_t objects = 0, bytes = 0;
+};
+
+// Lists the inputs of a run, and reads no object. Sinks are not looked at. Memory grows with the groups, not with the objects of one input.
+Result<Plan> plan(const Registry&, const RunOptions&, const std::atomic<bool>& cancelled);
 
 // ---- Ledgers: what a job has done ----
 

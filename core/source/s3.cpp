@@ -1,0 +1,189 @@
+// s3://bucket/prefix as a source.
+//
+// The listing is a line of prefixes in the order of their names. The first few are asked for at once, each a page, and shown in their order: memory is so
+// many pages, whatever the bucket holds, and what the names say under AWSLogs/ is used to leave out whole prefixes.
+#include "object_store/s3.hpp"
+#include "source/source.hpp"
+
+#include <fmt/format.h>
+#include <deque>
+#include <future>
+
+namespace lm {
+namespace {
+
+constexpr std::size_t kPages = 8;          // asked for at once
+constexpr unsigned kUnknownSteps = 2;      // levels that are looked at for AWSLogs/ below the input
+constexpr std::size_t kUnknownNames = 64;  // more names side by side: no layout that we know
+constexpr std::size_t kMostPerRequest = 1000;
+
+class S3Stream final : public ByteStream {
+ public:
+  explicit S3Stream(std::unique_ptr<s3::Download> download) : download_(std::move(download)) {}
+  bool ready() override { return download_->ready(); }
+  Result<std::size_t> read(std::span<std::byte> out) override { return download_->read(out); }
+
+ private:
+  std::unique_ptr<s3::Download> download_;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteStream> open_s3_object(s3::Bucket& bucket, const ObjectRef& object, std::uint64_t from) {
+  return std::make_unique<S3Stream>(bucket.get({object.key, object.etag, object.size, from}));
+}
+
+namespace {
+
+class S3Source final : public Source {
+ public:
+  S3Source(std::shared_ptr<s3::Service> service, s3::Address address, KeyFilter filter)
+      : bucket_(std::move(service), std::move(address.bucket)), prefix_(std::move(address.key)), filter_(std::move(filter)) {}
+
+  Result<ObjectPage> list(std::string_view after, std::size_t limit) override {
+    const std::string scheme = fmt::format("s3://{}/", bucket_.name());
+    if (first_ && after.empty() && first_->objects.size() <= limit) {
+      ObjectPage page = std::move(*first_);
+      first_.reset();
+      return page;
+    }
+    if (first_ || after.empty() || after != last_) {
+      first_.reset();
+      after_.clear();
+      if (after.starts_with(scheme)) after_ = after.substr(scheme.size());
+      line_.clear();
+      line_.push_back({prefix_, first_descent(), {}, {}, {}, 0, 0});
+    }
+    ObjectPage page;
+    page.last = false;
+    while (page.objects.size() < limit) {
+      if (line_.empty()) {
+        page.last = true;
+        break;
+      }
+      ask_ahead();
+      Part& part = line_.front();
+      if (part.asked) {
+        auto answer = part.page.get();
+        part.asked = false;
+        if (!answer) {
+          line_.clear();
+          last_.clear();
+          // What was found out before the run began is the user's to put right; what comes later, the run's end.
+          return fail(looked_ ? Errc::io : answer.error().code, fmt::format("{}{}: {}", scheme, prefix_, answer.error().what));
+        }
+        open_up(std::move(*answer));
+        continue;
+      }
+      if (part.shown == part.objects.size()) {
+        line_.pop_front();
+        continue;
+      }
+      page.objects.push_back(std::move(part.objects[part.shown++]));
+    }
+    if (!page.objects.empty()) last_ = page.objects.back().uri;
+    return page;
+  }
+
+  Result<std::unique_ptr<ByteStream>> open(const ObjectRef& object, std::uint64_t from) override {
+    return open_s3_object(bucket_, object, from);
+  }
+
+  bool remote() const override { return true; }
+
+  // Whether it is there and may be read is found out before a run begins; what was listed for it is kept.
+  Result<void> look() {
+    auto page = list("", kMostPerRequest);
+    if (!page) return tl::unexpected(page.error());
+    if (page->objects.empty() && page->last && !filter_.active())
+      return fail(Errc::not_found, fmt::format("s3://{}/{}: nothing begins with this", bucket_.name(), prefix_));
+    first_ = std::move(*page);
+    looked_ = true;
+    return {};
+  }
+
+ private:
+  struct Part {
+    std::string prefix;
+    bool step = false;  // by '/', for what is below is looked at first
+    std::string continuation;
+    std::future<Result<aws::ListPage>> page;
+    std::vector<ObjectRef> objects;
+    std::size_t shown = 0;
+    unsigned unknown = 0;  // levels that were not under AWSLogs/
+    bool asked = false, answered = false;
+  };
+
+  bool first_descent() const { return descend(prefix_, filter_) != Descend::whole; }
+
+  void ask_ahead() {
+    std::size_t asked = 0;
+    for (Part& part : line_) {
+      if (asked == kPages) return;
+      ++asked;
+      if (part.asked || part.answered) continue;
+      part.asked = part.answered = true;
+      s3::ListRequest request{part.prefix, part.step ? "/" : "", part.step ? "" : after_, part.continuation, kMostPerRequest};
+      part.page = std::async(std::launch::async, [this, request = std::move(request)] { return bucket_.list(request); });
+    }
+  }
+
+  // The first part becomes what its page holds, in the order of the names, and what is behind the page.
+  void open_up(aws::ListPage page) {
+    Part part = std::move(line_.front());
+    line_.pop_front();
+    std::vector<Part> parts;
+    if (part.step && part.unknown >= 1 && page.prefixes.size() > kUnknownNames && descend(part.prefix, filter_) == Descend::unknown) {
+      line_.push_front({part.prefix, false, {}, {}, {}, 0, 0});
+      return;
+    }
+    std::size_t object = 0;
+    const auto objects_before = [&](const std::string* prefix) {
+      Part found;
+      found.answered = true;
+      for (; object < page.objects.size() && (!prefix || page.objects[object].key < *prefix); ++object) {
+        aws::ListedObject& o = page.objects[object];
+        if (o.size == 0 && o.key.ends_with('/')) continue;  // consoles make them, to show a folder
+        if (o.key <= after_ || !o.key.starts_with(part.prefix) || !filter_.wants(o.key)) continue;
+        found.objects.push_back({fmt::format("s3://{}/{}", bucket_.name(), o.key), o.key, o.etag, o.size, o.mtime_ms});
+      }
+      if (!found.objects.empty()) parts.push_back(std::move(found));
+    };
+    for (const std::string& prefix : page.prefixes) {
+      objects_before(&prefix);
+      if (!prefix.starts_with(part.prefix) || prefix.size() == part.prefix.size()) continue;  // it would never end
+      // Servers differ in what start-after does to names that stand for many: it is never sent with a delimiter.
+      if (prefix < after_ && !after_.starts_with(prefix)) continue;
+      const Descend way = descend(prefix, filter_);
+      if (way == Descend::no) continue;
+      const unsigned unknown = part.unknown + (way == Descend::unknown);
+      const bool step = way == Descend::step || (way == Descend::unknown && unknown <= kUnknownSteps);
+      parts.push_back({prefix, step, {}, {}, {}, 0, unknown});
+    }
+    objects_before(nullptr);
+    if (page.truncated) parts.push_back({part.prefix, part.step, page.continuation, {}, {}, 0, part.unknown});
+    line_.insert(line_.begin(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
+  }
+
+  s3::Bucket bucket_;
+  std::string prefix_;
+  KeyFilter filter_;
+  std::optional<ObjectPage> first_;
+  bool looked_ = false;
+  std::string after_, last_;
+  std::deque<Part> line_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> open_s3(std::string_view input, const SourceOptions& options) {
+  auto address = s3::parse_uri(input);
+  if (!address) return fail(Errc::invalid, fmt::format("{}: an S3 address is s3://BUCKET/PREFIX", input));
+  auto service = s3::Service::make(options.s3, options.stop);
+  if (!service) return tl::unexpected(service.error());
+  auto source = std::make_unique<S3Source>(std::move(*service), std::move(*address), options.filter);
+  if (auto there = source->look(); !there) return tl::unexpected(there.error());
+  return source;
+}
+
+}  // namespace lm

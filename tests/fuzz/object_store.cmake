@@ -1,0 +1,1 @@
+logmill_fuzz(s3_answer_fuzz SOURCES fuzz/s3_answer_fuzz.cpp LIBRARIES logmill_object_store)

@@ -1,0 +1,21 @@
+// What a store answers: listings and errors, be they what they may. Nothing but bounds is promised of them, and that a listing which goes on says where.
+#include "object_store/credentials.hpp"
+#include "object_store/xml.hpp"
+
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace lm;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (const auto page = aws::parse_list(text)) {
+    if (page->truncated && page->continuation.empty()) std::abort();
+    for (const aws::ListedObject& object : page->objects) {
+      if (object.key.size() > 16 << 10) std::abort();
+    }
+  }
+  static_cast<void>(aws::parse_error(text));
+  const std::size_t half = size / 2;
+  static_cast<void>(aws::Profiles::parse(text.substr(0, half), text.substr(half)));
+  if (aws::percent_decode(aws::percent_encode(text), true) != text) std::abort();
+  return 0;
+}

@@ -1,0 +1,194 @@
+"""The S3 server of these tests, started by scripts/services/s3.sh, as they fill it: a client of its own, with a signer that shares nothing with logmill's.
+Also a proxy that does to answers what networks and busy servers do. Standard library only."""
+import datetime
+import hashlib
+import hmac
+import http.client
+import os
+
+import socket
+import socketserver
+import ssl
+import threading
+import urllib.parse
+import uuid
+
+ENDPOINT = os.environ.get("LOGMILL_S3_ENDPOINT", "")
+KEY = os.environ.get("AWS_ACCESS_KEY_ID", "")
+SECRET = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
+HOST = ENDPOINT.removeprefix("http://")
+
+
+def request(method: str, path: str, query: str = "", body: bytes = b"", **more: str) -> tuple[int, bytes]:
+    """`path` and `query` as they are sent, encoded; `more`: headers, with _ for -."""
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    digest = hashlib.sha256(body).hexdigest()
+    signed = {"host": HOST, "x-amz-content-sha256": digest, "x-amz-date": now}
+    signed |= {name.replace("_", "-"): value for name, value in more.items()}
+    signed = dict(sorted(signed.items()))
+    names = ";".join(signed)
+    canonical = "\n".join([method, path, query, *(f"{name}:{value}" for name, value in signed.items()), "", names, digest])
+    scope = f"{now[:8]}/us-east-1/s3/aws4_request"
+    key = ("AWS4" + SECRET).encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    signature = hmac.new(key, text.encode(), "sha256").hexdigest()
+    connection = getattr(_local, "connection", None) or http.client.HTTPConnection(HOST, timeout=60)
+    _local.connection = connection
+    headers = {**signed, "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/{scope},SignedHeaders={names},Signature={signature}"}
+    connection.request(method, path + ("?" + query if query else ""), body or None, headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+_local = threading.local()
+
+
+class Bucket:
+    def __init__(self, name: str = "", **headers: str):
+        self.name = name or f"logs-{uuid.uuid4().hex[:12]}"
+        self.must(request("PUT", f"/{self.name}", **headers))
+
+    def must(self, answer: tuple[int, bytes]) -> None:
+        assert answer[0] < 300, answer
+
+    def path(self, key: str | bytes) -> str:
+        return f"/{self.name}/" + urllib.parse.quote(key, safe="/~")
+
+    def put(self, key: str | bytes, body: bytes, **headers: str) -> None:
+        self.must(request("PUT", self.path(key), body=body, **headers))
+
+    def put_all(self, objects: dict, threads: int = 8) -> None:
+        items = list(objects.items())
+
+        def some(part: list) -> None:
+            for key, body in part:
+                self.put(key, body)
+            if connection := getattr(_local, "connection", None):
+                connection.close()
+
+        workers = [threading.Thread(target=some, args=(items[i::threads],)) for i in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def delete(self, key: str) -> None:
+        self.must(request("DELETE", self.path(key)))
+
+    def uri(self, prefix: str = "") -> str:
+        return f"s3://{self.name}/{prefix}"
+
+
+class Request:
+    def __init__(self, method: str, target: str, headers: dict, number: int):
+        self.method, self.headers, self.number = method, headers, number
+        path, _, query = target.partition("?")
+        self.key = urllib.parse.unquote(path).split("/", 2)[-1]
+        self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        self.listing = "list-type" in self.query
+
+
+class Proxy:
+    """Between logmill and the server. `fault(request)` answers None, or what goes wrong, as a tuple:
+    ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body;
+    ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
+
+    def __init__(self, fault, certificate=None, connect=False):
+        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them."""
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.connected: list[str] = []
+        self.lock = threading.Lock()
+        self.fault = fault
+        proxy = self
+        tls = None
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                with proxy.lock:
+                    proxy.connections += 1
+                client = self.request
+                if connect:
+                    asked = b""
+                    while not asked.endswith(b"\r\n\r\n"):
+                        asked += client.recv(1)
+                    proxy.connected.append(asked.split()[1].decode())
+                    client.sendall(b"HTTP/1.1 200 x\r\n\r\n")
+                proxy.serve(tls.wrap_socket(client, server_side=True) if tls else client)
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            request_queue_size = 256
+            allow_reuse_address = True
+
+            def handle_error(self, *_):
+                pass  # a client that went away
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.host = "127.0.0.1:%d" % self.server.server_address[1]
+        self.endpoint = ("https://" if tls else "http://") + self.host
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def serve(self, client: socket.socket) -> None:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        reader = client.makefile("rb")
+        upstream = http.client.HTTPConnection(HOST, timeout=60)
+        while line := reader.readline():
+            method, target, _ = line.decode("latin-1").split(" ", 2)
+            headers = http.client.parse_headers(reader)
+            with self.lock:
+                asked = Request(method, target, {name.lower(): value for name, value in headers.items()}, len(self.requests))
+                self.requests.append(asked)
+                fault = self.fault(asked) or ("none",)
+            if fault[0] == "reset":
+                return reset(client)
+            if fault[0] == "status":
+                body = f"<Error><Code>{fault[2]}</Code><Message>injected</Message></Error>".encode() if fault[2] else b""
+                extra = "".join(f"{name}: {value}\r\n" for name, value in (fault[3] if len(fault) > 3 else {}).items())
+                client.sendall(f"HTTP/1.1 {fault[1]} x\r\nContent-Length: {len(body)}\r\n{extra}\r\n".encode() + body)
+                continue
+            upstream.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in headers.items():
+                upstream.putheader(name, value)
+            upstream.endheaders()
+            answer = upstream.getresponse()
+            body = answer.read()
+            length = len(body) + (fault[1] if fault[0] == "length" else 0)
+            kept = [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in ("content-length", "transfer-encoding", "connection")]
+            client.sendall("\r\n".join([f"HTTP/1.1 {answer.status} x", f"Content-Length: {length}", *kept, "", ""]).encode("latin-1"))
+            if fault[0] == "cut":
+                client.sendall(body[: fault[1]])
+                return reset(client)
+            if fault[0] == "stall":
+                client.sendall(body[: fault[1]])
+                client.settimeout(60)
+                reader.read(1)  # until the client gives up
+                return None
+            if fault[0] == "slow":
+                for at in range(0, len(body), fault[1]):
+                    client.sendall(body[at : at + fault[1]])
+                    threading.Event().wait(0.001)
+            else:
+                client.sendall(body)
+            if fault[0] == "length" and fault[1] > 0:
+                return None  # and the connection ends
+        return None
+
+
+def reset(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    client.close()
+
+
