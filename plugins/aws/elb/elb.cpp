@@ -294,6 +294,16 @@ class Mapper {
     }
   }
 
+  // Clients are many: their dictionary entry is fetched while the rest of the row is made.
+  template <class Row>
+  void expect_client(Row& row, std::size_t i) {
+    row.template expect<"src_endpoint.ip">(lm::net::host_port(raw(i)).host);
+  }
+  template <class Row>
+  void client(Row& row, std::size_t i) {
+    endpoint<"src_endpoint.ip", "src_endpoint.port">(row, i);
+  }
+
   template <class Row>
   void common(Row& row, std::int64_t time, std::size_t time_field) {
     row.template set<"time">(time);
@@ -517,13 +527,13 @@ struct Alb : private Mapper<kAlbFields> {
     if (!created && !ended) return record.reject(lm::malformed, "neither 'time' nor 'request_creation_time' is a time");
 
     auto row = rows.begin(record);
+    expect_client(row, alb("client:port"));
     common(row, created ? *created : *ended, created ? alb("request_creation_time") : alb("time"));
     row.set<"start_time">(created);
     row.set<"end_time">(ended);
     if (created && ended && is_finer(raw(alb("time")))) keep(alb("time"));
     row.set<"app_protocol_name">(text(alb("type")));
     cloud(row, text(alb("target_group_arn")) ? raw(alb("target_group_arn")) : raw(alb("chosen_cert_arn")));
-    endpoint<"src_endpoint.ip", "src_endpoint.port">(row, alb("client:port"));
     const bool balanced = balancer(row, alb("elb")), placed = node(row, text(alb("ip_address"))) || balanced;
 
     const Times took = times(alb("request_processing_time"));
@@ -535,6 +545,7 @@ struct Alb : private Mapper<kAlbFields> {
     if (!exchange(row, asked, alb("user_agent"), alb("elb_status_code"), bytes, took) && !traced)
       return record.reject(lm::malformed, "neither a request nor a status");
 
+    client(row, alb("client:port"));
     endpoint<"load_balancer.dst_endpoint.ip", "load_balancer.dst_endpoint.port">(row, alb("target:port"));
     row.set<"load_balancer.dst_endpoint.uid">(text(alb("target_group_arn")));
     targets(row);
@@ -765,7 +776,7 @@ struct Nlb : private Mapper<kNlbFields> {
     row.set<"duration">(number(nlb("connection_time")));
     row.set<"metadata.log_version">(text(nlb("version")));
     cloud(row, raw(nlb("chosen_cert_arn")));
-    endpoint<"src_endpoint.ip", "src_endpoint.port">(row, nlb("client:port"));
+    client(row, nlb("client:port"));
     endpoint<"dst_endpoint.ip", "dst_endpoint.port">(row, nlb("destination:port"));
     balancer(row, nlb("elb"));
     traffic(row, nlb("received_bytes"), nlb("sent_bytes"));
@@ -834,6 +845,7 @@ struct Clb : private Mapper<kClbFields> {
       auto row = connections.begin(record);
       row.set<"activity_id">(6);  // Traffic
       listener(row, *time);
+      client(row, clb("client:port"));
       row.set<"duration">(times(clb("request_processing_time")).sum);
       traffic(row, clb("received_bytes"), clb("sent_bytes"));
       keep(clb("backend_status_code"));
@@ -841,12 +853,14 @@ struct Clb : private Mapper<kClbFields> {
       return rest(record, row, line_.surplus(), line_.doubt());
     }
     auto row = requests.begin(record);
+    expect_client(row, clb("client:port"));
     const bool placed = listener(row, *time);
     const Times took = times(clb("request_processing_time"));
     const Bytes bytes = traffic(row, clb("received_bytes"), clb("sent_bytes"));
     request(row, asked, placed);
     if (!exchange(row, asked, clb("user_agent"), clb("elb_status_code"), bytes, took))
       return record.reject(lm::malformed, "neither a request nor a status");
+    client(row, clb("client:port"));
     if (const auto code = number(clb("backend_status_code"), 999)) {
       auto connection = row.push<"load_balancer.endpoint_connections">();
       connection.set<"code">(*code);
@@ -863,7 +877,6 @@ struct Clb : private Mapper<kClbFields> {
     common(row, time, clb("timestamp"));
     row.template set<"start_time">(time);
     cloud(row);
-    endpoint<"src_endpoint.ip", "src_endpoint.port">(row, clb("client:port"));
     const bool named = row.template set<"dst_endpoint.name">(text(clb("elb"))), placed = node(row) || named;
     endpoint<"load_balancer.dst_endpoint.ip", "load_balancer.dst_endpoint.port">(row, clb("backend:port"));
     tls(row, clb("ssl_protocol"), clb("ssl_cipher"));
