@@ -3,13 +3,20 @@
 #include "plugin_host/validate.hpp"
 
 #include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/dll/shared_library.hpp>
+#include <cerrno>
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <system_error>
 
 namespace lm {
 namespace {
@@ -47,6 +54,30 @@ bool good_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
   });
+}
+
+// The group that some systems give each user, with nobody else in it.
+bool is_private_group(gid_t number) {
+  std::array<char, 4096> user_text{}, group_text{};
+  passwd user{}, *known_user = nullptr;
+  if (::getpwuid_r(::geteuid(), &user, user_text.data(), user_text.size(), &known_user) != 0 || !known_user) return false;
+  using Group = struct group;
+  Group group{}, *known = nullptr;
+  if (::getgrgid_r(number, &group, group_text.data(), group_text.size(), &known) != 0 || !known) return false;
+  return user.pw_gid == number && std::string_view(user.pw_name) == group.gr_name && (!group.gr_mem || !*group.gr_mem);
+}
+
+// What is loaded runs as the user: nobody but root and the user may be able to change it.
+Result<void> check_writers(const std::filesystem::path& path) {
+  using Status = struct stat;
+  Status s{};
+  if (::stat(path.c_str(), &s) != 0) return fail(Errc::not_found, std::error_code(errno, std::generic_category()).message());
+  std::string who;
+  if (s.st_uid != 0 && s.st_uid != ::geteuid()) who = fmt::format("it belongs to the user with the number {}", s.st_uid);
+  if ((s.st_mode & S_IWGRP) != 0 && !is_private_group(s.st_gid)) who = "its group can write to it (chmod g-w)";
+  if ((s.st_mode & S_IWOTH) != 0) who = "everybody can write to it (chmod go-w)";
+  if (who.empty()) return {};
+  return fail(Errc::invalid, "plugins are loaded only from what nobody but root and you can change, and " + who);
 }
 
 }  // namespace
@@ -164,8 +195,12 @@ Result<void> Registry::load_directory(const std::filesystem::path& directory) {
   }
   if (error) return fail(Errc::not_found, fmt::format("plugin directory {}: {}", directory.string(), error.message()));
   std::sort(files.begin(), files.end());
+  if (auto ok = check_writers(directory); !ok)
+    return fail(ok.error().code, fmt::format("plugin directory {}: {}", directory.string(), ok.error().what));
   for (const auto& file : files) {
-    if (auto ok = impl_->load(file); !ok) return fail(ok.error().code, fmt::format("{}: {}", file.string(), ok.error().what));
+    auto ok = check_writers(file);
+    if (ok) ok = impl_->load(file);
+    if (!ok) return fail(ok.error().code, fmt::format("{}: {}", file.string(), ok.error().what));
   }
   return {};
 }

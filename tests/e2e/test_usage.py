@@ -1,8 +1,10 @@
 """What a person types and is told: help, exit codes, configuration, listings, the manual page and the completion."""
 import json
 import os
+import pathlib
 import pty
 import re
+import shutil
 import subprocess
 import unittest
 
@@ -50,6 +52,44 @@ class Help(Case):
 
     def test_version(self):
         self.assertRegex(self.logmill("--version").stdout, r"\Alogmill \d+\.\d+\.\d+\n\Z")
+
+
+class Trust(Case):
+    """What is loaded runs as the user: nobody else may be able to change it."""
+
+    def setUp(self):
+        super().setUp()
+        self.plugins = self.dir / "mine"
+        self.plugins.mkdir(mode=0o755)
+        self.library = pathlib.Path(shutil.copy(pathlib.Path(os.environ["LOGMILL_BUILD"]) / "plugins/aws_vpcflow.so", self.plugins / "copy.so"))
+        self.library.chmod(0o755)
+
+    def refused(self, what: pathlib.Path, why: str) -> None:
+        done = self.logmill("plugins", "--plugin-dir", self.plugins, code=2)
+        self.assertIn(str(what), done.stderr)
+        self.assertIn(why, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_a_library_that_others_can_write_is_refused(self):
+        self.library.chmod(0o757)
+        self.refused(self.library, "everybody can write to it")
+
+    def test_a_folder_that_others_can_write_is_refused(self):
+        self.plugins.chmod(0o1777)
+        self.refused(self.plugins, "everybody can write to it")
+
+    def test_what_belongs_to_somebody_else_is_refused(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can give files away")
+        os.chown(self.library, 65534, 65534)
+        self.refused(self.library, "it belongs to the user with the number 65534")
+
+    def test_what_a_group_of_others_can_write_is_refused(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can give files away")
+        os.chown(self.library, 0, 65534)
+        self.library.chmod(0o775)
+        self.refused(self.library, "its group can write to it")
 
 
 class ExitCodes(Case):

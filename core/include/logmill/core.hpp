@@ -102,7 +102,8 @@ class Registry {
   Registry& operator=(Registry&&) noexcept;
 
   // Loads every *.so of a directory. A library that is not a logmill plugin, has another ABI major, or lies about its columns is an
-  // error that names the file and the reason; those before it stay loaded.
+  // error that names the file and the reason; those before it stay loaded. So is a directory or a library that somebody else than root or
+  // the user can write.
   Result<void> load_directory(const std::filesystem::path&);
   // The directories that belong to this installation: "plugins" and "sinks" beside the program or the library, in the build tree
   // and when installed.
