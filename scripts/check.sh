@@ -42,8 +42,7 @@ stage_asan() {
 stage_tsan() {
   cmake --preset tsan >/dev/null
   cmake --build build-tsan -j "$jobs" --target pipeline_tests
-  # Twice at most: what TBB, which is not instrumented, does on a busy machine is now and then taken for a race. A report stands in the output either way.
-  ctest --test-dir build-tsan --output-on-failure --label-regex '^pipeline$' --no-tests=error --repeat until-pass:2
+  ctest --test-dir build-tsan --output-on-failure --label-regex '^pipeline$' --no-tests=error
 }
 
 # Instructions, which do not depend on how busy the machine is.

@@ -187,7 +187,7 @@ void RowGroup::process(Unit& unit, Work& work, Scratch& scratch) {
     // Counting costs as much as a few rows do.
     constexpr std::int64_t kFew = 64;
     unit.uncounted += work.rows;
-    if (work.kind != Work::Kind::rows || unit.uncounted >= kFew) count(unit);
+    if (work.kind != Work::Kind::rows || unit.uncounted >= kFew) count(unit, work.kind == Work::Kind::end);
   } catch (const BadColumn& e) {
     fail_with(LM_INVALID, std::string("a batch contradicts itself: ") + e.what());
   } catch (const TooLarge& e) {
@@ -237,14 +237,15 @@ void RowGroup::add_rows(Unit& unit, const Work& work, Scratch& scratch) {
   }
 }
 
-void RowGroup::count(Unit& unit) {
+// Before the end nothing may look at out_: push_end() makes it while units are at work.
+void RowGroup::count(Unit& unit, bool ended) {
   unit.uncounted = 0;
   std::size_t held = 0, waiting = 0;
   for (const std::uint32_t i : unit.of.leaves) {
     const std::size_t mine = columns_[i].waiting();
     waiting += mine;
     held += mine + columns_[i].kept();
-    if (!out_.chunks.empty()) held += out_.chunks[i].size();
+    if (ended) held += out_.chunks[i].size();
   }
   const auto change = static_cast<std::int64_t>(held) - unit.held;
   unit.held += change;

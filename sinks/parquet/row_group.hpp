@@ -122,7 +122,7 @@ class RowGroup {
   bool work(Unit& unit, Scratch& scratch);
   void process(Unit& unit, Work& work, Scratch& scratch);
   void add_rows(Unit& unit, const Work& work, Scratch& scratch);
-  void count(Unit& unit);
+  void count(Unit& unit, bool ended);
   void fail_with(lm_status code, std::string message);
 
   RowGroupPlans& plans_;
