@@ -11,25 +11,12 @@ stage_format() {
 
 stage_includes() { python3 scripts/check_includes.py; }
 
-# The sources, or those in whose folders something has changed since the commit TIDY_SINCE.
-tidy_sources() {
-  local sources=('sdk/*.cpp' 'core/*.cpp' 'plugins/*.cpp' 'sinks/*.cpp' 'cli/*.cpp')
-  if [ -z "${TIDY_SINCE:-}" ] || ! git rev-parse --quiet --verify "$TIDY_SINCE^{commit}" >/dev/null; then
-    git ls-files "${sources[@]}"
-    return
-  fi
-  local folders
-  folders=$(git diff --name-only "$TIDY_SINCE" -- sdk core plugins sinks cli | xargs -r -n 1 dirname | sort -u)
-  git ls-files "${sources[@]}" | while read -r source; do
-    if grep --quiet --line-regexp --fixed-strings "$(dirname "$source")" <<<"$folders"; then echo "$source"; fi
-  done
-}
-
 # Needs the compile commands and the generated headers of the release build.
 stage_tidy() {
   cmake --preset release >/dev/null
   cmake --build build -j "$jobs" --target logmill
-  tidy_sources | xargs -r -P "$jobs" -n 1 clang-tidy-14 -p build --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
+  git ls-files 'sdk/*.cpp' 'core/*.cpp' 'plugins/*.cpp' 'sinks/*.cpp' 'cli/*.cpp' |
+    xargs -P "$jobs" -n 1 clang-tidy-14 -p build --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
   echo "tidy: clang-tidy has nothing to say"
 }
 
