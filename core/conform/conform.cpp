@@ -24,9 +24,6 @@ using detail::Memory;
 using detail::slots;
 using detail::Zeroes;
 
-const ocsf::Catalogue& catalogue() { return ocsf::v1_8::catalogue; }
-std::string_view view(lm_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
-
 bool valid_at(const ArrowArray& a, std::size_t i) {
   return a.null_count == 0 || !a.buffers[0] || (static_cast<const std::uint8_t*>(a.buffers[0])[i >> 3] >> (i & 7) & 1);
 }

@@ -8,10 +8,6 @@
 namespace lm {
 namespace {
 
-const ocsf::Catalogue& catalogue() { return ocsf::v1_8::catalogue; }
-
-std::string_view view(lm_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
-
 // What the host fills in every event: a parser that declares one of them would be overruled in silence.
 constexpr std::string_view kHostColumns[] = {
     "category_name",         "category_uid",        "class_name",          "class_uid",      "type_name",          "type_uid",

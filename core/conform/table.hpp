@@ -16,6 +16,10 @@
 
 namespace lm {
 
+// The OCSF version that events are made in.
+inline const ocsf::Catalogue& catalogue() { return ocsf::v1_8::catalogue; }
+inline std::string_view view(lm_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
+
 enum class LeafType : std::uint8_t { dictionary, text, json, int32, int64, float64, boolean };
 
 struct TableNode {

@@ -15,7 +15,6 @@
 
 namespace lm {
 
-inline std::string_view view(lm_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
 inline lm_str str(std::string_view s) { return {s.data(), s.size()}; }
 
 struct ParserPlugin {
