@@ -9,6 +9,9 @@ namespace {
 constexpr unsigned kAbortAttempts =
     3;  // a run that ends waits for them; what they leave is found by the next one, or by the bucket's own rules
 
+// Not every server says that it is still at it, as S3 does.
+constexpr std::chrono::minutes kCompletion{5};
+
 Result<void> any(const http::Answer&) { return {}; }
 
 std::string_view without_quotes(std::string_view etag) {
@@ -60,6 +63,7 @@ Result<std::string> Bucket::put_part(const std::string& key, const std::string& 
 Result<void> Bucket::complete_upload(const std::string& key, const std::string& upload, const std::vector<std::string>& etags,
                                      std::uint64_t size) {
   Call call{"POST", key, {{"uploadId", upload}}, {{"content-type", "application/xml"}}, aws::completion(etags)};
+  call.idle_timeout = kCompletion;
   const auto answer = ask(call, [](const http::Answer& a) { return aws::parse_completed(a.body); });
   if (answer) return {};
   if (answer.error().code != Errc::not_found) return tl::unexpected(answer.error());
@@ -67,8 +71,9 @@ Result<void> Bucket::complete_upload(const std::string& key, const std::string& 
   const auto there = head(key);
   if (there && there->size == size) return {};
   if (!there && there.error().code != Errc::not_found) return tl::unexpected(there.error());
-  return fail(Errc::io, fmt::format("{}. Somebody has aborted the upload, or a rule of the bucket's life cycle, before it was published",
-                                    answer.error().what));
+  return fail(Errc::not_found,
+              fmt::format("{}. Somebody has aborted the upload, or a rule of the bucket's life cycle, before it was published",
+                          answer.error().what));
 }
 
 Result<bool> Bucket::abort_upload(const std::string& key, const std::string& upload) {
@@ -81,7 +86,8 @@ Result<bool> Bucket::abort_upload(const std::string& key, const std::string& upl
 }
 
 Result<aws::UploadPage> Bucket::list_uploads(const std::string& prefix, const aws::UploadPage& after) {
-  aws::Pairs query{{"uploads", ""}, {"encoding-type", "url"}, {"prefix", prefix}};
+  // Not with encoding-type=url: servers differ in what they encode then, and whether they say so.
+  aws::Pairs query{{"uploads", ""}, {"prefix", prefix}};
   if (!after.next_key.empty()) query.emplace_back("key-marker", after.next_key);
   if (!after.next_id.empty()) query.emplace_back("upload-id-marker", after.next_id);
   aws::UploadPage page;

@@ -197,6 +197,7 @@ Result<http::Request> Bucket::prepare(const Call& call, std::string& access_key)
   out.url = aws::url_of(scheme, r);
   out.body = std::move(r.body);
   if (call.content) out.upload = call.content->upload;
+  out.idle_timeout = call.idle_timeout;
   for (const auto& [header, text] : r.headers) out.headers.push_back(fmt::format("{}: {}", header, text));
   return out;
 }

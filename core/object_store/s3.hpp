@@ -107,7 +107,7 @@ class Bucket {
   Result<std::string> create_upload(const std::string& key, bool* repeated = nullptr);
   Result<std::string> put_part(const std::string& key, const std::string& upload, unsigned number, const Content&,
                                const Stop& stop);  // its ETag
-  // Succeeds as well if it was done before: the upload is not there any more, and the object is, and has that size.
+  // Succeeds as well if it was done before: the upload is not there any more, and the object is, and has that size. Errc::not_found: neither is there.
   Result<void> complete_upload(const std::string& key, const std::string& upload, const std::vector<std::string>& etags,
                                std::uint64_t size);
   Result<bool> abort_upload(const std::string& key, const std::string& upload);  // whether it was there; a few attempts
@@ -136,6 +136,7 @@ class Bucket {
     const Content* content = nullptr;  // instead of `body`
     Stop stop{};
     unsigned most_attempts = 0;
+    std::chrono::milliseconds idle_timeout{30'000};
   };
   Result<http::Request> prepare(const Call&, std::string& access_key);
   // Asks until it is answered, or gives up. `read` answers whether a success is one. `attempts`: how many it took.
