@@ -5,7 +5,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup configure build demo test golden test-integration soak check bench fuzz install clean format
+.PHONY: help setup configure build demo test golden test-integration soak soak-s3 check bench fuzz install clean format
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make golden            write what the parsers make of tests/golden now, to be read with git diff'
 	@echo 'make test-integration  tests that read our output with DuckDB and pyarrow'
 	@echo 'make soak              200 jobs killed at random instants, compared with an undisturbed one (ROUNDS=200 OBJECTS=2000 SEED=1)'
+	@echo 'make soak-s3           the same with jobs that write to a real S3 server'
 	@echo 'make check             what CI runs besides: format, includes, clang-tidy, asan, tsan, fuzz smoke'
 	@echo 'make bench             the benchmarks'
 	@echo 'make fuzz              every fuzz target for a minute (SECONDS_EACH=60)'
@@ -51,6 +52,9 @@ OBJECTS ?= 2000
 SEED ?= 1
 soak: build
 	@python3 -B scripts/soak.py $(BUILD)/logmill $(BUILD)/soak --rounds $(ROUNDS) --objects $(OBJECTS) --seed $(SEED)
+
+soak-s3: build
+	@bash scripts/soak_s3.sh $(BUILD) --rounds $(ROUNDS) --objects $(OBJECTS) --seed $(SEED)
 
 check: setup
 	@bash scripts/check.sh

@@ -102,7 +102,7 @@ const std::array kCommonSettings = {
             }},
 };
 
-// What is read, and how it is reached: of `run` and of `plan`.
+// What is read: of `run` and of `plan`.
 const std::array kInputSettings = {
     Setting{"objects-from", "FILE", false,
             "Read the objects that FILE lists: a uri a line, an S3 Inventory manifest, S3 notifications; - for stdin",
@@ -126,6 +126,10 @@ const std::array kInputSettings = {
             }},
     Setting{"requests", "N", false, "Requests in flight at once, for s3:// (64)",
             [](Target& t, const std::string& text) { return store(t.run->options.requests, number<unsigned>(text, 1, 1024)); }},
+};
+
+// How stores are reached: also of commands that write a manifest again.
+const std::array kStoreSettings = {
     Setting{"s3-endpoint", "URL", false, "The S3 server, where it is not AWS; http:// only if said",
             [](Target& t, const std::string& text) -> Result<void> {
               t.run->options.s3.endpoint = text;
@@ -143,12 +147,27 @@ const std::array kInputSettings = {
             }},
     Setting{"no-sign-request", nullptr, false, "Ask for s3:// objects without credentials",
             [](Target& t, const std::string& text) { return store(t.run->options.s3.no_sign, boolean(text)); }},
-    Setting{"requester-pays", nullptr, false, "Pay for reading s3:// buckets that ask for it",
+    Setting{"requester-pays", nullptr, false, "Pay for requests to s3:// buckets that ask for it",
             [](Target& t, const std::string& text) { return store(t.run->options.s3.requester_pays, boolean(text)); }},
 };
 
+// How what is written there is encrypted.
+const std::array kEncryptionSettings = {
+    Setting{"s3-sse", "HOW", false, "Encryption of what is written to s3://: AES256, aws:kms, aws:kms:dsse",
+            [](Target& t, const std::string& text) {
+              return store(
+                  t.run->options.s3.sse,
+                  choice<std::string, 3>(text, {{{"AES256", "AES256"}, {"aws:kms", "aws:kms"}, {"aws:kms:dsse", "aws:kms:dsse"}}}));
+            }},
+    Setting{"s3-sse-kms-key-id", "ID", false, "The KMS key for it: an id, an ARN or an alias",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.s3.sse_kms_key_id = text;
+              return {};
+            }},
+};
+
 const std::array kRunSettings = {
-    Setting{"to", "SINK", true, "Where events go: parquet:DIR, ndjson:DIR, ndjson:-; options behind commas",
+    Setting{"to", "SINK", true, "Where events go: parquet:DIR, ndjson:DIR, ndjson:-, parquet:s3://BUCKET/PREFIX; options behind commas",
             [](Target& t, const std::string& text) -> Result<void> {
               Result<SinkSpec> sink = parse_sink(text);
               if (!sink) return tl::unexpected<Error>(sink.error());
@@ -389,7 +408,8 @@ struct CommandLine {
                                  "s3://BUCKET/PREFIX; compression and format are recognised by content"))
           ->type_name("");
     }
-    run_flags = std::make_unique<Flags>(*run, std::initializer_list<std::span<const Setting>>{kRunSettings, kInputSettings});
+    run_flags = std::make_unique<Flags>(
+        *run, std::initializer_list<std::span<const Setting>>{kRunSettings, kInputSettings, kStoreSettings, kEncryptionSettings});
     run->add_option("--config", config, help_text("YAML with the long flag names as keys; flags win"))->type_name("FILE");
     run->footer(
         fmt::format("Examples:\n"
@@ -397,14 +417,14 @@ struct CommandLine {
                     "  logmill run 'logs/**/*.gz' --to parquet:lake,zstd_level=3 --to ndjson:out\n"
                     "  zcat flows.gz | logmill run - --plugin aws.vpcflow --to ndjson:-\n"
                     "  logmill run evidence/ --to parquet:lake --since 2026-03-01 --until 2026-03-08\n"
-                    "  logmill run s3://acme-trail/AWSLogs --to parquet:lake --region eu-west-1\n"
+                    "  logmill run s3://acme-trail/AWSLogs --to parquet:s3://acme-lake/ocsf\n"
                     "  logmill run archive/ --to parquet:lake --state job.state --shard 0/4\n\n"
                     "Every flag can also be set in the environment (LOGMILL_THREADS=4; several\n"
                     "values with ';' between them) or in the --config file (threads: 4). The flag\n"
                     "wins, then the environment.\n\n{}",
                     kExitCodes));
 
-    plan_flags = std::make_unique<Flags>(*plan, std::initializer_list<std::span<const Setting>>{kInputSettings});
+    plan_flags = std::make_unique<Flags>(*plan, std::initializer_list<std::span<const Setting>>{kInputSettings, kStoreSettings});
     plan->add_option("--format", plan_format, help_text("text or json (text)"))->type_name("FORMAT");
     plan->footer(
         "Examples:\n"
@@ -460,7 +480,9 @@ struct CommandLine {
                         help_text("Those with this outcome: read, partly_read, set_aside, unrecognised, empty, failed"))
             ->type_name("OUTCOME");
       if (own.json) command.add_option("--format", state_format, help_text("text or json (text)"))->type_name("FORMAT");
-      state_flags[i] = std::make_unique<Flags>(command, std::initializer_list<std::span<const Setting>>{});
+      state_flags[i] =
+          own.json ? std::make_unique<Flags>(command, std::initializer_list<std::span<const Setting>>{})
+                   : std::make_unique<Flags>(command, std::initializer_list<std::span<const Setting>>{kStoreSettings, kEncryptionSettings});
       command.footer(fmt::format("Examples:\n{}", own.examples));
     }
   }
@@ -481,7 +503,8 @@ struct CommandLine {
 bool known_key(std::string_view key) {
   const auto named = [&](const Setting& setting) { return key == setting.name; };
   return named(kInput) || std::any_of(kInputSettings.begin(), kInputSettings.end(), named) ||
-         std::any_of(kRunSettings.begin(), kRunSettings.end(), named) || std::any_of(kCommonSettings.begin(), kCommonSettings.end(), named);
+         std::any_of(kStoreSettings.begin(), kStoreSettings.end(), named) || std::any_of(kRunSettings.begin(), kRunSettings.end(), named) ||
+         std::any_of(kCommonSettings.begin(), kCommonSettings.end(), named);
 }
 
 Result<void> check_inputs(const RunOptions& options) {
@@ -540,8 +563,10 @@ constexpr std::array<std::pair<std::string_view, ObjectOutcome>, 6> kOutcomes = 
                                                                                   {"empty", ObjectOutcome::empty},
                                                                                   {"failed", ObjectOutcome::failed}}};
 
-Result<StateArguments> state_arguments(const CommandLine& line, const Target& target) {
+Result<StateArguments> state_arguments(const CommandLine& line, Common& common) {
   StateArguments state;
+  RunArguments run;
+  const Target target{&common, &run};
   state.file = line.state_file;
   state.names = line.state_names;
   if (!line.state_only.empty()) {
@@ -557,6 +582,7 @@ Result<StateArguments> state_arguments(const CommandLine& line, const Target& ta
     state.what = kStateCommands[i].what;
     if (Result<void> done = merge(target, *line.state_flags[i], {}); !done) return tl::unexpected<Error>(done.error());
   }
+  state.s3 = std::move(run.options.s3);
   return state;
 }
 
@@ -577,7 +603,7 @@ Result<Arguments> arguments(CommandLine& line) {
   const Target target{&result.common, nullptr};
   Result<void> done;
   if (line.state->parsed()) {
-    Result<StateArguments> state = state_arguments(line, target);
+    Result<StateArguments> state = state_arguments(line, result.common);
     if (!state) return tl::unexpected<Error>(state.error());
     result.command = *std::move(state);
   } else if (line.plugins->parsed()) {

@@ -55,6 +55,7 @@ struct StateArguments {
   std::vector<std::string> names;     // uris; for merge the ledgers
   std::optional<ObjectOutcome> only;  // for objects
   bool json = false;
+  S3Options s3;  // of targets whose manifest is written again
 };
 
 struct Arguments {

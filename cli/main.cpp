@@ -184,13 +184,13 @@ int command(const StateArguments& arguments) {
     case What::forget: {
       const bool retry = arguments.what == What::retry;
       const Result<std::uint64_t> changed =
-          retry ? state_retry(arguments.file, arguments.names) : state_forget(arguments.file, arguments.names);
+          retry ? state_retry(arguments.file, arguments.names, arguments.s3) : state_forget(arguments.file, arguments.names, arguments.s3);
       if (!changed) return refuse(changed.error());
       return print(fmt::format("{} object{} {}\n", count(*changed), *changed == 1 ? "" : "s",
                                retry ? "will be read again by the next run" : "forgotten; what was written of them is superseded"));
     }
     case What::merge: {
-      const Result<void> merged = state_merge(arguments.file, {arguments.names.begin(), arguments.names.end()});
+      const Result<void> merged = state_merge(arguments.file, {arguments.names.begin(), arguments.names.end()}, arguments.s3);
       return merged ? kExitDone : refuse(merged.error());
     }
   }

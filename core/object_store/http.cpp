@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 
@@ -16,6 +17,7 @@ constexpr std::size_t kBuffered = 256 << 10;  // taken in before curl is told to
 constexpr std::size_t kHeaderBytes = 64 << 10;
 constexpr std::size_t kIdleSlots = 256;  // connections that are kept open
 constexpr long kReceiveBytes = 128 << 10;
+constexpr long kSendBytes = 128 << 10;
 
 // A connection lives in its multi handle: whoever has the slot has the connection.
 struct Slot {
@@ -91,7 +93,7 @@ namespace {
 class CurlTransfer final : public Transfer {
  public:
   CurlTransfer(Client::Pool& pool, const Request& request)
-      : pool_(pool), slot_(pool.take()), body_(request.body), idle_timeout_(request.idle_timeout) {
+      : pool_(pool), slot_(pool.take()), body_(request.body), upload_(request.upload), idle_timeout_(request.idle_timeout) {
     CURL* const easy = slot_->easy;
     if (!easy || !slot_->multi) {
       fail("libcurl cannot start", true);
@@ -99,13 +101,10 @@ class CurlTransfer final : public Transfer {
     }
     ::curl_easy_reset(easy);
     for (const std::string& header : request.headers) {
-      curl_slist* const longer = ::curl_slist_append(headers_sent_, header.c_str());
-      if (!longer) {
-        fail("libcurl has no memory", true);
-        return;
-      }
-      headers_sent_ = longer;
+      if (!send_header(header.c_str())) return;
     }
+    // Not asked for leave to send a body: who refuses it says so soon enough, and servers that give none would be waited for.
+    if ((upload_ || !body_.empty()) && !send_header("Expect:")) return;
     error_[0] = '\0';
     ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
     ::curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
@@ -125,12 +124,20 @@ class CurlTransfer final : public Transfer {
     if (!pool.ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, pool.ca_file.c_str());
     if (!request.proxy) ::curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     if (request.method == "HEAD") ::curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    if (request.method == "POST" || !body_.empty()) {
+    if (upload_) {
+      ::curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+      ::curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(upload_->size));
+      ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kSendBytes);
+      ::curl_easy_setopt(easy, CURLOPT_READFUNCTION, &CurlTransfer::on_send);
+      ::curl_easy_setopt(easy, CURLOPT_READDATA, this);
+      ::curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, &CurlTransfer::on_seek);
+      ::curl_easy_setopt(easy, CURLOPT_SEEKDATA, this);
+    } else if (request.method == "POST" || !body_.empty()) {
       ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
       ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body_.c_str());
       ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body_.size()));
     }
-    if (request.method != "GET" && request.method != "HEAD" && request.method != "POST")
+    if (request.method != "GET" && request.method != "HEAD" && (upload_ || request.method != "POST"))
       ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
     ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
@@ -194,6 +201,16 @@ class CurlTransfer final : public Transfer {
   bool hopeless() const override { return hopeless_; }
 
  private:
+  bool send_header(const char* header) {
+    curl_slist* const longer = ::curl_slist_append(headers_sent_, header);
+    if (longer) {
+      headers_sent_ = longer;
+    } else {
+      fail("libcurl has no memory", true);
+    }
+    return longer != nullptr;
+  }
+
   void fail(std::string why, bool hopeless) {
     failure_ = std::move(why);
     hopeless_ = hopeless;
@@ -207,10 +224,11 @@ class CurlTransfer final : public Transfer {
       done_ = true;
       const CURLcode code = message->data.result;
       if (code == CURLE_OK) continue;
-      fail(too_many_headers_   ? "its headers are too long"
+      fail(cannot_read_        ? "what is to be sent cannot be read"
+           : too_many_headers_ ? "its headers are too long"
            : error_[0] != '\0' ? std::string(error_)
                                : std::string(::curl_easy_strerror(code)),
-           is_hopeless(code));
+           cannot_read_ || is_hopeless(code));
     }
   }
 
@@ -246,6 +264,27 @@ class CurlTransfer final : public Transfer {
     return n;
   }
 
+  static std::size_t on_send(char* to, std::size_t, std::size_t room, void* self) {
+    auto& t = *static_cast<CurlTransfer*>(self);
+    t.moved_ = true;
+    const std::uint64_t left = t.upload_->size - t.sent_;
+    if (left == 0) return 0;
+    const std::size_t n = t.upload_->read(t.sent_, {to, static_cast<std::size_t>(std::min<std::uint64_t>(room, left))});
+    if (n == 0) {
+      t.cannot_read_ = true;
+      return CURL_READFUNC_ABORT;
+    }
+    t.sent_ += n;
+    return n;
+  }
+
+  static int on_seek(void* self, curl_off_t at, int origin) {
+    auto& t = *static_cast<CurlTransfer*>(self);
+    if (origin != SEEK_SET || at < 0 || static_cast<std::uint64_t>(at) > t.upload_->size) return CURL_SEEKFUNC_FAIL;
+    t.sent_ = static_cast<std::uint64_t>(at);
+    return CURL_SEEKFUNC_OK;
+  }
+
   static std::size_t on_body(char* data, std::size_t, std::size_t n, void* self) {
     auto& t = *static_cast<CurlTransfer*>(self);
     if (t.buffer_.size() - t.at_ >= kBuffered) {
@@ -261,11 +300,13 @@ class CurlTransfer final : public Transfer {
   std::unique_ptr<Slot> slot_;
   curl_slist* headers_sent_ = nullptr;
   std::string body_, buffer_, failure_;
+  std::optional<Upload> upload_;
+  std::uint64_t sent_ = 0;
   std::size_t at_ = 0, header_bytes_ = 0;
   milliseconds idle_timeout_, idle_{0};
   Headers headers_;
   int status_ = 0;
-  bool added_ = false, paused_ = false, done_ = false, moved_ = false, hopeless_ = false, too_many_headers_ = false;
+  bool added_ = false, paused_ = false, done_ = false, moved_ = false, hopeless_ = false, too_many_headers_ = false, cannot_read_ = false;
   char error_[CURL_ERROR_SIZE];
 };
 

@@ -10,9 +10,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,14 +22,21 @@
 
 namespace lm::http {
 
+// What is sent, where it is more than a text: read piece by piece, and from the beginning again where a connection that was kept turns out to be closed.
+struct Upload {
+  std::uint64_t size = 0;
+  std::function<std::size_t(std::uint64_t at, std::span<char> out)> read;  // 0: it cannot be read
+};
+
 struct Request {
   std::string method = "GET";
   std::string url;                   // sent as it stands: "..", "//" and what is percent-encoded stay
   std::vector<std::string> headers;  // "name: value"
   std::string body;
-  bool proxy = true;  // false: never through a proxy, as for what is only known on this machine
+  std::optional<Upload> upload;  // instead of `body`
+  bool proxy = true;             // false: never through a proxy, as for what is only known on this machine
   std::chrono::milliseconds connect_timeout{10'000};
-  std::chrono::milliseconds idle_timeout{30'000};  // nothing came for so long
+  std::chrono::milliseconds idle_timeout{30'000};  // nothing came or went for so long
 };
 
 using Headers = std::map<std::string, std::string, std::less<>>;  // names in lower case

@@ -164,13 +164,15 @@ std::string Bucket::region() {
   return region_;
 }
 
-Result<http::Request> Bucket::prepare(std::string_view method, const std::string& key, const aws::Pairs& query, const aws::Pairs& headers,
-                                      std::string& access_key) {
+Result<http::Request> Bucket::prepare(const Call& call, std::string& access_key) {
   const std::string where = region();
   aws::SigningRequest r;
-  r.method = method;
-  r.query = query;
-  r.headers = headers;
+  r.method = call.method;
+  r.query = call.query;
+  r.headers = call.headers;
+  r.body = call.body;
+  if (call.content) r.body_sha256 = call.content->sha256;
+  const std::string_view key = call.key;
   std::string scheme = "https";
   if (service_->endpoint_) {
     scheme = service_->endpoint_->scheme;
@@ -178,7 +180,7 @@ Result<http::Request> Bucket::prepare(std::string_view method, const std::string
     r.path = fmt::format("{}/{}/{}", service_->endpoint_->path, name_, key);
   } else if (dns_label(name_)) {
     r.host = fmt::format("{}.s3.{}.{}", name_, where, domain_of(where));
-    r.path = '/' + key;
+    r.path = fmt::format("/{}", key);
   } else {
     r.host = fmt::format("s3.{}.{}", where, domain_of(where));
     r.path = fmt::format("/{}/{}", name_, key);
@@ -193,6 +195,9 @@ Result<http::Request> Bucket::prepare(std::string_view method, const std::string
   http::Request out;
   out.method = r.method;
   out.url = aws::url_of(scheme, r);
+  out.body = std::move(r.body);
+  if (call.content) out.upload = call.content->upload;
+  out.idle_timeout = call.idle_timeout;
   for (const auto& [header, text] : r.headers) out.headers.push_back(fmt::format("{}: {}", header, text));
   return out;
 }
@@ -226,9 +231,10 @@ Bucket::Verdict Bucket::judge(const http::Answer& answer, const std::string& acc
   }
   const bool passing = answer.status == 0 ? !answer.hopeless
                                           : answer.status == 429 || answer.status == 500 || answer.status == 502 || answer.status == 503 ||
-                                                answer.status == 504 || said.code == "RequestTimeout" || said.code == "SlowDown";
+                                                answer.status == 504 || said.code == "RequestTimeout" || said.code == "SlowDown" ||
+                                                said.code == "IncompleteBody" || said.code == "OperationAborted";
   if (passing) {
-    if (++attempts.failures >= service_->max_attempts_) {
+    if (++attempts.failures >= (attempts.most != 0 ? std::min(attempts.most, service_->max_attempts_) : service_->max_attempts_)) {
       error.what += fmt::format(" ({} attempts)", attempts.failures);
     } else if (!service_->may_try_again()) {
       error.what += " (so much fails that nothing is tried again)";
@@ -257,7 +263,7 @@ Result<aws::ListPage> Bucket::list(const ListRequest& request) {
     query.emplace_back("start-after", request.start_after);
   }
   aws::ListPage page;
-  const auto answer = ask("GET", "", query, [&](const http::Answer& a) -> Result<void> {
+  const auto answer = ask({"GET", {}, query}, [&](const http::Answer& a) -> Result<void> {
     auto read = aws::parse_list(a.body);
     if (!read) return tl::unexpected(read.error());
     page = std::move(*read);
@@ -268,7 +274,7 @@ Result<aws::ListPage> Bucket::list(const ListRequest& request) {
 }
 
 Result<Head> Bucket::head(const std::string& key) {
-  const auto answer = ask("HEAD", key, {}, [](const http::Answer&) -> Result<void> { return {}; });
+  const auto answer = ask({"HEAD", key}, [](const http::Answer&) -> Result<void> { return {}; });
   if (!answer) return tl::unexpected(answer.error());
   Head out;
   out.etag = without_quotes(answer->header("etag"));
@@ -278,26 +284,34 @@ Result<Head> Bucket::head(const std::string& key) {
   return out;
 }
 
-Result<http::Answer> Bucket::ask(std::string_view method, const std::string& key, const aws::Pairs& query,
-                                 const std::function<Result<void>(const http::Answer&)>& read) {
-  for (Attempts attempts;;) {
+Result<http::Answer> Bucket::ask(const Call& call, const std::function<Result<void>(const http::Answer&)>& read, unsigned* tries) {
+  const auto stopped = [&] { return service_->stopped() || (call.stop && call.stop()); };
+  Attempts attempts;
+  attempts.most = call.most_attempts;
+  for (unsigned n = 1;; ++n) {
+    if (tries) *tries = n;
     std::string access_key;
-    const auto http = prepare(method, key, query, {}, access_key);
+    const auto http = prepare(call, access_key);
     if (!http) return tl::unexpected(http.error());
-    http::Answer answer = service_->http_.fetch(*http, kMostListing, service_->stop_);
-    if (answer.status == 200) {
+    http::Answer answer = service_->http_.fetch(*http, kMostListing, stopped);
+    if (answer.status >= 200 && answer.status < 300) {
       service_->answered();
       const auto good = read(answer);
       if (good) return answer;
-      // An answer that was cut off is asked for again.
-      answer = {};
-      answer.failure = good.error().what;
+      // An error may come with 200, where S3 began to answer before it knew; and an answer that was cut off is asked for again.
+      if (const std::string code = aws::parse_error(answer.body).code; !code.empty()) {
+        answer.status = code == "NoSuchUpload" ? 404 : 500;
+      } else {
+        answer = {};
+        answer.failure = good.error().what;
+      }
     }
+    if (answer.status == 0 && stopped()) return fail(Errc::cancelled, "the run was stopped");
     Verdict verdict = judge(answer, access_key, attempts);
     if (verdict.then == Then::give_up) return tl::unexpected(std::move(verdict.error));
     if (verdict.then == Then::at_once) continue;
     const auto until = Clock::now() + service_->delay(attempts.failures);
-    while (Clock::now() < until && !service_->stopped())
+    while (Clock::now() < until && !stopped())
       std::this_thread::sleep_for(std::min<Clock::duration>(kMoment, std::max<Clock::duration>(until - Clock::now(), milliseconds(0))));
   }
 }
@@ -314,7 +328,7 @@ void Download::begin() {
   accepted_ = refused_ = false;
   body_.clear();
   skip_ = 0;
-  auto request = bucket_.prepare("GET", wanted_.key, {}, headers, access_key_);
+  auto request = bucket_.prepare({"GET", wanted_.key, {}, headers}, access_key_);
   if (!request) {
     error_ = request.error();
     state_ = State::failed;

@@ -1,10 +1,14 @@
-// S3 as logmill needs it: listings and reads, signed, in the bucket's own region, tried again where another attempt may go better.
-// (Amazon S3 API Reference, "ListObjectsV2", "GetObject", "Error responses".)
+// S3 as logmill needs it: listings, reads and multipart uploads, signed, in the bucket's own region, tried again where another attempt may go better.
+// (Amazon S3 API Reference, "ListObjectsV2", "GetObject", "CreateMultipartUpload" and its kin, "Error responses".)
 //
 //   auto service = s3::Service::make(options, stop);
 //   s3::Bucket bucket(*service, "acme-trail");
 //   auto page = bucket.list({.prefix = "AWSLogs/"});
 //   auto download = bucket.get({.key = page->objects[0].key, .etag = page->objects[0].etag});
+//
+//   auto upload = bucket.create_upload("lake/a.parquet");              // nobody sees anything until
+//   auto etag = bucket.put_part("lake/a.parquet", *upload, 1, body);
+//   bucket.complete_upload("lake/a.parquet", *upload, {*etag}, body.upload.size);
 //
 // Attempts: connections that fail, answers 429 and 5xx and bodies that end early are tried again after a random part of a time that doubles (full
 // jitter). A body goes on where it broke, of the same ETag or not at all. An attempt too many, or too many in the whole service, ends it.
@@ -80,6 +84,12 @@ struct Head {
   std::int64_t mtime_ms = 0;
 };
 
+// What is sent: its bytes can be read as often as attempts are made.
+struct Content {
+  http::Upload upload;
+  std::string sha256;  // in hexadecimal
+};
+
 class Download;
 
 class Bucket {
@@ -90,12 +100,27 @@ class Bucket {
   Result<Head> head(const std::string& key);
   // [any] Asks nothing yet. The download must not outlive the bucket.
   std::unique_ptr<Download> get(GetRequest);
+
+  // [any] Block. `stop` is asked now and then, besides the service's; what it ends is Errc::cancelled.
+  using Stop = std::function<bool()>;
+  // The upload's id. `repeated` is set if it was asked for more than once: then there may be one that nobody knows.
+  Result<std::string> create_upload(const std::string& key, bool* repeated = nullptr);
+  Result<std::string> put_part(const std::string& key, const std::string& upload, unsigned number, const Content&,
+                               const Stop& stop);  // its ETag
+  // Succeeds as well if it was done before: the upload is not there any more, and the object is, and has that size. Errc::not_found: neither is there.
+  Result<void> complete_upload(const std::string& key, const std::string& upload, const std::vector<std::string>& etags,
+                               std::uint64_t size);
+  Result<bool> abort_upload(const std::string& key, const std::string& upload);  // whether it was there; a few attempts
+  Result<aws::UploadPage> list_uploads(const std::string& prefix, const aws::UploadPage& after);
+  Result<void> put(const std::string& key, const Content&);
+  Result<void> remove(const std::string& key);  // succeeds if it is not there
   const std::string& name() const { return name_; }
 
  private:
   friend class Download;
   struct Attempts {
     unsigned failures = 0, regions = 0;
+    unsigned most = 0;  // 0: as many as the service allows
     bool refreshed = false, clock_set = false;
   };
   enum class Then { again, at_once, give_up };
@@ -103,11 +128,20 @@ class Bucket {
     Then then;
     Error error;
   };
-  Result<http::Request> prepare(std::string_view method, const std::string& key, const aws::Pairs& query, const aws::Pairs& headers,
-                                std::string& access_key);
-  // Asks until it is answered, or gives up. `read` answers whether a success is one.
-  Result<http::Answer> ask(std::string_view method, const std::string& key, const aws::Pairs& query,
-                           const std::function<Result<void>(const http::Answer&)>& read);
+  struct Call {
+    std::string_view method;
+    std::string_view key;
+    aws::Pairs query{}, headers{};
+    std::string body{};
+    const Content* content = nullptr;  // instead of `body`
+    Stop stop{};
+    unsigned most_attempts = 0;
+    std::chrono::milliseconds idle_timeout{30'000};
+  };
+  Result<http::Request> prepare(const Call&, std::string& access_key);
+  // Asks until it is answered, or gives up. `read` answers whether a success is one. `attempts`: how many it took.
+  Result<http::Answer> ask(const Call&, const std::function<Result<void>(const http::Answer&)>& read, unsigned* attempts = nullptr);
+  aws::Pairs encryption() const;
   // Of an answer that is none, or that is no success.
   Verdict judge(const http::Answer&, const std::string& access_key, Attempts&);
   std::string region();

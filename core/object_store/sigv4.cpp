@@ -113,7 +113,7 @@ void sign(SigningRequest& r, const Keys& keys, std::string_view region, std::str
   const std::string date =
       fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
   const std::string day = date.substr(0, 8);
-  const std::string body_hash = sha256_hex(r.body);
+  const std::string body_hash = r.body_sha256.empty() ? sha256_hex(r.body) : r.body_sha256;
   r.headers.emplace_back("host", r.host);
   r.headers.emplace_back("x-amz-date", date);
   if (service == "s3") r.headers.emplace_back("x-amz-content-sha256", body_hash);

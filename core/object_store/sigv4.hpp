@@ -26,6 +26,7 @@ struct SigningRequest {
   Pairs query;       // decoded
   Pairs headers;     // names in lower case; `host` is added
   std::string body;
+  std::string body_sha256;  // in hexadecimal, of a body that is not here; "": that of `body`
 };
 
 // Every byte but A-Z a-z 0-9 - . _ ~ as %XX; '/' stays if `slash` says so.

@@ -6,6 +6,7 @@
 
 #include <expat.h>
 #include <fmt/format.h>
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <memory>
@@ -62,6 +63,9 @@ void XMLCALL on_text(void* self, const XML_Char* text, int size) {
 void XMLCALL on_doctype(void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) {
   static_cast<Reader*>(self)->stop("it declares a document type");
 }
+
+// What is sent to keep a connection alive while the answer is made.
+std::string_view without_space(std::string_view xml) { return xml.substr(std::min(xml.find_first_not_of(" \t\r\n"), xml.size())); }
 
 std::string without_quotes(std::string text) {
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') return text.substr(1, text.size() - 2);
@@ -136,7 +140,84 @@ Result<ListPage> parse_list(std::string_view xml) {
   return page;
 }
 
+Result<UploadPage> parse_uploads(std::string_view xml) {
+  UploadPage page;
+  OpenUpload current;
+  bool url = false, known = false, too_many = false, bad = false;
+  auto done = read_xml(xml, [&](std::string_view path, const std::string& text) {
+    constexpr std::string_view kRoot = "ListMultipartUploadsResult";
+    if (path == kRoot) known = true;
+    if (path.size() <= kRoot.size() || !path.starts_with(kRoot)) return;
+    const std::string_view field = path.substr(kRoot.size());
+    if (field == "/Upload/Key") {
+      current.key = text;
+    } else if (field == "/Upload/UploadId") {
+      current.id = text;
+    } else if (field == "/Upload") {
+      bad |= current.key.empty() || current.id.empty();
+      too_many |= page.uploads.size() >= kMaxEntries;
+      if (!too_many) page.uploads.push_back(std::move(current));
+      current = {};
+    } else if (field == "/EncodingType") {
+      url = text == "url";
+    } else if (field == "/IsTruncated") {
+      page.truncated = text == "true";
+    } else if (field == "/NextKeyMarker") {
+      page.next_key = text;
+    } else if (field == "/NextUploadIdMarker") {
+      page.next_id = text;
+    }
+  });
+  if (!done) return tl::unexpected(done.error());
+  if (!known) return fail(Errc::corrupt, "the answer is no ListMultipartUploadsResult");
+  if (bad) return fail(Errc::corrupt, "the listing has an upload without a key or an id");
+  if (too_many) return fail(Errc::limit, fmt::format("the listing has more than {} uploads on a page", kMaxEntries));
+  if (page.truncated && page.next_key.empty()) return fail(Errc::corrupt, "the listing goes on, but does not say where");
+  if (url) {
+    for (OpenUpload& upload : page.uploads) upload.key = percent_decode(upload.key, true);
+    page.next_key = percent_decode(page.next_key, true);
+  }
+  return page;
+}
+
+Result<std::string> parse_upload_id(std::string_view xml) {
+  std::string id;
+  auto done = read_xml(xml, [&](std::string_view path, const std::string& text) {
+    if (path == "InitiateMultipartUploadResult/UploadId") id = text;
+  });
+  if (!done) return tl::unexpected(done.error());
+  if (id.empty()) return fail(Errc::corrupt, "the answer has no id of an upload");
+  return id;
+}
+
+Result<void> parse_completed(std::string_view xml) {
+  bool known = false;
+  auto done =
+      read_xml(without_space(xml), [&](std::string_view path, const std::string&) { known |= path == "CompleteMultipartUploadResult"; });
+  if (!done) return done;
+  if (!known) return fail(Errc::corrupt, "the answer is no CompleteMultipartUploadResult");
+  return {};
+}
+
+std::string completion(const std::vector<std::string>& etags) {
+  std::string out = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+  unsigned number = 0;
+  for (const std::string& etag : etags) {
+    out += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>&quot;", ++number);
+    for (const char c : etag) {
+      if (c == '&' || c == '<' || c == '>' || c == '"') {
+        out += fmt::format("&#{};", static_cast<int>(c));
+      } else {
+        out += c;
+      }
+    }
+    out += "&quot;</ETag></Part>";
+  }
+  return out + "</CompleteMultipartUpload>";
+}
+
 ServiceError parse_error(std::string_view xml) {
+  xml = without_space(xml);
   ServiceError out;
   // What was read before it broke is still the best that is known.
   static_cast<void>(read_xml(xml, [&](std::string_view path, const std::string& text) {

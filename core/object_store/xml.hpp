@@ -29,6 +29,25 @@ struct ListPage {
 // ListBucketResult of ListObjectsV2. Names are decoded where the answer says that they are encoded.
 Result<ListPage> parse_list(std::string_view xml);
 
+struct OpenUpload {
+  std::string key, id;
+};
+
+struct UploadPage {
+  std::vector<OpenUpload> uploads;
+  std::string next_key, next_id;  // where the next page begins
+  bool truncated = false;         // there is one
+};
+
+// ListMultipartUploadsResult.
+Result<UploadPage> parse_uploads(std::string_view xml);
+// The id in InitiateMultipartUploadResult.
+Result<std::string> parse_upload_id(std::string_view xml);
+// CompleteMultipartUploadResult, which may have white space before it.
+Result<void> parse_completed(std::string_view xml);
+// <CompleteMultipartUpload>, of parts from 1 on.
+std::string completion(const std::vector<std::string>& etags);
+
 struct ServiceError {
   std::string code, message, region;
 };

@@ -17,11 +17,7 @@ namespace {
 constexpr std::string_view kRejects = "rejects";  // no sink, but kept in the ledger as one
 
 // The working directory of the next run may be another one.
-std::string absolute(const std::string& target) {
-  if (target.find("://") != std::string::npos) return target;
-  const std::string path = std::filesystem::absolute(target).lexically_normal().string();
-  return path.size() > 1 && path.back() == '/' ? path.substr(0, path.size() - 1) : path;
-}
+std::string absolute(const std::string& target) { return Storages::absolute(target); }
 
 // One a line; a value may hold anything else.
 std::string options_text(const SinkSpec& spec) {
@@ -110,8 +106,8 @@ class LedgerJournal final : public Journal {
  private:
   // A job that writes below a folder that it reads: its own files are no objects of it, and would be new ones in every run.
   bool is_own(const std::string& uri) const {
-    if (uri.find("://") != std::string::npos) return false;
-    const std::string path = absolute(uri);
+    // A key is what it is, also with "//" in it or at its end.
+    const std::string path = uri.find("://") == std::string::npos ? absolute(uri) : uri;
     return own_files_.contains(path) ||
            std::any_of(own_folders_.begin(), own_folders_.end(), [&](const std::string& folder) { return path.starts_with(folder); });
   }
@@ -125,7 +121,7 @@ class LedgerJournal final : public Journal {
 };
 
 // What a run that was broken off has left: what was committed is published, everything else is removed.
-Result<void> recover(const Registry& registry, const RunOptions& options, Ledger& ledger, std::string_view run_id) {
+Result<void> recover(const Registry& registry, const RunOptions& options, Ledger& ledger, Storages& storages) {
   auto runs = ledger.unfinished_runs();
   if (!runs) return tl::unexpected(runs.error());
   if (runs->empty()) return {};
@@ -138,7 +134,8 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
   for (const LedgerTarget& target : *targets) {
     std::unique_ptr<OutputSink> sink;
     if (target.sink != kRejects) {
-      auto made = make_sink(registry, spec_of(target), options, run_id);
+      // Under an id that the ledger has already: also what this leaves, if it is killed, is found by the next one.
+      auto made = make_sink(registry, spec_of(target), options, runs->front(), storages);
       if (!made) return tl::unexpected(made.error());
       sink = std::move(*made);
     }
@@ -150,6 +147,9 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
         return tl::unexpected(ok.error());
       }
     }
+    if (sink) {
+      if (auto ok = sink->settle(); !ok) return ok;
+    }
     for (const std::string& run : *runs) {
       if (auto ok = sink ? sink->sweep(run) : RejectsWriter::sweep(target.target, run); !ok) return ok;
     }
@@ -159,7 +159,7 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
   for (const std::uint64_t epoch : epochs) {
     if (auto ok = ledger.published(epoch); !ok) return ok;
   }
-  if (auto ok = write_manifests(ledger); !ok) return ok;
+  if (auto ok = write_manifests(ledger, storages); !ok) return ok;
   for (const std::string& run : *runs) {
     if (auto ok = ledger.end_run(run); !ok) return ok;
   }
@@ -179,7 +179,13 @@ struct Epoch {
 class CheckpointedRun {
  public:
   CheckpointedRun(const Registry& registry, const RunOptions& options, Ledger& ledger, std::atomic<bool>& cancelled)
-      : registry_(registry), options_(options), ledger_(ledger), cancelled_(cancelled), journal_(ledger, options), run_id_(make_run_id()) {}
+      : registry_(registry),
+        options_(options),
+        ledger_(ledger),
+        cancelled_(cancelled),
+        storages_(options.s3),
+        journal_(ledger, options),
+        run_id_(make_run_id()) {}
   ~CheckpointedRun() {
     if (engine_) engine_->give_up();
     ledger_.abandon_epoch();
@@ -189,7 +195,7 @@ class CheckpointedRun {
 
   Result<Summary> execute(const std::function<void(std::unique_ptr<Engine>)>& started) {
     if (auto ok = take_targets(); !ok) return tl::unexpected(ok.error());
-    if (auto ok = recover(registry_, options_, ledger_, run_id_); !ok) return tl::unexpected(ok.error());
+    if (auto ok = recover(registry_, options_, ledger_, storages_); !ok) return tl::unexpected(ok.error());
     if (auto ok = ledger_.begin_run(run_id_); !ok) return tl::unexpected(ok.error());
     for (bool more = true; more;) {
       auto number = ledger_.begin_epoch(run_id_);
@@ -211,7 +217,7 @@ class CheckpointedRun {
     if (!summary) return summary;
     // A run that found nothing to do leaves a manifest all the same.
     if (checkpoints_ == 0) {
-      if (auto ok = write_manifests(ledger_); !ok) return tl::unexpected(ok.error());
+      if (auto ok = write_manifests(ledger_, storages_); !ok) return tl::unexpected(ok.error());
     }
     if (auto ok = ledger_.end_run(run_id_); !ok) return tl::unexpected(ok.error());
     summary->outputs = std::move(names_);
@@ -228,7 +234,7 @@ class CheckpointedRun {
       auto id = ledger_.target(spec.id, absolute(spec.target), options_text(spec));
       if (!id) return tl::unexpected(id.error());
       targets_.push_back(*id);
-      if (auto ok = check_manifest(ledger_, {*id, spec.id, absolute(spec.target), ""}); !ok) return ok;
+      if (auto ok = check_manifest(ledger_, {*id, spec.id, absolute(spec.target), ""}, storages_); !ok) return ok;
     }
     if (options_.rejects.empty()) return {};
     auto id = ledger_.target(kRejects, absolute(options_.rejects.string()), "");
@@ -243,7 +249,7 @@ class CheckpointedRun {
     epoch_.outputs.clear();
     epoch_.id = fmt::format("{}{:08x}", run_id_, number);
     for (const SinkSpec& spec : options_.sinks) {
-      auto sink = make_sink(registry_, spec, options_, epoch_.id);
+      auto sink = make_sink(registry_, spec, options_, epoch_.id, storages_);
       if (!sink) return tl::unexpected(sink.error());
       epoch_.sinks.push_back(std::move(*sink));
     }
@@ -262,12 +268,13 @@ class CheckpointedRun {
     }
     if (auto ok = ledger_.commit_epoch(epoch_.outputs, journal_.take_tables()); !ok) return discard(ok.error());
     ++checkpoints_;
-    for (const LedgerOutput& o : epoch_.outputs) {
-      if (auto ok = publish(o); !ok)
-        return fail(ok.error().code, fmt::format("{}. What was committed is there, and is published by the next run", ok.error().what));
-    }
-    if (auto ok = ledger_.published(number); !ok) return ok;
-    return write_manifests(ledger_);
+    Result<void> ok;
+    for (std::size_t i = 0; ok && i < epoch_.outputs.size(); ++i) ok = publish(epoch_.outputs[i]);
+    for (std::size_t i = 0; ok && i < epoch_.sinks.size(); ++i) ok = epoch_.sink(i).settle();
+    if (!ok)
+      return fail(ok.error().code, fmt::format("{}. What was committed is there, and is published by the next run", ok.error().what));
+    if (ok = ledger_.published(number); !ok) return ok;
+    return write_manifests(ledger_, storages_);
   }
 
   Result<void> seal() {
@@ -298,6 +305,7 @@ class CheckpointedRun {
         static_cast<void>(RejectsWriter::discard(options_.rejects, o.token));
       }
     }
+    for (std::size_t i = 0; i < epoch_.sinks.size(); ++i) static_cast<void>(epoch_.sink(i).settle());
     return tl::unexpected(std::move(why));
   }
 
@@ -320,6 +328,7 @@ class CheckpointedRun {
   const RunOptions& options_;
   Ledger& ledger_;
   std::atomic<bool>& cancelled_;
+  Storages storages_;
   LedgerJournal journal_;
   const std::string run_id_;
   std::vector<std::int64_t> targets_;  // of the sinks, and behind them that of the rejects
@@ -340,6 +349,13 @@ Result<Summary> run_with_ledger(const Registry& registry, const RunOptions& opti
   }
   for (const std::string& input : options.inputs) {
     if (input == "-") return fail(Errc::invalid, "standard input and --state do not go together: it cannot be read again");
+  }
+  for (const SinkSpec& spec : options.sinks) {
+    for (const std::string& input : options.inputs) {
+      if (Storages::is_remote(input) && (absolute(input) + "/").starts_with(absolute(spec.target) + "/"))
+        return fail(Errc::invalid,
+                    fmt::format("{} lies below {}: what stands there is the job's own, and is not read", input, spec.target));
+    }
   }
   std::set<std::string> folders;
   for (const SinkSpec& spec : options.sinks) folders.insert(absolute(spec.target));

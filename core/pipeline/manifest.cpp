@@ -4,22 +4,19 @@
 
 #include <logmill/sdk/json.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 namespace lm {
 namespace {
 
-namespace fs = std::filesystem;
-
-bool is_local(const LedgerTarget& target) {
+// A sink may have targets of another kind.
+bool has_manifest(const LedgerTarget& target) {
   std::error_code failed;
-  return target.target.find("://") == std::string::npos && fs::is_directory(target.target, failed);
+  return Storages::is_remote(target.target) ||
+         (target.target.find("://") == std::string::npos && std::filesystem::is_directory(target.target, failed));
 }
+
+constexpr std::uint64_t kHeld = std::uint64_t{4} << 20;  // of a manifest that waits to be sent
 
 // "_manifest.json"; for the third of sixteen shards, which may share the folder with the others, "_manifest.3-of-16.json".
 std::string name_of(const Ledger::Job& job) {
@@ -38,24 +35,11 @@ std::string json_text(std::string_view text) {
 
 std::string heading(const Ledger& ledger) { return fmt::format("{{\"ledger\":\"{}\"", ledger.id()); }
 
-// A file that appears whole or not at all.
+// Text with lists in it.
 class Writer {
  public:
-  explicit Writer(const fs::path& path) : path_(path), temporary_(path.parent_path() / fmt::format(".{}.tmp", path.filename().string())) {
-    file_ = std::fopen(temporary_.c_str(), "wbe");
-    if (!file_) error_ = errno;
-  }
-  ~Writer() {
-    if (!file_) return;
-    std::fclose(file_);
-    ::unlink(temporary_.c_str());
-  }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-
-  void put(std::string_view text) {
-    if (file_ && error_ == 0 && std::fwrite(text.data(), 1, text.size(), file_) != text.size()) error_ = errno;
-  }
+  explicit Writer(const Storage::Put& put) : put_(put) {}
+  void put(std::string_view text) { put_(text); }
   // An item of the list that is open.
   void item(std::string_view text) {
     put(first_ ? "\n  " : ",\n  ");
@@ -66,30 +50,14 @@ class Writer {
     put(fmt::format(",\n\"{}\":[", name));
     first_ = true;
   }
-  Result<void> finish() {
-    if (file_) {
-      if (error_ == 0 && (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0)) error_ = errno;
-      if (std::fclose(std::exchange(file_, nullptr)) != 0 && error_ == 0) error_ = errno;
-      if (error_ == 0 && ::rename(temporary_.c_str(), path_.c_str()) != 0) error_ = errno;
-      if (error_ != 0) ::unlink(temporary_.c_str());
-    }
-    if (error_ != 0) return fail(Errc::io, fmt::format("{}: {}", path_.string(), std::strerror(error_)));
-    if (const int folder = ::open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
-      ::fsync(folder);  // a manifest that is lost is made again by the next run
-      ::close(folder);
-    }
-    return {};
-  }
 
  private:
-  fs::path path_, temporary_;
-  std::FILE* file_ = nullptr;
-  int error_ = 0;
+  const Storage::Put& put_;
   bool first_ = true;
 };
 
-Result<void> write_manifest(Ledger& ledger, const LedgerTarget& target, const Ledger::Job& job) {
-  Writer out(fs::path(target.target) / name_of(job));
+Result<void> write_manifest(Ledger& ledger, const LedgerTarget& target, const Ledger::Job& job, const Storage::Put& put) {
+  Writer out(put);
   out.put(heading(ledger));
   out.put(fmt::format(",\n\"logmill\":{},\n\"sink\":{}", json_text(version()), json_text(target.sink)));
   out.put(",\n\"job\":{");
@@ -138,39 +106,37 @@ Result<void> write_manifest(Ledger& ledger, const LedgerTarget& target, const Le
   });
   if (!ok) return ok;
   out.put("\n]}\n");
-  return out.finish();
+  return {};
 }
 
 }  // namespace
 
-Result<void> write_manifests(Ledger& ledger) {
+Result<void> write_manifests(Ledger& ledger, Storages& storages) {
   auto targets = ledger.targets();
   if (!targets) return tl::unexpected(targets.error());
   auto job = ledger.job();
   if (!job) return tl::unexpected(job.error());
   for (const LedgerTarget& target : *targets) {
-    if (!is_local(target)) continue;
-    if (auto ok = write_manifest(ledger, target, *job); !ok) return ok;
+    if (!has_manifest(target)) continue;
+    const auto write = [&](const Storage::Put& put) { return write_manifest(ledger, target, *job, put); };
+    if (auto ok = storages.make(target.target, {}, kHeld)->replace(name_of(*job), write); !ok) return ok;
   }
   return {};
 }
 
-Result<void> check_manifest(Ledger& ledger, const LedgerTarget& target) {
+Result<void> check_manifest(Ledger& ledger, const LedgerTarget& target, Storages& storages) {
   auto job = ledger.job();
   if (!job) return tl::unexpected(job.error());
-  const fs::path path = fs::path(target.target) / name_of(*job);
-  std::FILE* file = std::fopen(path.c_str(), "rbe");
-  if (!file) return {};
+  if (!has_manifest(target)) return {};
   const std::string wanted = heading(ledger);
-  std::string text(wanted.size(), '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  std::fclose(file);
-  if (text == wanted) return {};
+  const auto text = storages.make(target.target, {}, 0)->head(name_of(*job), wanted.size());
+  if (!text) return tl::unexpected(text.error());
+  if (!*text || **text == wanted) return {};
   return fail(
       Errc::invalid,
       fmt::format("{} says that the files there belong to another ledger than {}: objects could be written twice. Go on with that one, or "
                   "write to another folder",
-                  path.string(), ledger.path().string()));
+                  fmt::format("{}/{}", target.target, name_of(*job)), ledger.path().string()));
 }
 
 }  // namespace lm

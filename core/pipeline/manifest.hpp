@@ -3,13 +3,14 @@
 #pragma once
 
 #include "ledger/ledger.hpp"
+#include "storage/storage.hpp"
 
 namespace lm {
 
-// Of every target of the ledger that is a local folder.
-Result<void> write_manifests(Ledger&);
+// Of every target of the ledger that is a folder, or a prefix in a bucket.
+Result<void> write_manifests(Ledger&, Storages&);
 
-// Errc::invalid: the folder has a manifest of another ledger, whose job this one would mix with.
-Result<void> check_manifest(Ledger&, const LedgerTarget&);
+// Errc::invalid: the target has a manifest of another ledger, whose job this one would mix with.
+Result<void> check_manifest(Ledger&, const LedgerTarget&, Storages&);
 
 }  // namespace lm

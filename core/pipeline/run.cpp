@@ -1486,7 +1486,7 @@ Progress Run::progress() const {
 }
 
 Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const SinkSpec& spec, const RunOptions& options,
-                                              std::string_view run_id) {
+                                              std::string_view run_id, Storages& storages) {
   const SinkPlugin* plugin = registry.impl().sink(spec.id);
   if (!plugin) {
     std::string known;
@@ -1495,13 +1495,15 @@ Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const Si
   }
   const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   const std::uint64_t memory = share_memory(options.memory).sinks / std::max<std::size_t>(options.sinks.size(), 1);
-  return make_plugin_sink(*plugin, spec, threads, memory, run_id);
+  return make_plugin_sink(*plugin, spec, threads, memory, run_id, storages);
 }
 
 Result<Summary> Run::execute() {
   const auto began = Clock::now();
   const RunOptions& options = impl_->options;
   if (options.sinks.empty()) return fail(Errc::invalid, "no sink: say where the events go, for instance --to parquet:DIR");
+  if (Storages::is_remote(options.rejects.string()))
+    return fail(Errc::invalid, "rejects are kept in a local folder: say --rejects DIR, and copy it where it is to be");
   const auto started = [&](std::unique_ptr<Engine> engine) {
     const std::lock_guard lock(impl_->engine_mutex);
     impl_->engine = std::move(engine);
@@ -1512,9 +1514,10 @@ Result<Summary> Run::execute() {
     return summary;
   }
   const std::string run_id = make_run_id();
+  Storages storages(options.s3);
   std::vector<std::unique_ptr<BatchSink>> sinks;
   for (const SinkSpec& spec : options.sinks) {
-    auto sink = make_sink(impl_->registry, spec, options, run_id);
+    auto sink = make_sink(impl_->registry, spec, options, run_id, storages);
     if (!sink) return tl::unexpected(sink.error());
     sinks.push_back(std::move(*sink));
   }

@@ -94,7 +94,8 @@ Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& sp
 
 class PluginSink final : public OutputSink {
  public:
-  PluginSink(lm_sink sink, const SinkSpec& spec) : sink_(sink), label_(spec.id + ":" + spec.target) {}
+  PluginSink(lm_sink sink, const SinkSpec& spec, std::unique_ptr<HostStorage> storage)
+      : storage_(std::move(storage)), sink_(sink), label_(spec.id + ":" + spec.target) {}
   ~PluginSink() override {
     if (sink_.destroy) sink_.destroy(sink_.self);
   }
@@ -156,6 +157,12 @@ class PluginSink final : public OutputSink {
     return {};
   }
 
+  Result<void> settle() override {
+    auto ok = storage_->storage().settle();
+    if (!ok) return fail(ok.error().code, fmt::format("sink {}: {}", label_, ok.error().what));
+    return ok;
+  }
+
   Result<void> sweep(std::string_view run_id) override {
     const auto* able = sink_.get_extension ? static_cast<const lm_sink_sweep*>(sink_.get_extension(sink_.self, LM_SINK_SWEEP)) : nullptr;
     if (!able || !LM_HAS(lm_sink_sweep, able, sweep)) return {};
@@ -170,12 +177,20 @@ class PluginSink final : public OutputSink {
     auto outputs = seal();
     if (!outputs) return tl::unexpected(outputs.error());
     std::vector<std::string> names;
-    for (const SealedOutput& o : *outputs) {
-      if (auto ok = publish(o.token); !ok) return tl::unexpected(ok.error());
+    Result<void> ok;
+    for (std::size_t i = 0; i < outputs->size(); ++i) {
+      const SealedOutput& o = (*outputs)[i];
+      if (ok) ok = publish(o.token);
+      // Nobody publishes later what is not published now.
+      if (!ok) static_cast<void>(discard(o.token));
       std::string name = shown(o.name);
       if (names.empty() || names.back() != name) names.push_back(std::move(name));  // all tables may be in one stream
     }
-    return names;
+    auto settled = settle();
+    if (ok) ok = std::move(settled);
+    if (ok) return names;
+    storage_->storage().abandon();
+    return tl::unexpected(ok.error());
   }
 
  private:
@@ -192,6 +207,7 @@ class PluginSink final : public OutputSink {
     }
     return {};
   }
+  std::unique_ptr<HostStorage> storage_;  // outlives the sink
   lm_sink sink_;
   std::string label_;
   std::map<const Table*, std::uint32_t> handles_;
@@ -218,16 +234,20 @@ void alias(detail::ArrayArena& arena, const ArrowArray& from, ArrowArray& to) {
 }  // namespace
 
 Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id) {
+                                                     std::string_view run_id, Storages& storages) {
   auto options = options_json(*plugin.descriptor, spec);
   if (!options) return tl::unexpected(options.error());
-  const lm_sink_config config{sizeof(lm_sink_config), threads, str(spec.target), str(*options), memory, str(run_id)};
+  // What waits to be sent to a store has a part of what the sink may hold.
+  const std::uint64_t waiting = Storages::is_remote(spec.target) ? memory / 4 : 0;
+  auto storage = std::make_unique<HostStorage>(storages.make(spec.target, std::string(run_id), waiting));
+  const lm_sink_config config{sizeof(lm_sink_config), threads,     str(spec.target), str(*options),
+                              memory - waiting,       str(run_id), storage->get()};
   lm_sink sink{};
   lm_error error = empty_error();
   const lm_status status = plugin.factory->create(plugin.index, &config, &sink, &error);
   if (status != LM_OK)
     return fail(status == LM_INVALID ? Errc::invalid : Errc::io, fmt::format("sink {}:{}: {}", spec.id, spec.target, message_of(error)));
-  return std::make_unique<PluginSink>(sink, spec);
+  return std::make_unique<PluginSink>(sink, spec, std::move(storage));
 }
 
 void share_batch(ConformedBatch& batch, ConformedBatch* out) {

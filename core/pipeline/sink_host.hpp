@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "conform/conform.hpp"
 #include "plugin_host/plugin_host.hpp"
+#include "storage/storage.hpp"
 
 #include <functional>
 #include <memory>
@@ -34,15 +35,16 @@ struct SealedOutput {
 class OutputSink : public BatchSink {
  public:
   virtual Result<std::vector<SealedOutput>> seal() = 0;        // after the last write
-  virtual Result<void> publish(const std::string& token) = 0;  // idempotent
-  virtual Result<void> discard(const std::string& token) = 0;  // idempotent
+  virtual Result<void> publish(const std::string& token) = 0;  // idempotent, as is discard: done once settle says so
+  virtual Result<void> discard(const std::string& token) = 0;
+  virtual Result<void> settle() = 0;
   virtual Result<void> sweep(std::string_view run_id) = 0;  // removes what instances of that run have left; nothing, where the sink cannot
   virtual std::string shown(const std::string& name) const = 0;  // "parquet:lake/api_activity/..."
 };
 
 // Options are checked against the descriptor; Errc::invalid names the option and what it takes.
 Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id);
+                                                     std::string_view run_id, Storages&);
 
 // A second holder of the same arrays: `out` shares every buffer of `batch`, and either may be released first.
 void share_batch(ConformedBatch& batch, ConformedBatch* out);

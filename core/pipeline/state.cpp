@@ -8,12 +8,14 @@ namespace lm {
 namespace {
 
 // Nobody is in the way, and the manifests say what the ledger says.
-Result<std::uint64_t> change(const std::filesystem::path& path, const std::function<Result<std::uint64_t>(Ledger&)>& how) {
+Result<std::uint64_t> change(const std::filesystem::path& path, const S3Options& s3,
+                             const std::function<Result<std::uint64_t>(Ledger&)>& how) {
   auto ledger = Ledger::open(path, Ledger::Access::change, false);
   if (!ledger) return tl::unexpected(ledger.error());
   auto changed = how(**ledger);
   if (!changed || *changed == 0) return changed;
-  if (auto ok = write_manifests(**ledger); !ok) return tl::unexpected(ok.error());
+  Storages storages(s3);
+  if (auto ok = write_manifests(**ledger, storages); !ok) return tl::unexpected(ok.error());
   return changed;
 }
 
@@ -33,15 +35,15 @@ Result<void> state_objects(const std::filesystem::path& path, const std::functio
   });
 }
 
-Result<std::uint64_t> state_retry(const std::filesystem::path& path, const std::vector<std::string>& uris) {
-  return change(path, [&](Ledger& ledger) { return ledger.retry(uris); });
+Result<std::uint64_t> state_retry(const std::filesystem::path& path, const std::vector<std::string>& uris, const S3Options& s3) {
+  return change(path, s3, [&](Ledger& ledger) { return ledger.retry(uris); });
 }
 
-Result<std::uint64_t> state_forget(const std::filesystem::path& path, const std::vector<std::string>& uris) {
-  return change(path, [&](Ledger& ledger) { return ledger.forget(uris); });
+Result<std::uint64_t> state_forget(const std::filesystem::path& path, const std::vector<std::string>& uris, const S3Options& s3) {
+  return change(path, s3, [&](Ledger& ledger) { return ledger.forget(uris); });
 }
 
-Result<void> state_merge(const std::filesystem::path& out, const std::vector<std::filesystem::path>& parts) {
+Result<void> state_merge(const std::filesystem::path& out, const std::vector<std::filesystem::path>& parts, const S3Options& s3) {
   std::error_code ignored;
   if (std::filesystem::exists(out, ignored))
     return fail(Errc::invalid, fmt::format("{} exists; a merged ledger is a new one", out.string()));
@@ -57,7 +59,8 @@ Result<void> state_merge(const std::filesystem::path& out, const std::vector<std
     for (const auto& part : open) {
       if (auto ok = (*whole)->absorb(*part); !ok) return ok;
     }
-    return write_manifests(**whole);
+    Storages storages(s3);
+    return write_manifests(**whole, storages);
   };
   auto ok = merge();
   if (!ok) {

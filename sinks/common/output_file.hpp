@@ -1,59 +1,53 @@
-// Files that readers see whole or not at all: written under a temporary name, made durable, and renamed to the final one when they are
-// published.
+// Files that readers see whole or not at all, by the host's storage (logmill/storage.h): in a folder or in a bucket, as the target says.
 //
-//   auto target = Target::create("lake");                                       // makes the folder
-//   auto file = OutputFile::create(*target, "api_activity/part-0.parquet");     // makes lake/api_activity
+//   auto target = Target::open(config);
+//   auto file = OutputFile::create(*target, "api_activity/part-RUN-0.parquet");
 //   file->append(bytes);
-//   file->finish();                                                             // durable under its temporary name, and kept from now on
-//   target->publish("api_activity/part-0.parquet");                             // visible; possible in a later process too
+//   file->finish();
+//   auto token = file->seal();                   // durable
+//   file->keep();                                // once the host knows of it
+//   target->publish(*token);                     // visible; possible in a later process too
 //
-// The temporary of "a/part-0.parquet" is "a/.part-0.parquet.unpublished": the final name alone is enough to publish or to discard. A file
-// that was not finished is removed when its OutputFile goes.
+// A file that is not to be kept is removed when its OutputFile goes.
 #pragma once
 
 #include "common/error.hpp"
+
+#include <logmill/sink.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace lm::sink {
-
-// True for a path below a folder that cannot leave it: no empty, "." or ".." component, no leading '/', no NUL.
-bool is_safe_relative(std::string_view name);
 
 // A path component that stands for any text, hostile or not: letters, digits, '-', '_' and '.' (not in front) stay, other bytes become %XX.
 // Different values give different names; what would be longer than 200 bytes is cut and told apart by a hash. An empty value gives "%".
 std::string safe_component(std::string_view value);
 
-// The folder below which a sink writes. Copyable; functions may be called from any thread.
+// The place to which a sink writes. Copyable; functions may be called from any thread.
 class Target {
  public:
-  // Makes the folder and its parents. LM_INVALID if something that is not a folder stands there or on the way; LM_IO otherwise.
-  static Result<Target> create(std::string_view path);
+  // LM_UNSUPPORTED if the host is older than its storage.
+  static Result<Target> open(const lm_sink_config&);
 
-  const std::string& path() const { return path_; }
-  std::string final_path(std::string_view name) const { return path_ + "/" + std::string(name); }
-  std::string temporary_path(std::string_view name) const;
-
-  // Gives a finished file its final name, durably. Succeeds if that was done before. Never replaces a file.
-  Result<void> publish(std::string_view name) const;
-  // Removes the file, whatever name it has now. Succeeds if there is none.
-  Result<void> discard(std::string_view name) const;
-  // Removes every temporary file, in any folder below, whose name holds "-RUN": what a run that was killed has left.
+  Result<void> publish(std::string_view token) const;
+  Result<void> discard(std::string_view token) const;
   Result<void> sweep(std::string_view run) const;
 
  private:
-  explicit Target(std::string path) : path_(std::move(path)) {}
-  std::string path_;
+  friend class OutputFile;
+  explicit Target(const lm_storage& storage) : storage_(&storage) {}
+  const lm_storage* storage_;
 };
 
-// Belongs to one thread at a time.
+// Belongs to one thread at a time. After a failure it can only be dropped.
 class OutputFile {
  public:
-  // `name` is relative to the target. LM_INVALID if it is not safe; LM_IO if its temporary exists already.
+  // `name` is relative to the target. LM_INVALID if it is not safe; LM_IO if it is there already.
   static Result<OutputFile> create(const Target&, std::string_view name);
 
   OutputFile() = default;
@@ -65,26 +59,31 @@ class OutputFile {
   }
   ~OutputFile();
 
-  // Writes all of it or fails. After a failure the file can only be dropped.
-  Result<void> append(std::span<const std::byte> bytes);
-  Result<void> append(std::string_view text) { return append(std::as_bytes(std::span(text.data(), text.size()))); }
-  // fsync of the file and of its folder, and close. The file then stays when this object goes.
+  // Writes all of it or fails.
+  Result<void> append(std::span<const lm_str> pieces);
+  Result<void> append(std::string_view text) {
+    const lm_str piece{text.data(), text.size()};
+    return append({&piece, 1});
+  }
+  // Nothing comes any more. What is left to do may go on behind it.
   Result<void> finish();
-  // Removes a file also after finish().
-  void remove();
+  // The token: text for publish and discard.
+  Result<std::string> seal();
+  void keep() { keep_ = true; }
 
-  explicit operator bool() const { return !name_.empty(); }
+  explicit operator bool() const { return output_ != nullptr; }
   const std::string& name() const { return name_; }
   std::uint64_t size() const { return size_; }
 
  private:
   void swap(OutputFile& other) noexcept {
-    std::swap(name_, other.name_), std::swap(path_, other.path_), std::swap(fd_, other.fd_), std::swap(size_, other.size_);
+    std::swap(storage_, other.storage_), std::swap(output_, other.output_), std::swap(name_, other.name_), std::swap(size_, other.size_);
     std::swap(keep_, other.keep_);
   }
 
-  std::string name_, path_;  // path_: the temporary's
-  int fd_ = -1;
+  const lm_storage* storage_ = nullptr;
+  lm_storage_output* output_ = nullptr;
+  std::string name_;
   std::uint64_t size_ = 0;
   bool keep_ = false;
 };

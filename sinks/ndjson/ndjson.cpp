@@ -1,6 +1,6 @@
 // The NDJSON sink: every event as one JSON object on one line.
 //
-//   ndjson:DIR   DIR/TABLE/part-RUN-N.ndjson.zst, a new file when one is full
+//   ndjson:DIR   DIR/TABLE/part-RUN-N.ndjson.zst, a new file when one is full; DIR may be s3://BUCKET/PREFIX
 //   ndjson:-     every event on stdout and nothing else
 //
 // The way of a batch: the thread that calls write takes a slot (there are as many as threads, so that one is free; the instance's own slot
@@ -57,7 +57,7 @@ constexpr lm_option kOptions[] = {
 };
 constexpr lm_sink_descriptor kDescriptor{
     sizeof(lm_sink_descriptor), 0,        text("ndjson"),     text("NDJSON files, or events on stdout"), text("logmill"), text("1.0.0"),
-    text("DIR or -"),           kOptions, std::size(kOptions)};
+    text("DIR, s3://... or -"), kOptions, std::size(kOptions)};
 
 constexpr std::string_view kStdout = "-";
 
@@ -104,26 +104,21 @@ class NdjsonSink {
     if (where == kStdout) {
       if (::fcntl(STDOUT_FILENO, F_GETFD) < 0) return fail(LM_IO, "stdout is closed: events cannot be written to it");
     } else {
-      auto made = Target::create(where);
+      auto made = Target::open(config);
       if (!made) return tl::make_unexpected(made.error());
       target = std::move(*made);
     }
     return std::unique_ptr<NdjsonSink>(new NdjsonSink(std::move(*settings), std::move(target), config));
   }
 
-  // What was finished and not sealed is removed; files that were not even finished remove themselves.
-  ~NdjsonSink() {
-    for (const auto& table : tables_) {
-      for (Finished& finished : table->finished) finished.file.remove();
-    }
-  }
+  // What was not sealed as a whole removes itself.
+  ~NdjsonSink() = default;
   NdjsonSink(const NdjsonSink&) = delete;
   NdjsonSink& operator=(const NdjsonSink&) = delete;
 
   Result<std::uint32_t> open(const lm_table& table) {
     const std::string name(view(table.name));
-    if (!is_safe_relative(name) || name.find('/') != std::string::npos)
-      return fail(LM_INVALID, "not a table's name: " + safe_component(name));
+    if (safe_component(name) != name) return fail(LM_INVALID, "not a table's name: " + safe_component(name));
     for (const auto& other : tables_) {
       if (other->name == name) return fail(LM_INVALID, "the table is open already: " + name);
     }
@@ -188,16 +183,24 @@ class NdjsonSink {
       if (auto ok = last.file.finish(); !ok) return remember(ok.error());
       table->finished.push_back(std::move(last));
     }
+    for (const auto& table : tables_) {
+      for (Finished& f : table->finished) {
+        auto token = f.file.seal();
+        if (!token) return remember(token.error());
+        f.token = std::move(*token);
+      }
+    }
     for (std::size_t i = 0; i < tables_.size(); ++i) {
-      for (const Finished& f : tables_[i]->finished) {
-        report(Output{static_cast<std::uint32_t>(i), f.file.name(), f.file.name(), f.rows, f.file.size()});
+      for (Finished& f : tables_[i]->finished) {
+        f.file.keep();
+        report(Output{static_cast<std::uint32_t>(i), f.file.name(), f.token, f.rows, f.file.size()});
       }
       tables_[i]->finished.clear();
     }
     return {};
   }
 
-  // The token is the final name. On stdout there is nothing to show or to take back.
+  // On stdout there is nothing to show or to take back.
   Result<void> publish(std::string_view token) { return target_ ? target_->publish(token) : Result<void>(); }
   Result<void> discard(std::string_view token) { return target_ ? target_->discard(token) : Result<void>(); }
   Result<void> sweep(std::string_view run_id) { return target_ ? target_->sweep(run_id) : Result<void>(); }
@@ -206,6 +209,7 @@ class NdjsonSink {
   struct Finished {
     OutputFile file;
     std::uint64_t rows = 0;
+    std::string token{};
   };
   struct Table {
     std::string name;

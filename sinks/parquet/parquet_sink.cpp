@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,8 +38,8 @@ constexpr lm_option kOptions[] = {
 };
 
 constexpr lm_sink_descriptor kDescriptor{
-    sizeof(lm_sink_descriptor), 0, text("parquet"), text("Apache Parquet files"), text("logmill"), text("0.1.0"), text("DIR"), kOptions,
-    std::size(kOptions)};
+    sizeof(lm_sink_descriptor), 0,        text("parquet"),    text("Apache Parquet files"), text("logmill"), text("0.1.0"),
+    text("DIR or s3://..."),    kOptions, std::size(kOptions)};
 
 // "20260301" for days since 1970-01-01, in the proleptic Gregorian calendar.
 std::string day_text(std::int64_t day) {
@@ -263,7 +262,7 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   options.encode.dictionary_bytes =
       std::clamp<std::uint64_t>(options.row_group_bytes / 4, std::uint64_t{64} << 10, std::uint64_t{16} << 20);
   options.file_bytes = *file;
-  auto target = Target::create(view(config.target));
+  auto target = Target::open(config);
   if (!target) return tl::make_unexpected(target.error());
   return std::unique_ptr<ParquetSink>(new ParquetSink(std::move(*target), std::move(run_id), options));
 }
@@ -599,19 +598,13 @@ Result<void> ParquetSink::seal(const Report& report) {
     partition.file.reset();
   });
   if (failed_) return tl::make_unexpected(*failed_);
-  // Files share most of their folders: each is synced once.
-  std::set<std::string> shared;
-  for (const auto& [table, file] : full_) {
-    for (std::string& folder : file.folders()) shared.insert(std::move(folder));
-  }
-  const std::vector<std::string> folders(shared.begin(), shared.end());
-  parallel(folders.size(), [&](std::size_t i) { static_cast<void>(remember(sync_folder(folders[i]))); });
+  // All are finished before the first is waited for: most of it is done then.
+  parallel(full_.size(), [&](std::size_t i) { static_cast<void>(remember(full_[i].second.seal())); });
   if (failed_) return tl::make_unexpected(*failed_);
   std::sort(full_.begin(), full_.end(), [](const auto& a, const auto& b) { return a.second.name() < b.second.name(); });
   for (auto& [table, file] : full_) {
     file.keep();
-    // The final name alone is enough to publish or to discard.
-    report({table, file.name(), file.name(), file.rows(), file.size()});
+    report({table, file.name(), file.token(), file.rows(), file.size()});
   }
   full_.clear();
   return {};

@@ -34,8 +34,18 @@ class Job:
         self.logmill, self.folder, self.archive, self.checkpoint, self.env = logmill, folder, archive, checkpoint, env
         folder.mkdir(parents=True)
 
+    def target(self, folder: str) -> str:
+        return folder
+
+    def fetch(self) -> None:
+        """Has self.folder/rows and self.folder/lake hold what stands where the job writes to."""
+
+    def check_nothing_open(self) -> None:
+        """Nothing is left of what was not published, where it does not show in files."""
+
     def start(self, **env: str) -> subprocess.Popen:
-        command = [self.logmill, "run", self.archive, "--to", "ndjson:rows,compression=none,file_size=64K", "--to", "parquet:lake,row_group_size=64K",
+        command = [self.logmill, "run", self.archive, "--to", f"ndjson:{self.target('rows')},compression=none,file_size=64K",
+                   "--to", f"parquet:{self.target('lake')},row_group_size=64K",
                    "--rejects", "rejects", "--state", "job.state", "--checkpoint", self.checkpoint, "--log-level", "warn"]
         return subprocess.Popen(command, cwd=self.folder, env={**self.env, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -86,6 +96,7 @@ class Job:
 
     def check_visible(self) -> None:
         """At any instant: what has a final name is whole, and the ledger knows it."""
+        self.fetch()
         known = self.committed()
         for folder in ("rows", "lake", "rejects"):
             for path in self.files(folder):
@@ -108,6 +119,7 @@ class Job:
             expect(there == {f["name"] for f in self.manifest(folder)["files"]}, f"{folder} holds other files than its manifest names")
         left = [p for folder in ("rows", "lake", "rejects") for p in self.files(folder) if p.name.startswith(".")]
         expect(not left, f"left behind: {left}")
+        self.check_nothing_open()
 
     def rows(self) -> collections.Counter:
         """The rows that count, by their hash: those of the NDJSON files, the rejects, and, where it can be read, the Parquet files."""
@@ -129,10 +141,11 @@ class Job:
         return out
 
 
-def rounds(logmill: str, folder: pathlib.Path, archive: pathlib.Path, count: int, seed: int, checkpoint: str, env: dict | None = None, tell=None) -> dict:
+def rounds(logmill: str, folder: pathlib.Path, archive: pathlib.Path, count: int, seed: int, checkpoint: str, env: dict | None = None, tell=None,
+           kind: type = Job) -> dict:
     """`count` times: kill one to three runs of a new job, let the next one end, compare. Answers figures."""
     env = env if env is not None else dict(os.environ)
-    reference = Job(logmill, folder / "undisturbed", archive, checkpoint, env)
+    reference = kind(logmill, folder / "undisturbed", archive, checkpoint, env)
     whole = reference.finish()
     reference.check_finished()
     wanted = reference.rows()
@@ -140,7 +153,7 @@ def rounds(logmill: str, folder: pathlib.Path, archive: pathlib.Path, count: int
     randomness = random.Random(seed)
     kills = 0
     for number in range(count):
-        job = Job(logmill, folder / f"round-{number}", archive, checkpoint, env)
+        job = kind(logmill, folder / f"round-{number}", archive, checkpoint, env)
         try:
             for attempt in range(randomness.choice((1, 1, 2, 3))):
                 # The instant may lie behind the end of a run that is faster than the one before: every round kills at least one.
@@ -153,7 +166,7 @@ def rounds(logmill: str, folder: pathlib.Path, archive: pathlib.Path, count: int
                         break
                     whole = min(whole, time.monotonic() - began)
                     shutil.rmtree(job.folder)
-                    job.folder.mkdir()
+                    job = kind(logmill, folder / f"round-{number}", archive, checkpoint, env)
             job.finish()
             job.check_finished()
             rows = job.rows()

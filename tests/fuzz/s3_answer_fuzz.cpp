@@ -1,4 +1,4 @@
-// What a store answers: listings and errors, be they what they may. Nothing but bounds is promised of them, and that a listing which goes on says where.
+// What a store answers: listings, uploads and errors, be they what they may. Nothing but bounds is promised of them, and that a listing which goes on says where.
 #include "object_store/credentials.hpp"
 #include "object_store/xml.hpp"
 
@@ -13,6 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (object.key.size() > 16 << 10) std::abort();
     }
   }
+  if (const auto page = aws::parse_uploads(text)) {
+    if (page->truncated && page->next_key.empty()) std::abort();
+  }
+  if (const auto id = aws::parse_upload_id(text); id && id->empty()) std::abort();
+  static_cast<void>(aws::parse_completed(text));
   static_cast<void>(aws::parse_error(text));
   const std::size_t half = size / 2;
   static_cast<void>(aws::Profiles::parse(text.substr(0, half), text.substr(half)));

@@ -6,6 +6,7 @@
 #include "parquet/scratch.hpp"
 
 #include "parquet_batches.hpp"
+#include "sink_storage.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -41,7 +42,8 @@ int run(const std::string& folder, std::uint64_t seed) {
   const auto columns = TableSchema::make(*schema.get());
   if (!columns) return fail(columns.error().message);
   std::filesystem::create_directories(folder);
-  auto target = Target::create(folder + "/lake");
+  const lm::test::SinkConfig config(folder + "/lake", "{}", 1, 0, "00ff");
+  auto target = Target::open(config.get());
   if (!target) return fail(target.error().message);
 
   EncodeOptions options;
@@ -93,8 +95,9 @@ int run(const std::string& folder, std::uint64_t seed) {
   }
   if (account.held() != 0) return fail("bytes are held by nobody");
   if (auto ok = file->finish(*columns, options.zstd); !ok) return fail(ok.error().message);
+  if (auto ok = file->seal(); !ok) return fail(ok.error().message);
   file->keep();
-  if (auto ok = target->publish(file->name()); !ok) return fail(ok.error().message);
+  if (auto ok = target->publish(file->token()); !ok) return fail(ok.error().message);
   std::ofstream out(folder + "/expected.ndjson");
   for (const std::string& row : expected) out << row << "\n";
   return out.good() ? 0 : 1;

@@ -2,6 +2,7 @@
 //   parquet_samples PLUGIN FOLDER SEED BATCHES ROWS MEMORY OPTIONS_JSON
 // gives FOLDER/lake/sample_activity/... and FOLDER/expected.ndjson, which parquet_readback.py compares.
 #include "../unit/parquet_batches.hpp"
+#include "../unit/sink_storage.hpp"
 
 #include <logmill/sink.h>
 
@@ -43,9 +44,9 @@ int main(int argc, char** argv) {
              rows = std::strtoull(argv[5], nullptr, 10);
   std::filesystem::create_directories(folder);
   lm_error error{sizeof(lm_error), LM_OK, {}};
-  const lm_sink_config config{sizeof(lm_sink_config), 2, str(target), str(options), std::strtoull(argv[6], nullptr, 10), str(run_id)};
+  const lm::test::SinkConfig config(target, options, 2, std::strtoull(argv[6], nullptr, 10), run_id);
   lm_sink sink{};
-  if (factory->create(0, &config, &sink, &error) != LM_OK) return fail("create", error);
+  if (factory->create(0, &config.get(), &sink, &error) != LM_OK) return fail("create", error);
 
   const lm::test::Column table = lm::test::sample_table();
   const lm::test::Schema schema(table);

@@ -1,17 +1,21 @@
 """The S3 server of these tests, started by scripts/services/s3.sh, as they fill it: a client of its own, with a signer that shares nothing with logmill's.
 Also a proxy that does to answers what networks and busy servers do. Standard library only."""
+import concurrent.futures
 import datetime
 import hashlib
 import hmac
 import http.client
 import os
-
+import shutil
 import socket
 import socketserver
 import ssl
 import threading
 import urllib.parse
 import uuid
+import xml.etree.ElementTree
+
+import killing
 
 ENDPOINT = os.environ.get("LOGMILL_S3_ENDPOINT", "")
 KEY = os.environ.get("AWS_ACCESS_KEY_ID", "")
@@ -74,11 +78,68 @@ class Bucket:
         for worker in workers:
             worker.join()
 
+    def get(self, key: str) -> bytes:
+        answer = request("GET", self.path(key))
+        self.must(answer)
+        return answer[1]
+
+    def listed(self, what: str, query: dict) -> list[str]:
+        """Every text of the elements named `what`, on all pages of a listing by keys."""
+        found, more = [], {}
+        while True:
+            asked = "&".join(f"{name}={urllib.parse.quote(value, safe='')}" for name, value in sorted({**query, **more}.items()))
+            answer = request("GET", f"/{self.name}", asked)
+            self.must(answer)
+            root = xml.etree.ElementTree.fromstring(answer[1])
+            texts = {}
+            for element in root.iter():
+                texts.setdefault(element.tag.rpartition("}")[2], []).append(element.text or "")
+            found += texts.get(what, [])
+            if texts.get("IsTruncated") != ["true"]:
+                return found
+            more = {"continuation-token": texts["NextContinuationToken"][0]} if "list-type" in query else {
+                "key-marker": texts["NextKeyMarker"][0], "upload-id-marker": texts["NextUploadIdMarker"][0]}
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return self.listed("Key", {"list-type": "2", "prefix": prefix})
+
+    def uploads(self) -> list[str]:
+        """The keys of multipart uploads that are open."""
+        return self.listed("Key", {"uploads": ""})
+
+    def download(self, folder, prefix: str = "") -> None:
+        keys = self.keys(prefix)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for key, body in zip(keys, pool.map(self.get, keys)):
+                path = folder / key.removeprefix(prefix).lstrip("/")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(body)
+
     def delete(self, key: str) -> None:
         self.must(request("DELETE", self.path(key)))
 
     def uri(self, prefix: str = "") -> str:
         return f"s3://{self.name}/{prefix}"
+
+
+class S3Job(killing.Job):
+    """Writes to a bucket of its own."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.bucket = Bucket()
+        self.env = {**self.env, "AWS_ENDPOINT_URL_S3": ENDPOINT, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def target(self, folder: str) -> str:
+        return self.bucket.uri(f"a b/{folder}")
+
+    def fetch(self) -> None:
+        for folder in ("rows", "lake"):
+            shutil.rmtree(self.folder / folder, ignore_errors=True)
+        self.bucket.download(self.folder, "a b/")
+
+    def check_nothing_open(self) -> None:
+        killing.expect(not self.bucket.uploads(), f"uploads are open: {self.bucket.uploads()}")
 
 
 class Request:
@@ -93,6 +154,7 @@ class Request:
 class Proxy:
     """Between logmill and the server. `fault(request)` answers None, or what goes wrong, as a tuple:
     ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body;
+    ("lost",) the server has answered, and the connection breaks;  ("early", n) it breaks after n bytes of what is sent;
     ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
 
     def __init__(self, fault, certificate=None, connect=False):
@@ -152,7 +214,9 @@ class Proxy:
                 asked = Request(method, target, {name.lower(): value for name, value in headers.items()}, len(self.requests))
                 self.requests.append(asked)
                 fault = self.fault(asked) or ("none",)
-            if fault[0] == "reset":
+            length = int(headers.get("Content-Length") or 0)
+            sent = reader.read(min(length, fault[1]) if fault[0] == "early" else length)
+            if fault[0] in ("reset", "early"):
                 return reset(client)
             if fault[0] == "status":
                 body = f"<Error><Code>{fault[2]}</Code><Message>injected</Message></Error>".encode() if fault[2] else b""
@@ -162,9 +226,11 @@ class Proxy:
             upstream.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 upstream.putheader(name, value)
-            upstream.endheaders()
+            upstream.endheaders(sent or None)
             answer = upstream.getresponse()
             body = answer.read()
+            if fault[0] == "lost":
+                return reset(client)
             length = len(body) + (fault[1] if fault[0] == "length" else 0)
             kept = [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in ("content-length", "transfer-encoding", "connection")]
             client.sendall("\r\n".join([f"HTTP/1.1 {answer.status} x", f"Content-Length: {length}", *kept, "", ""]).encode("latin-1"))

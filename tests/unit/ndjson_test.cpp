@@ -1,5 +1,6 @@
 // The NDJSON sink through the C border, as the host uses it.
 #include "sink_arrow.hpp"
+#include "sink_storage.hpp"
 
 #include <logmill/sink.h>
 
@@ -62,8 +63,8 @@ class NdjsonSink : public testing::Test {
 
   lm_status create(std::string_view target, std::string_view options = "{}", std::uint32_t threads = 1, std::uint64_t memory = 64 << 20) {
     close();
-    const lm_sink_config config{sizeof(lm_sink_config), threads, str(target), str(options), memory, str("0123abcd")};
-    const lm_status status = factory().create(0, &config, &sink_, &error_);
+    config_ = std::make_unique<SinkConfig>(std::string(target), std::string(options), threads, memory, "0123abcd");
+    const lm_status status = factory().create(0, &config_->get(), &sink_, &error_);
     open_ = status == LM_OK;
     return status;
   }
@@ -146,6 +147,7 @@ class NdjsonSink : public testing::Test {
   }
 
   fs::path root_;
+  std::unique_ptr<SinkConfig> config_;
   lm_sink sink_{};
   lm_error error_{sizeof(lm_error), 0, {}};
   lm_status last_ = LM_OK;

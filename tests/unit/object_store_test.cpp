@@ -117,6 +117,45 @@ TEST(ListAnswer, IsRefusedWhenItIsNotOne) {
   EXPECT_NE(error(listing(many)).find("more than"), std::string::npos);
 }
 
+TEST(UploadAnswers, AreRead) {
+  const std::string begin = "<?xml version=\"1.0\"?><ListMultipartUploadsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+  const std::string end = "</ListMultipartUploadsResult>";
+  const auto page = aws::parse_uploads(
+      begin +
+      "<EncodingType>url</EncodingType><KeyMarker>x</KeyMarker><NextKeyMarker>a+b%2Fc</NextKeyMarker><NextUploadIdMarker>2~z</"
+      "NextUploadIdMarker>"
+      "<IsTruncated>true</IsTruncated><Upload><Key>lake/a+b/%C3%A9</Key><UploadId>2~abc</UploadId><Owner><ID>x</ID></Owner></Upload>" +
+      end);
+  ASSERT_TRUE(page) << page.error().what;
+  ASSERT_EQ(page->uploads.size(), 1u);
+  EXPECT_EQ(page->uploads[0].key, "lake/a b/\xc3\xa9");
+  EXPECT_EQ(page->uploads[0].id, "2~abc");
+  EXPECT_EQ(page->next_key, "a b/c");
+  EXPECT_EQ(page->next_id, "2~z");
+  EXPECT_TRUE(page->truncated);
+  EXPECT_FALSE(aws::parse_uploads(begin + "<IsTruncated>true</IsTruncated>" + end)) << "it would begin again";
+  EXPECT_FALSE(aws::parse_uploads(begin + "<Upload><Key>a</Key></Upload>" + end));
+  EXPECT_FALSE(aws::parse_uploads("<html/>"));
+  EXPECT_EQ(
+      *aws::parse_upload_id("<InitiateMultipartUploadResult><Bucket>b</Bucket><UploadId>2~abc</UploadId></InitiateMultipartUploadResult>"),
+      "2~abc");
+  EXPECT_FALSE(aws::parse_upload_id("<InitiateMultipartUploadResult><UploadId>2~abc")) << "cut off";
+}
+
+TEST(UploadAnswers, ThatCompleteMayBeErrorsInDisguise) {
+  EXPECT_TRUE(
+      aws::parse_completed(" \n\n <?xml version=\"1.0\"?><CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>"))
+      << "white space comes while it is made";
+  const std::string error = "  <?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>";
+  EXPECT_FALSE(aws::parse_completed(error));
+  EXPECT_EQ(aws::parse_error(error).code, "InternalError");
+  EXPECT_FALSE(aws::parse_completed(""));
+  EXPECT_EQ(aws::completion({"abc-1", "a\"<&"}),
+            "<CompleteMultipartUpload "
+            "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part><PartNumber>1</PartNumber><ETag>&quot;abc-1&quot;</ETag>"
+            "</Part><Part><PartNumber>2</PartNumber><ETag>&quot;a&#34;&#60;&#38;&quot;</ETag></Part></CompleteMultipartUpload>");
+}
+
 TEST(ErrorAnswer, OfEitherServiceIsUnderstood) {
   const auto s3 = aws::parse_error("<Error><Code>PermanentRedirect</Code><Message>go there</Message><Region>eu-west-1</Region></Error>");
   EXPECT_EQ(s3.code, "PermanentRedirect");

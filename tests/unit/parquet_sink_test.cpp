@@ -3,6 +3,7 @@
 #include "parquet/parquet_sink.hpp"
 
 #include "parquet_batches.hpp"
+#include "sink_storage.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -32,15 +33,8 @@ class ParquetSinkTest : public testing::Test {
   ~ParquetSinkTest() override { fs::remove_all(folder_); }
 
   std::unique_ptr<ParquetSink> make(std::string options, std::uint64_t memory = 64 << 20) {
-    const std::string target = folder_.string();
-    lm_sink_config config{};
-    config.struct_size = sizeof config;
-    config.threads = 2;
-    config.target = str(target);
-    config.options_json = str(options);
-    config.memory_bytes = memory;
-    config.run_id = str("00ff");
-    auto sink = ParquetSink::create(config);
+    configs_.push_back(std::make_unique<lm::test::SinkConfig>(folder_.string(), std::move(options), 2, memory, "00ff"));
+    auto sink = ParquetSink::create(configs_.back()->get());
     EXPECT_TRUE(sink) << sink.error().message;
     const std::string name = "api_activity";
     lm_table table{sizeof(lm_table), 6003, str(name), schema_.get()};
@@ -81,6 +75,7 @@ class ParquetSinkTest : public testing::Test {
   test::Schema schema_{table_};
   test::BatchMaker maker_{table_, 7};
   std::mutex making_;
+  std::vector<std::unique_ptr<lm::test::SinkConfig>> configs_;  // outlive the sinks
 };
 
 TEST_F(ParquetSinkTest, GivesFinalNamesOnlyWhenPublished) {

@@ -14,8 +14,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <random>
 #include <span>
@@ -25,21 +23,6 @@ namespace lm::sink {
 namespace {
 
 using namespace lm::test;
-namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "logmill-sink-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  std::string operator/(std::string_view name) const { return (path_ / name).string(); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 Field field_of(const ColumnPtr& root) {
   root->wire();
@@ -542,82 +525,7 @@ TEST(Options, NamesTheOptionThatIsWrong) {
 
 // ---- Files ----
 
-TEST(OutputFile, HasItsFinalNameOnlyWhenPublished) {
-  const TemporaryFolder folder;
-  const auto target = Target::create(folder / "a/b");
-  ASSERT_TRUE(target) << target.error().message;
-  const std::string name = "t/part-0.parquet";
-  {
-    auto file = OutputFile::create(*target, name);
-    ASSERT_TRUE(file) << file.error().message;
-    ASSERT_TRUE(file->append("hello"));
-    ASSERT_TRUE(file->finish());
-    EXPECT_EQ(file->size(), 5u);
-  }
-  EXPECT_FALSE(fs::exists(target->final_path(name)));
-  EXPECT_TRUE(fs::exists(target->temporary_path(name)));
-  EXPECT_FALSE(fs::path(target->temporary_path(name)).extension() == ".parquet");
-  EXPECT_TRUE(target->publish(name));
-  EXPECT_TRUE(target->publish(name)) << "publish is idempotent";
-  EXPECT_EQ(fs::file_size(target->final_path(name)), 5u);
-  EXPECT_FALSE(fs::exists(target->temporary_path(name)));
-}
-
-TEST(OutputFile, GoesWhenItIsNotFinishedAndWhenItIsDiscarded) {
-  const TemporaryFolder folder;
-  const auto target = Target::create(folder.path().string());
-  ASSERT_TRUE(target);
-  { ASSERT_TRUE(OutputFile::create(*target, "x")->append("1")); }
-  EXPECT_FALSE(fs::exists(target->temporary_path("x")));
-  { ASSERT_TRUE(OutputFile::create(*target, "x")->finish()); }
-  EXPECT_TRUE(fs::exists(target->temporary_path("x")));
-  EXPECT_TRUE(target->discard("x"));
-  EXPECT_TRUE(target->discard("x")) << "discard is idempotent";
-  EXPECT_FALSE(fs::exists(target->temporary_path("x")));
-  EXPECT_EQ(target->publish("x").error().system_error, ENOENT);
-}
-
-TEST(Target, SweepsWhatARunHasLeftAndNothingElse) {
-  const TemporaryFolder folder;
-  const auto target = Target::create(folder.path().string());
-  ASSERT_TRUE(target);
-  for (const char* name :
-       {"t/region=x/part-aa11-0.parquet", "part-aa1100000002-7.ndjson", "t/part-bb22-0.parquet", "t/part-aa11-1.parquet"})
-    ASSERT_TRUE(OutputFile::create(*target, name)->finish());
-  ASSERT_TRUE(target->publish("t/part-aa11-1.parquet"));
-  EXPECT_TRUE(target->sweep("aa11"));
-  EXPECT_TRUE(target->sweep("aa11"));
-  EXPECT_FALSE(fs::exists(target->temporary_path("t/region=x/part-aa11-0.parquet")));
-  EXPECT_FALSE(fs::exists(target->temporary_path("part-aa1100000002-7.ndjson")));
-  EXPECT_TRUE(fs::exists(target->temporary_path("t/part-bb22-0.parquet")));
-  EXPECT_TRUE(fs::exists(target->final_path("t/part-aa11-1.parquet")));
-}
-
-TEST(OutputFile, NeverReplacesAFile) {
-  const TemporaryFolder folder;
-  const auto target = Target::create(folder.path().string());
-  ASSERT_TRUE(target);
-  { ASSERT_TRUE(OutputFile::create(*target, "x")->finish()); }
-  std::ofstream(target->final_path("x")) << "somebody else's";
-  EXPECT_EQ(target->publish("x").error().system_error, EEXIST);
-  EXPECT_EQ(OutputFile::create(*target, "x").error().system_error, EEXIST);
-  EXPECT_EQ(fs::file_size(target->final_path("x")), 15u);
-}
-
-TEST(OutputFile, StaysBelowItsTarget) {
-  const TemporaryFolder folder;
-  const auto target = Target::create(folder.path().string());
-  ASSERT_TRUE(target);
-  for (const std::string_view name : {"../x", "a/../../x", "/x", "", ".", "a//b", "a/"}) {
-    EXPECT_EQ(OutputFile::create(*target, name).error().code, LM_INVALID) << name;
-    EXPECT_EQ(target->publish(name).error().code, LM_INVALID) << name;
-    EXPECT_EQ(target->discard(name).error().code, LM_INVALID) << name;
-  }
-  EXPECT_FALSE(is_safe_relative(std::string_view("a\0b", 3)));
-  EXPECT_TRUE(is_safe_relative("a/..b/c.d"));
-}
-
-TEST(OutputFile, MakesSafeNamesOfHostileValues) {
+TEST(SafeComponent, MakesSafeNamesOfHostileValues) {
   EXPECT_EQ(safe_component("eu-west-1"), "eu-west-1");
   EXPECT_EQ(safe_component("../a b"), "%2E.%2Fa%20b");
   EXPECT_EQ(safe_component(".."), "%2E.");
@@ -625,16 +533,15 @@ TEST(OutputFile, MakesSafeNamesOfHostileValues) {
   const std::string a = safe_component(std::string(5000, 'a') + "1"), b = safe_component(std::string(5000, 'a') + "2");
   EXPECT_LE(a.size(), 200u);
   EXPECT_NE(a, b);
-  EXPECT_TRUE(is_safe_relative(safe_component("")));
+  EXPECT_EQ(safe_component(""), "%");
 }
 
-TEST(Target, RefusesAFileInItsPlace) {
-  const TemporaryFolder folder;
-  std::ofstream(folder / "f") << "x";
-  EXPECT_EQ(Target::create(folder / "f").error().code, LM_INVALID);
-  EXPECT_EQ(Target::create(folder / "f").error().message, folder / "f" + std::string(" exists and is not a folder"));
-  EXPECT_EQ(Target::create(folder / "f/g").error().code, LM_INVALID);
-  EXPECT_EQ(Target::create("").error().code, LM_INVALID);
+TEST(Target, RefusesAHostThatOffersNoStorage) {
+  lm_sink_config config{};
+  config.struct_size = sizeof config;
+  EXPECT_EQ(Target::open(config).error().code, LM_UNSUPPORTED);
+  config.struct_size = offsetof(lm_sink_config, storage);
+  EXPECT_EQ(Target::open(config).error().code, LM_UNSUPPORTED);
 }
 
 TEST(WriteFully, ReportsAFullDeviceAndAReaderThatHasGone) {

@@ -137,13 +137,15 @@ Result<std::uint64_t> parse_size(std::string_view text);
 // "2026-03-01", "2026-03-01T12:00:00Z" (offsets and fractions allowed) -> milliseconds since 1970-01-01 UTC.
 Result<std::int64_t> parse_time(std::string_view text);
 
-// How s3:// inputs are reached. What is empty here is looked for where users of the AWS CLI expect it: environment, profile, instance.
+// How s3:// inputs and outputs are reached. What is empty here is looked for where users of the AWS CLI expect it: environment, profile, instance.
 struct S3Options {
   std::string endpoint;         // "https://s3.example.com", "http://127.0.0.1:9000"; AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL
   std::string region;           // AWS_REGION, AWS_DEFAULT_REGION; a bucket in another region is found by what the server answers
   std::string profile;          // AWS_PROFILE
   bool no_sign = false;         // anonymous, for public buckets
-  bool requester_pays = false;  // whoever reads pays
+  bool requester_pays = false;  // whoever asks pays
+  std::string sse;              // of what is written: "AES256", "aws:kms", "aws:kms:dsse"; empty: as the bucket has it
+  std::string sse_kms_key_id;
 };
 
 struct RunOptions {
@@ -282,15 +284,16 @@ struct StateObject {
   bool again = false;
 };
 
-// Looking works while a run goes on; the others take the ledger for themselves (Errc::io: somebody has it). Errc::not_found: no such file.
+// Looking works while a run goes on; the others take the ledger for themselves (Errc::io: somebody has it), and write the manifests of its targets again.
+// Errc::not_found: no such file.
 Result<StateInfo> state_info(const std::filesystem::path&);
 Result<void> state_objects(const std::filesystem::path&, const std::function<bool(const StateObject&)>& each);  // by uri; false: enough
 // The next run reads these again (none named: those that were not read whole). Answers how many there are.
-Result<std::uint64_t> state_retry(const std::filesystem::path&, const std::vector<std::string>& uris);
+Result<std::uint64_t> state_retry(const std::filesystem::path&, const std::vector<std::string>& uris, const S3Options& = {});
 // Their rows do not count any more, and the next run reads them if it finds them. Answers how many were known.
-Result<std::uint64_t> state_forget(const std::filesystem::path&, const std::vector<std::string>& uris);
+Result<std::uint64_t> state_forget(const std::filesystem::path&, const std::vector<std::string>& uris, const S3Options& = {});
 // Makes one ledger of those of the shards of a job. `out` must not exist.
-Result<void> state_merge(const std::filesystem::path& out, const std::vector<std::filesystem::path>& parts);
+Result<void> state_merge(const std::filesystem::path& out, const std::vector<std::filesystem::path>& parts, const S3Options& = {});
 
 // ---- Embedding: rows without files ----
 

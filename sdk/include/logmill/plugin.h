@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 #define LM_ABI_MAJOR 1u
-#define LM_ABI_MINOR 0u
+#define LM_ABI_MINOR 1u
 #define LM_ABI_VERSION ((LM_ABI_MAJOR << 16) | LM_ABI_MINOR)
 
 /* True if the struct at p is long enough to have the field. */

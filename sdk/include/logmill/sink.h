@@ -9,6 +9,7 @@
 #define LOGMILL_SINK_H
 
 #include <logmill/plugin.h>
+#include <logmill/storage.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,6 +65,8 @@ typedef struct lm_sink_config {
   lm_str options_json;   /* every option of the descriptor with its value: {"compression":"zstd","zstd_level":3} */
   uint64_t memory_bytes; /* the sink's share of the memory budget: what it holds stays below */
   lm_str run_id;         /* unique a run, [0-9a-f]: for temporary and final names */
+  /* Since 1.1: the target as a place for outputs, which a sink may use or not. What it holds is not the sink's to count. */
+  const lm_storage* storage;
 } lm_sink_config;
 
 typedef struct lm_sink {

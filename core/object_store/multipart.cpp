@@ -1,0 +1,118 @@
+// Multipart uploads. (Amazon S3 User Guide, "Uploading and copying objects using multipart upload".)
+#include "object_store/s3.hpp"
+
+#include <fmt/format.h>
+
+namespace lm::s3 {
+namespace {
+
+constexpr unsigned kAbortAttempts =
+    3;  // a run that ends waits for them; what they leave is found by the next one, or by the bucket's own rules
+
+// Not every server says that it is still at it, as S3 does.
+constexpr std::chrono::minutes kCompletion{5};
+
+Result<void> any(const http::Answer&) { return {}; }
+
+std::string_view without_quotes(std::string_view etag) {
+  return etag.size() >= 2 && etag.front() == '"' && etag.back() == '"' ? etag.substr(1, etag.size() - 2) : etag;
+}
+
+}  // namespace
+
+aws::Pairs Bucket::encryption() const {
+  aws::Pairs out;
+  const S3Options& options = service_->options_;
+  if (!options.sse.empty()) out.emplace_back("x-amz-server-side-encryption", options.sse);
+  if (!options.sse_kms_key_id.empty()) out.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", options.sse_kms_key_id);
+  return out;
+}
+
+Result<std::string> Bucket::create_upload(const std::string& key, bool* repeated) {
+  Call call{"POST", key, {{"uploads", ""}}, encryption()};
+  call.headers.emplace_back("content-type", "application/octet-stream");
+  std::string id;
+  unsigned tries = 0;
+  const auto answer = ask(
+      call,
+      [&](const http::Answer& a) -> Result<void> {
+        auto read = aws::parse_upload_id(a.body);
+        if (!read) return tl::unexpected(read.error());
+        id = std::move(*read);
+        return {};
+      },
+      &tries);
+  if (repeated) *repeated = tries > 1;
+  if (!answer) return tl::unexpected(answer.error());
+  return id;
+}
+
+Result<std::string> Bucket::put_part(const std::string& key, const std::string& upload, unsigned number, const Content& content,
+                                     const Stop& stop) {
+  Call call{"PUT", key, {{"partNumber", std::to_string(number)}, {"uploadId", upload}}};
+  call.content = &content;
+  call.stop = stop;
+  const auto answer = ask(call, [](const http::Answer& a) -> Result<void> {
+    if (without_quotes(a.header("etag")).empty()) return fail(Errc::corrupt, "the answer has no ETag");
+    return {};
+  });
+  if (!answer) return tl::unexpected(answer.error());
+  return std::string(without_quotes(answer->header("etag")));
+}
+
+Result<void> Bucket::complete_upload(const std::string& key, const std::string& upload, const std::vector<std::string>& etags,
+                                     std::uint64_t size) {
+  Call call{"POST", key, {{"uploadId", upload}}, {{"content-type", "application/xml"}}, aws::completion(etags)};
+  call.idle_timeout = kCompletion;
+  const auto answer = ask(call, [](const http::Answer& a) { return aws::parse_completed(a.body); });
+  if (answer) return {};
+  if (answer.error().code != Errc::not_found) return tl::unexpected(answer.error());
+  // The answer to an earlier attempt, of this process or of one that was killed, may have been lost.
+  const auto there = head(key);
+  if (there && there->size == size) return {};
+  if (!there && there.error().code != Errc::not_found) return tl::unexpected(there.error());
+  return fail(Errc::not_found,
+              fmt::format("{}. Somebody has aborted the upload, or a rule of the bucket's life cycle, before it was published",
+                          answer.error().what));
+}
+
+Result<bool> Bucket::abort_upload(const std::string& key, const std::string& upload) {
+  Call call{"DELETE", key, {{"uploadId", upload}}};
+  call.most_attempts = kAbortAttempts;
+  const auto answer = ask(call, any);
+  if (answer) return true;
+  if (answer.error().code == Errc::not_found) return false;
+  return tl::unexpected(answer.error());
+}
+
+Result<aws::UploadPage> Bucket::list_uploads(const std::string& prefix, const aws::UploadPage& after) {
+  // Not with encoding-type=url: servers differ in what they encode then, and whether they say so.
+  aws::Pairs query{{"uploads", ""}, {"prefix", prefix}};
+  if (!after.next_key.empty()) query.emplace_back("key-marker", after.next_key);
+  if (!after.next_id.empty()) query.emplace_back("upload-id-marker", after.next_id);
+  aws::UploadPage page;
+  const auto answer = ask({"GET", {}, query}, [&](const http::Answer& a) -> Result<void> {
+    auto read = aws::parse_uploads(a.body);
+    if (!read) return tl::unexpected(read.error());
+    page = std::move(*read);
+    return {};
+  });
+  if (!answer) return tl::unexpected(answer.error());
+  return page;
+}
+
+Result<void> Bucket::put(const std::string& key, const Content& content) {
+  Call call{"PUT", key, {}, encryption()};
+  call.content = &content;
+  const auto answer = ask(call, any);
+  if (!answer) return tl::unexpected(answer.error());
+  return {};
+}
+
+Result<void> Bucket::remove(const std::string& key) {
+  const auto answer = ask({"DELETE", key}, any);
+  if (!answer && answer.error().code != Errc::not_found) return tl::unexpected(answer.error());
+  return {};
+}
+
+}  // namespace lm::s3
