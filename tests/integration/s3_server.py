@@ -82,21 +82,24 @@ class Bucket:
 
 
 class Request:
-    def __init__(self, method: str, target: str, headers: dict, number: int):
+    def __init__(self, method: str, target: str, headers: dict, number: int, depth: int):
         self.method, self.headers, self.number = method, headers, number
         path, _, query = target.partition("?")
-        self.key = urllib.parse.unquote(path).split("/", 2)[-1]
+        self.key = urllib.parse.unquote(path).split("/", depth)[-1]
         self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-        self.listing = "list-type" in self.query
+        self.listing = "list-type" in self.query or self.query.get("comp") == "list"
 
 
 class Proxy:
     """Between logmill and the server. `fault(request)` answers None, or what goes wrong, as a tuple:
-    ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body;
+    ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body, by a
+    reset, which may take some of them with it;  ("end", n) after n bytes, in good order;
     ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
 
-    def __init__(self, fault, certificate=None, connect=False):
-        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them."""
+    def __init__(self, fault, certificate=None, connect=False, upstream=HOST, depth=2):
+        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them.
+        `upstream`: the server, by its host and port. `depth`: names in a path up to the key, and one."""
+        self.upstream, self.depth = upstream, depth
         self.requests: list[Request] = []
         self.connections = 0
         self.connected: list[str] = []
@@ -144,12 +147,12 @@ class Proxy:
     def serve(self, client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader = client.makefile("rb")
-        upstream = http.client.HTTPConnection(HOST, timeout=60)
+        upstream = http.client.HTTPConnection(self.upstream, timeout=60)
         while line := reader.readline():
             method, target, _ = line.decode("latin-1").split(" ", 2)
             headers = http.client.parse_headers(reader)
             with self.lock:
-                asked = Request(method, target, {name.lower(): value for name, value in headers.items()}, len(self.requests))
+                asked = Request(method, target, {name.lower(): value for name, value in headers.items()}, len(self.requests), self.depth)
                 self.requests.append(asked)
                 fault = self.fault(asked) or ("none",)
             if fault[0] == "reset":
@@ -171,6 +174,9 @@ class Proxy:
             if fault[0] == "cut":
                 client.sendall(body[: fault[1]])
                 return reset(client)
+            if fault[0] == "end":
+                client.sendall(body[: fault[1]])
+                return None
             if fault[0] == "stall":
                 client.sendall(body[: fault[1]])
                 client.settimeout(60)
