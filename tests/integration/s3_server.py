@@ -96,10 +96,11 @@ class Proxy:
     reset, which may take some of them with it;  ("end", n) after n bytes, in good order;
     ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
 
-    def __init__(self, fault, certificate=None, connect=False, upstream=HOST, depth=2):
+    def __init__(self, fault, certificate=None, connect=False, upstream=HOST, upstream_tls=None, depth=2):
         """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them.
-        `upstream`: the server, by its host and port. `depth`: names in a path up to the key, and one."""
-        self.upstream, self.depth = upstream, depth
+        `upstream`: the server, by its host and port, and `upstream_tls` how it is believed. `depth`: names in a path up to the key, and one."""
+        self.depth = depth
+        self.dial = lambda: http.client.HTTPSConnection(upstream, timeout=60, context=upstream_tls) if upstream_tls else http.client.HTTPConnection(upstream, timeout=60)
         self.requests: list[Request] = []
         self.connections = 0
         self.connected: list[str] = []
@@ -147,7 +148,7 @@ class Proxy:
     def serve(self, client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader = client.makefile("rb")
-        upstream = http.client.HTTPConnection(self.upstream, timeout=60)
+        upstream = self.dial()
         while line := reader.readline():
             method, target, _ = line.decode("latin-1").split(" ", 2)
             headers = http.client.parse_headers(reader)
