@@ -53,8 +53,15 @@ def request(method: str, path: str, query: dict | None = None, body: bytes = b""
     name = "tls" if secure else "plain"
     connection = getattr(_local, name, None) or (http.client.HTTPSConnection(TLS_HOST, timeout=60, context=tls()) if secure else http.client.HTTPConnection(HOST, timeout=60))
     setattr(_local, name, connection)
-    connection.request(method, path + ("?" + urllib.parse.urlencode(query) if query else ""), body or None, headers)
-    answer = connection.getresponse()
+    for last in (False, True):
+        try:
+            connection.request(method, path + ("?" + urllib.parse.urlencode(query) if query else ""), body or None, headers)
+            answer = connection.getresponse()
+            break
+        except http.client.RemoteDisconnected:  # it was idle for long
+            if last:
+                raise
+            connection.close()
     return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}
 
 

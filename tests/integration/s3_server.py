@@ -169,7 +169,7 @@ class Proxy:
             upstream.endheaders()
             answer = upstream.getresponse()
             body = answer.read()
-            length = len(body) + (fault[1] if fault[0] == "length" else 0)
+            length = int(answer.getheader("Content-Length") or 0) if method == "HEAD" else len(body) + (fault[1] if fault[0] == "length" else 0)
             kept = [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in ("content-length", "transfer-encoding", "connection")]
             client.sendall("\r\n".join([f"HTTP/1.1 {answer.status} x", f"Content-Length: {length}", *kept, "", ""]).encode("latin-1"))
             if fault[0] == "cut":

@@ -61,7 +61,7 @@ class Reading(AzCase):
     def test_a_listing_of_many_pages_is_read_whole_and_once(self):
         body = cloudtrail(1, 1)
         container = Container()
-        container.put_all({f"p {i % 3}/{i:05d}.json.gz": body for i in range(1100)})
+        container.put_all({f"{i:05d}.json.gz": body for i in range(1100)})
         with proxy(lambda request: None) as through:
             events, stats = self.counted(container.uri(), "--az-endpoint", az_server.endpoint(through))
             self.assertTrue([request for request in through.requests if request.query.get("marker")])
@@ -224,7 +224,7 @@ class Errors(AzCase):
     def test_what_cannot_be_listed_is_said_before_anything_is_read(self):
         container = Container()
         container.put("a", b"x")
-        self.assertIn("403 AuthorizationFailure" if False else "403 ", self.refused(container.uri(), env={"AZURE_STORAGE_KEY": "aHVudGVyMg=="}))
+        self.assertIn("403 Auth", self.refused(container.uri(), env={"AZURE_STORAGE_KEY": "aHVudGVyMg=="}))
         self.assertIn("404 ContainerNotFound", self.refused(f"az://{ACCOUNT}/no-such-container/"))
         self.assertIn("nothing begins with this", self.refused(container.uri("b")))
         self.assertIn("az://ACCOUNT/CONTAINER/PREFIX", self.refused("az://a b/c"))
@@ -423,7 +423,7 @@ class Listing(AzCase):
             done = self.logmill("plan", container.uri(), "--since", "2026-03-01", "--format", "json", "--az-endpoint", az_server.endpoint(through))
             self.assertTrue(all(request.listing for request in through.requests))
         plan = json.loads(done.stdout)
-        groups = {(group["account"], group["region"], group["day"]): group["objects"] for group in plan["groups"]}
+        groups = {(group["account"] or "", group["region"] or "", group["day"] or ""): group["objects"] for group in plan["groups"]}
         days = ("2026-02-28", "2026-03-01", "2026-03-02", "2026-03-03", "2027-01-01")
         expected = {(subscription, "", day): 2 for subscription in self.SUBSCRIPTIONS for day in days}
         expected |= {(self.SUBSCRIPTIONS[0], "WESTEUROPE", day): 1 for day in days} | {("", "", ""): 1}
