@@ -83,7 +83,7 @@ class Bucket:
 
 class Request:
     def __init__(self, method: str, target: str, headers: dict, number: int, depth: int):
-        self.method, self.headers, self.number = method, headers, number
+        self.method, self.target, self.headers, self.number = method, target, headers, number
         path, _, query = target.partition("?")
         self.key = urllib.parse.unquote(path).split("/", depth)[-1]
         self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
@@ -94,7 +94,8 @@ class Proxy:
     """Between logmill and the server. `fault(request)` answers None, or what goes wrong, as a tuple:
     ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body, by a
     reset, which may take some of them with it;  ("end", n) after n bytes, in good order;
-    ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
+    ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes;
+    ("target", text) the server is asked for something else."""
 
     def __init__(self, fault, certificate=None, connect=False, upstream=HOST, upstream_tls=None, depth=2):
         """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them.
@@ -163,7 +164,7 @@ class Proxy:
                 extra = "".join(f"{name}: {value}\r\n" for name, value in (fault[3] if len(fault) > 3 else {}).items())
                 client.sendall(f"HTTP/1.1 {fault[1]} x\r\nContent-Length: {len(body)}\r\n{extra}\r\n".encode() + body)
                 continue
-            upstream.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            upstream.putrequest(method, fault[1] if fault[0] == "target" else target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 upstream.putheader(name, value)
             upstream.endheaders()

@@ -68,10 +68,11 @@ class StoreCase(Case):
 
 class FaultCase:
     """Beside a StoreCase: what networks and busy servers do. The class below has mirror(), proxy(fault), flags(proxy), and BUSY: answers that pass."""
+    OBJECTS = 30
 
     def setUp(self):
         super().setUp()
-        self.objects = {f"{i:03d}.json.gz": cloudtrail(i, 8) for i in range(30)}
+        self.objects = {f"{i:03d}.json.gz": cloudtrail(i, 8) for i in range(self.OBJECTS)}
         self.objects["flow.log"] = flow_text(4_000, 3)
         self.bucket = self.mirror(self.objects)
         self.local = self.events("local")
@@ -135,6 +136,6 @@ class FaultCase:
         def fault(request):
             with lock:
                 if rng.random() < 0.2:
-                    return rng.choice([("status", 503, self.BUSY[2][1]), ("status", 500, ""), ("reset",), ("cut", 50), ("cut", 0), ("length", 10), ("length", -10)])
+                    return rng.choice([("status", 503, self.BUSY[0][1]), ("status", 500, ""), ("reset",), ("cut", 50), ("cut", 0), ("length", 10), ("length", -10)])
 
         self.survives(fault)

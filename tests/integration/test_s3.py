@@ -262,7 +262,7 @@ class Tls(S3Case):
 
 
 class Faults(FaultCase, S3Case):
-    BUSY = ((500, "InternalError"), (502, ""), (503, "SlowDown"), (503, "ServiceUnavailable"), (429, "TooManyRequests"), (400, "RequestTimeout"))
+    BUSY = ((503, "SlowDown"), (500, "InternalError"), (502, ""), (503, "ServiceUnavailable"), (429, "TooManyRequests"), (400, "RequestTimeout"))
 
     def proxy(self, fault) -> Proxy:
         return Proxy(fault)
