@@ -496,7 +496,8 @@ bool known_key(std::string_view key) {
 
 Result<void> check_inputs(const RunOptions& options) {
   if (options.inputs.empty() && options.objects_from.empty())
-    return fail(Errc::invalid, "no INPUT: name a file, a directory, a glob, s3://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX, or - for stdin");
+    return fail(Errc::invalid,
+                "no INPUT: name a file, a directory, a glob, s3://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX, or - for stdin");
   if (options.since_ms && options.until_ms && *options.since_ms >= *options.until_ms)
     return fail(Errc::invalid, "--since is not before --until: no event could pass");
   return {};

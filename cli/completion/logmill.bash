@@ -3,7 +3,7 @@ _logmill() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common='--plugin-dir --log-level --log-format --help'
   local inputs="--objects-from --since --until --account --region --requests --s3-endpoint --s3-region --s3-profile
-    --no-sign-request --requester-pays"
+    --az-endpoint --no-sign-request --requester-pays"
   local run="--to --plugin --rejects --stats --state --checkpoint --shard --progress --threads --memory --raw-data --validate
     --max-decoded --max-ratio --max-record --config $inputs $common"
   COMPREPLY=()
@@ -26,7 +26,7 @@ _logmill() {
       mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z0-9_.]+  /{print $1}')" -- "$cur")
       return ;;
     --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record | --account | --region | --requests | \
-      --s3-endpoint | --s3-region) return ;;
+      --s3-endpoint | --s3-region | --az-endpoint) return ;;
     --s3-profile)
       # The sections of the files where profiles are.
       mapfile -t COMPREPLY < <(compgen -W "$(sed -n 's/^\[\(profile \)\{0,1\}\([A-Za-z0-9_.-]*\)\].*/\2/p' ~/.aws/config ~/.aws/credentials 2>/dev/null)" -- "$cur")

@@ -71,8 +71,8 @@ std::string string_to_sign(const SigningRequest& r, std::string_view account) {
   };
   std::string out = r.method + '\n';
   // Nothing is sent but what is asked for: the length of the content is 0, and that is written as nothing.
-  for (const char* name : {"content-encoding", "content-language", "content-length", "content-md5", "content-type", "date", "if-modified-since",
-                           "if-match", "if-none-match", "if-unmodified-since", "range"}) {
+  for (const char* name : {"content-encoding", "content-language", "content-length", "content-md5", "content-type", "date",
+                           "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"}) {
     out += header(name);
     out += '\n';
   }
@@ -112,14 +112,15 @@ Result<std::shared_ptr<Service>> Service::make(const std::string& account, const
   const bool by_environment = named.empty() || named == account;
   if (!by_environment) out->passed_over_ += fmt::format("; AZURE_STORAGE_ACCOUNT is '{}'", shown(named));
 
-  const std::string endpoint = first_of({options.endpoint, by_environment ? environment("AZURE_STORAGE_BLOB_ENDPOINT") : std::string(),
-                                         by_connection ? connection.endpoint : std::string(),
-                                         fmt::format("https://{}.blob.core.windows.net", account)});
+  const std::string endpoint =
+      first_of({options.endpoint, by_environment ? environment("AZURE_STORAGE_BLOB_ENDPOINT") : std::string(),
+                by_connection ? connection.endpoint : std::string(), fmt::format("https://{}.blob.core.windows.net", account)});
   const auto parsed = store::parse_endpoint(endpoint);
   // What follows '?' may be a SAS.
   if (!parsed)
-    return fail(Errc::invalid, fmt::format("the Azure endpoint '{}' is no URL: say https://HOST[:PORT][/ACCOUNT], or http:// if that is meant",
-                                           shown(endpoint.substr(0, endpoint.find_first_of("?@")))));
+    return fail(Errc::invalid,
+                fmt::format("the Azure endpoint '{}' is no URL: say https://HOST[:PORT][/ACCOUNT], or http:// if that is meant",
+                            shown(endpoint.substr(0, endpoint.find_first_of("?@")))));
   out->endpoint_ = *parsed;
 
   const std::string key = by_environment ? environment("AZURE_STORAGE_KEY") : std::string();
@@ -172,11 +173,12 @@ Result<http::Request> Container::prepare(std::string_view method, const std::str
   } else if (service_->tokens_) {
     const auto found = service_->tokens_->get();
     if (!found)
-      return fail(found.error().code, found.error().code != Errc::not_found
-                                          ? found.error().what
-                                          : fmt::format("no Azure credentials: there is no key and no SAS in the environment{}, and {}; for a "
-                                                        "public container say --no-sign-request",
-                                                        service_->passed_over_, found.error().what));
+      return fail(found.error().code,
+                  found.error().code != Errc::not_found
+                      ? found.error().what
+                      : fmt::format("no Azure credentials: there is no key and no SAS in the environment{}, and {}; for a "
+                                    "public container say --no-sign-request",
+                                    service_->passed_over_, found.error().what));
     token = found->text;
     r.headers.emplace_back("authorization", "Bearer " + token);
   }

@@ -21,8 +21,8 @@ std::optional<Address> parse_uri(std::string_view uri);
 // A request as it is signed with an account's key.
 struct SigningRequest {
   std::string method = "GET";
-  std::string path;                // encoded, as it is sent
-  store::Pairs query, headers;     // decoded; names of headers in lower case
+  std::string path;             // encoded, as it is sent
+  store::Pairs query, headers;  // decoded; names of headers in lower case
 };
 std::string string_to_sign(const SigningRequest&, std::string_view account);
 // What `Authorization` says. `key`: decoded.

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 using store::form, store::read_file, store::trimmed;
 
 constexpr std::size_t kMostAnswer = 256 << 10;  // of a process
-constexpr unsigned kMaxRoles = 8;        // profiles that lead to one another
+constexpr unsigned kMaxRoles = 8;               // profiles that lead to one another
 
 using Sections = std::map<std::string, Profile>;
 

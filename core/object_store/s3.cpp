@@ -72,8 +72,8 @@ Result<std::shared_ptr<Service>> Service::make(const S3Options& options, std::fu
   if (const auto attempts = number(aws::environment("AWS_MAX_ATTEMPTS")); attempts && *attempts >= 1)
     out->set_max_attempts(static_cast<unsigned>(std::min<std::uint64_t>(*attempts, 100)));
   if (!options.no_sign) {
-    out->chain_ = std::make_unique<aws::CredentialChain>(out->http(), out->profiles_,
-                                                         aws::CredentialSettings{name, !options.profile.empty(), out->region_}, out->stop());
+    out->chain_ = std::make_unique<aws::CredentialChain>(
+        out->http(), out->profiles_, aws::CredentialSettings{name, !options.profile.empty(), out->region_}, out->stop());
   }
   if (out->region_.empty()) out->region_ = "us-east-1";
   return out;

@@ -35,9 +35,9 @@ void Service::answered() {
 Verdict Service::judge(const http::Answer& answer, std::string_view code, std::string_view message, bool passes, Attempts& attempts) {
   const int status = answer.status;
   if (status == 0 && stopped()) return {Then::give_up, {Errc::cancelled, "the run was stopped"}};
-  Error error{Errc::io, status == 0 ? shown(answer.failure)
-                                    : shown(fmt::format("{}{}{}{}{}", status, code.empty() ? "" : " ", code, message.empty() ? "" : ": ",
-                                                        message))};
+  Error error{Errc::io,
+              status == 0 ? shown(answer.failure)
+                          : shown(fmt::format("{}{}{}{}{}", status, code.empty() ? "" : " ", code, message.empty() ? "" : ": ", message))};
   if (status == 0 ? !answer.hopeless : passes || status == 429 || status == 500 || (status >= 502 && status <= 504)) {
     if (++attempts.failures >= max_attempts_) {
       error.what += fmt::format(" ({} attempts)", attempts.failures);

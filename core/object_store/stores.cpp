@@ -43,7 +43,8 @@ struct Stores::Services {
   Result<Place> find_azure(std::string_view uri) {
     auto address = azure::parse_uri(uri);
     if (!address) return no_address(uri, "an Azure address is az://ACCOUNT/CONTAINER/PREFIX");
-    if (const std::size_t query = address->key.find('?'); query != std::string::npos && address->key.find("sig=", query) != std::string::npos)
+    if (const std::size_t query = address->key.find('?');
+        query != std::string::npos && address->key.find("sig=", query) != std::string::npos)
       return no_address(uri, "a SAS is no part of an address: give it as AZURE_STORAGE_SAS_TOKEN");
     auto& bucket = buckets[fmt::format("az://{}/{}", address->account, address->container)];
     if (!bucket) {

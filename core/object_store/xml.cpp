@@ -41,7 +41,8 @@ void XMLCALL on_start(void* self, const XML_Char* name, const XML_Char** attribu
   r.path += local;
   r.texts.emplace_back();
   r.encoded = false;
-  for (; attributes[0]; attributes += 2) r.encoded |= std::string_view(attributes[0]) == "Encoded" && std::string_view(attributes[1]) == "true";
+  for (; attributes[0]; attributes += 2)
+    r.encoded |= std::string_view(attributes[0]) == "Encoded" && std::string_view(attributes[1]) == "true";
 }
 
 void XMLCALL on_end(void* self, const XML_Char*) {

@@ -384,7 +384,7 @@ class ListedSource final : public Source {
 
   std::string name_;
   SourceOptions options_;
-  store::Stores stores_;                 // these outlive the stream of lines_
+  store::Stores stores_;  // these outlive the stream of lines_
   std::unique_ptr<Source> list_source_;
   std::unique_ptr<Lines> lines_;
   std::optional<Inventory> inventory_;
@@ -397,7 +397,8 @@ class ListedSource final : public Source {
 Result<std::vector<std::unique_ptr<Source>>> open_sources(const RunOptions& options, std::function<bool()> stop) {
   std::vector<std::unique_ptr<Source>> out;
   if (options.inputs.empty() && options.objects_from.empty()) return fail(Errc::invalid, "no input");
-  const SourceOptions source_options{options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, stop};
+  const SourceOptions source_options{
+      options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, stop};
   for (const std::string& input : options.inputs) {
     auto source = open_source(input, source_options);
     if (!source) return tl::unexpected(source.error());

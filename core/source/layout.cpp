@@ -44,7 +44,8 @@ bool same_letters(std::string_view a, std::string_view b) {
 bool begins_azure(std::string_view segment) {
   constexpr std::array<std::string_view, 4> kNames{"resourceid", "tenantid", "workspaceresourceid", "flowlogresourceid"};
   const std::string_view name = segment.substr(0, segment.find('='));
-  return name.size() != segment.size() && std::any_of(kNames.begin(), kNames.end(), [&](std::string_view n) { return same_letters(n, name); });
+  return name.size() != segment.size() &&
+         std::any_of(kNames.begin(), kNames.end(), [&](std::string_view n) { return same_letters(n, name); });
 }
 
 // y=2026 m=03 d=01, in this order: m= stands there a second time, for the minute. False: what follows says nothing more.

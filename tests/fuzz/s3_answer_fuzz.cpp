@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   static_cast<void>(store::parse_error(text));
-  if (const auto connection = azure::parse_connection_string(text); connection && connection->key.empty() && connection->sas.empty()) std::abort();
+  if (const auto connection = azure::parse_connection_string(text); connection && connection->key.empty() && connection->sas.empty())
+    std::abort();
   const std::size_t half = size / 2;
   static_cast<void>(aws::Profiles::parse(text.substr(0, half), text.substr(half)));
   if (aws::percent_decode(aws::percent_encode(text), true) != text) std::abort();

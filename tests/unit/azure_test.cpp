@@ -28,10 +28,8 @@ TEST(SharedKey, GivesTheSignaturesOfAnotherProgram) {
   const std::string key = azure::base64_decode(kKey).value();
   azure::SigningRequest get;
   get.path = "/devstoreaccount1/logs/a%20b/%3D%2B%C3%A9";
-  get.headers = {{"range", "bytes=10-"},
-                 {"if-match", "\"0x8D\""},
-                 {"x-ms-version", "2021-12-02"},
-                 {"x-ms-date", "Fri, 24 May 2013 00:00:00 GMT"}};
+  get.headers = {
+      {"range", "bytes=10-"}, {"if-match", "\"0x8D\""}, {"x-ms-version", "2021-12-02"}, {"x-ms-date", "Fri, 24 May 2013 00:00:00 GMT"}};
   EXPECT_EQ(azure::authorization(get, "devstoreaccount1", key), "SharedKey devstoreaccount1:EOKWapy7sR0sG1vo1CSkZ71uZbH+L6yWpYtUYvin9Xk=");
   azure::SigningRequest list;
   list.path = "/logs";
@@ -41,9 +39,12 @@ TEST(SharedKey, GivesTheSignaturesOfAnotherProgram) {
 }
 
 TEST(Base64, ComesBackForEveryLength) {
-  for (const std::string& text : {std::string(""), std::string("a"), std::string("ab"), std::string("abc\0", 4), std::string(1000, '\xff')}) {
+  for (const std::string& text :
+       {std::string(""), std::string("a"), std::string("ab"), std::string("abc\0", 4), std::string(1000, '\xff')}) {
     const std::string written = azure::base64_encode(text);
-    if (!text.empty()) { EXPECT_EQ(azure::base64_decode(written), text); }
+    if (!text.empty()) {
+      EXPECT_EQ(azure::base64_decode(written), text);
+    }
   }
   for (const char* wrong : {"", "a", "abc", "ab!=", "a b="}) EXPECT_FALSE(azure::base64_decode(wrong)) << wrong;
 }
@@ -59,8 +60,8 @@ TEST(Sas, IsTakenWithOrWithoutItsQuestionMark) {
 }
 
 TEST(ConnectionString, SaysWhoAndWhere) {
-  const auto usual = azure::parse_connection_string(
-      "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=" + std::string(kKey) + ";EndpointSuffix=core.usgovcloudapi.net");
+  const auto usual = azure::parse_connection_string("DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=" + std::string(kKey) +
+                                                    ";EndpointSuffix=core.usgovcloudapi.net");
   ASSERT_TRUE(usual) << usual.error().what;
   EXPECT_EQ(usual->account, "acme");
   EXPECT_EQ(usual->key, azure::base64_decode(kKey));
@@ -74,8 +75,9 @@ TEST(ConnectionString, SaysWhoAndWhere) {
   ASSERT_TRUE(emulator);
   EXPECT_EQ(emulator->endpoint, "http://127.0.0.1:10000/devstoreaccount1");
   EXPECT_EQ(emulator->key, azure::base64_decode(kKey));
-  for (const char* wrong : {"", ";;", "AccountName=acme", "AccountName=acme;AccountKey=hunter2", "hunter2", "AccountKey=aHVudGVyMg==",
-                            "AccountName=acme;SharedAccessSignature=hunter2", "DefaultEndpointsProtocol=ftp;AccountName=a;AccountKey=aHVudGVyMg=="}) {
+  for (const char* wrong : {"", ";;", "AccountName=acme", "AccountName=acme;AccountKey=hunter2", "hunter2",
+                            "AccountKey=aHVudGVyMg==", "AccountName=acme;SharedAccessSignature=hunter2",
+                            "DefaultEndpointsProtocol=ftp;AccountName=a;AccountKey=aHVudGVyMg=="}) {
     const auto bad = azure::parse_connection_string(wrong);
     ASSERT_FALSE(bad) << wrong;
     EXPECT_EQ(bad.error().what.find("hunter2"), std::string::npos) << "a secret is no part of an error";
@@ -90,8 +92,9 @@ TEST(AzureAddresses, AreTakenApart) {
   EXPECT_EQ(address->key, "tenantId=x//../b c?d#e");
   EXPECT_EQ(azure::parse_uri("az://acmelogs/$logs")->key, "");
   EXPECT_EQ(azure::parse_uri("az://acmelogs/abc/")->key, "");
-  for (const char* wrong : {"az:/acme/abc", "az://", "az://acme", "az://acme/", "az:///abc/x", "az://Acme/abc", "az://ac.me/abc", "az://acme/A-B",
-                            "az://acme/ab", "az://acme/-abc", "az://acme/a--b", "az://acme/../x", "az://acme@x/abc/y", "s3://acme/abc"})
+  for (const char* wrong :
+       {"az:/acme/abc", "az://", "az://acme", "az://acme/", "az:///abc/x", "az://Acme/abc", "az://ac.me/abc", "az://acme/A-B",
+        "az://acme/ab", "az://acme/-abc", "az://acme/a--b", "az://acme/../x", "az://acme@x/abc/y", "s3://acme/abc"})
     EXPECT_FALSE(azure::parse_uri(wrong)) << wrong;
   store::Stores stores({}, {}, {});
   for (const char* pasted : {"az://acme/logs?sv=1&sig=hunter2", "az://acme/logs/x?sv=1&sig=hunter2", "az://acme?sig=hunter2"}) {
@@ -102,7 +105,8 @@ TEST(AzureAddresses, AreTakenApart) {
 }
 
 std::string blobs(const std::string& inside) {
-  return "\xef\xbb\xbf<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"https://acme.blob.core.windows.net/\" ContainerName=\"l\">" +
+  return "\xef\xbb\xbf<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults "
+         "ServiceEndpoint=\"https://acme.blob.core.windows.net/\" ContainerName=\"l\">" +
          inside + "</EnumerationResults>";
 }
 
@@ -122,7 +126,10 @@ TEST(BlobList, IsRead) {
   EXPECT_EQ(page->objects[0].size, 12u);
   EXPECT_EQ(page->objects[0].mtime_ms, 1772352000000);
   EXPECT_FALSE(page->objects[0].growing);
-  EXPECT_EQ(page->objects[1].key, "a\xef\xbf\xbe" "b") << "but where the answer says that it is encoded";
+  EXPECT_EQ(page->objects[1].key,
+            "a\xef\xbf\xbe"
+            "b")
+      << "but where the answer says that it is encoded";
   EXPECT_TRUE(page->objects[1].growing);
   EXPECT_FALSE(page->objects[2].growing) << "a sealed blob grows no more";
   EXPECT_EQ(page->prefixes, std::vector<std::string>{"a/"});
@@ -132,9 +139,10 @@ TEST(BlobList, IsRead) {
 }
 
 TEST(BlobList, IsRefusedWhenItIsNotOne) {
-  for (const std::string& xml : {std::string(), std::string("<html/>"), std::string("<ListBucketResult/>"), blobs("<Blobs><Blob>"),
-                                 blobs("<Blobs><Blob><Properties><Content-Length>1</Content-Length></Properties></Blob></Blobs>"),
-                                 blobs("<Blobs><Blob><Name>a</Name><Properties><Content-Length>-1</Content-Length></Properties></Blob></Blobs>")})
+  for (const std::string& xml :
+       {std::string(), std::string("<html/>"), std::string("<ListBucketResult/>"), blobs("<Blobs><Blob>"),
+        blobs("<Blobs><Blob><Properties><Content-Length>1</Content-Length></Properties></Blob></Blobs>"),
+        blobs("<Blobs><Blob><Name>a</Name><Properties><Content-Length>-1</Content-Length></Properties></Blob></Blobs>")})
     EXPECT_FALSE(azure::parse_list(xml)) << xml;
 }
 

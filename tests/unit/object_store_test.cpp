@@ -123,8 +123,9 @@ TEST(ErrorAnswer, OfEitherServiceIsUnderstood) {
   EXPECT_EQ(s3.code, "PermanentRedirect");
   EXPECT_EQ(s3.message, "go there");
   EXPECT_EQ(s3.region, "eu-west-1");
-  EXPECT_EQ(store::parse_error("<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>AccessDenied</Code></Error></ErrorResponse>").code,
-            "AccessDenied");
+  EXPECT_EQ(
+      store::parse_error("<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>AccessDenied</Code></Error></ErrorResponse>").code,
+      "AccessDenied");
   EXPECT_EQ(store::parse_error("<html>502</html>").code, "");
   EXPECT_EQ(store::parse_error("").code, "");
 }
@@ -233,8 +234,8 @@ TEST(KeyLayout, OfAzureSaysSubscriptionAndDay) {
            Example{"resourceId=/SUBSCRIPTIONS/" + id +
                        "/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/V/y=2026/m=03/d=01/h=10/m=00/PT1H.json",
                    id, "", 2026, 3, 1},
-           Example{"insights-logs-administrative/resourceId=/SUBSCRIPTIONS/" + id + "/y=2026/m=12/d=31/h=00/m=00/PT1H.json", id, "", 2026, 12,
-                   31},
+           Example{"insights-logs-administrative/resourceId=/SUBSCRIPTIONS/" + id + "/y=2026/m=12/d=31/h=00/m=00/PT1H.json", id, "", 2026,
+                   12, 31},
            Example{"tenantId=" + id + "/y=2026/m=3/d=9/h=1/m=00/PT1H.json", "", "", 2026, 3, 9},
            Example{"WorkspaceResourceId=/subscriptions/" + id +
                        "/resourcegroups/rg/providers/microsoft.operationalinsights/workspaces/w/y=2026/m=03/d=01/h=10/m=05/PT05M.json",

@@ -155,7 +155,8 @@ struct AzureOptions {
 
 struct RunOptions {
   std::vector<std::string> inputs;  // a file, a directory, a glob, "-", s3://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX
-  std::string objects_from;  // a list of objects, also an S3 Inventory manifest or event notifications: a file, "-", s3:// or az:// and a key
+  std::string
+      objects_from;  // a list of objects, also an S3 Inventory manifest or event notifications: a file, "-", s3:// or az:// and a key
   S3Options s3;
   AzureOptions azure;
   unsigned requests = 64;                      // in flight at once, for s3:// and az:// inputs
