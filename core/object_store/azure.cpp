@@ -116,11 +116,13 @@ Result<std::shared_ptr<Service>> Service::make(const std::string& account, const
       first_of({options.endpoint, by_environment ? environment("AZURE_STORAGE_BLOB_ENDPOINT") : std::string(),
                 by_connection ? connection.endpoint : std::string(), fmt::format("https://{}.blob.core.windows.net", account)});
   const auto parsed = store::parse_endpoint(endpoint);
-  // What follows '?' may be a SAS.
-  if (!parsed)
+  if (!parsed) {
+    // What follows '?' may be a SAS, and what stands before '@' a password.
+    const std::string told =
+        endpoint.find('@') == std::string::npos ? shown(endpoint.substr(0, endpoint.find('?'))) : std::string("...@...");
     return fail(Errc::invalid,
-                fmt::format("the Azure endpoint '{}' is no URL: say https://HOST[:PORT][/ACCOUNT], or http:// if that is meant",
-                            shown(endpoint.substr(0, endpoint.find_first_of("?@")))));
+                fmt::format("the Azure endpoint '{}' is no URL: say https://HOST[:PORT][/ACCOUNT], or http:// if that is meant", told));
+  }
   out->endpoint_ = *parsed;
 
   const std::string key = by_environment ? environment("AZURE_STORAGE_KEY") : std::string();
@@ -158,14 +160,13 @@ std::string Service::hidden(std::string text) const {
 Container::Container(std::shared_ptr<Service> service, const std::string& account, std::string name)
     : store::Bucket(service, fmt::format("az://{}/{}/", account, name), name + '/'), service_(std::move(service)), name_(std::move(name)) {}
 
-Result<http::Request> Container::prepare(std::string_view method, const std::string& key, const store::Pairs& query,
-                                         const store::Pairs& headers, std::string& token) {
+Result<http::Request> Container::prepare(const Call& call, std::string& token) {
   SigningRequest r;
-  r.method = method;
+  r.method = call.method;
   r.path = fmt::format("{}/{}", service_->endpoint_.path, name_);
-  if (!key.empty()) r.path += '/' + store::percent_encode(key, true);
-  r.query = query;
-  r.headers = headers;
+  if (!call.key.empty()) r.path += '/' + store::percent_encode(call.key, true);
+  r.query = call.query;
+  r.headers = call.headers;
   r.headers.emplace_back("x-ms-date", http_date(service_->now()));
   r.headers.emplace_back("x-ms-version", kVersion);
   if (!service_->key_.empty()) {
@@ -185,7 +186,7 @@ Result<http::Request> Container::prepare(std::string_view method, const std::str
   http::Request out;
   out.method = r.method;
   out.url = fmt::format("{}://{}{}", service_->endpoint_.scheme, service_->endpoint_.host, r.path);
-  const std::string text = store::form(query);
+  const std::string text = store::form(call.query);
   if (!text.empty() || !service_->sas_.empty())
     out.url += fmt::format("?{}{}{}", text, text.empty() || service_->sas_.empty() ? "" : "&", service_->sas_);
   for (const auto& [name, value] : r.headers) out.headers.push_back(fmt::format("{}: {}", name, value));
@@ -222,7 +223,7 @@ Result<store::ListPage> Container::list(const store::ListRequest& request) {
   if (!request.delimiter.empty()) query.emplace_back("delimiter", request.delimiter);
   if (!request.continuation.empty()) query.emplace_back("marker", request.continuation);
   store::ListPage page;
-  const auto answer = ask("GET", "", query, [&](const http::Answer& a) -> Result<void> {
+  const auto answer = ask({"GET", "", query}, [&](const http::Answer& a) -> Result<void> {
     auto read = parse_list(a.body);
     if (!read) return tl::unexpected(read.error());
     page = std::move(*read);

@@ -54,8 +54,7 @@ class Container final : public store::Bucket {
   Result<store::ListPage> list(const store::ListRequest&) override;
 
  protected:
-  Result<http::Request> prepare(std::string_view method, const std::string& key, const store::Pairs& query, const store::Pairs& headers,
-                                std::string& token) override;
+  Result<http::Request> prepare(const Call&, std::string& token) override;
   store::Verdict judge(const http::Answer&, const std::string& token, store::Attempts&) override;
   bool growing(const http::Answer&) const override;
 

@@ -90,24 +90,23 @@ std::string Bucket::region() {
   return region_;
 }
 
-Result<http::Request> Bucket::prepare(std::string_view method, const std::string& key, const aws::Pairs& query, const aws::Pairs& headers,
-                                      std::string& access_key) {
+Result<http::Request> Bucket::prepare(const Call& call, std::string& access_key) {
   const std::string where = region();
   aws::SigningRequest r;
-  r.method = method;
-  r.query = query;
-  r.headers = headers;
+  r.method = call.method;
+  r.query = call.query;
+  r.headers = call.headers;
   std::string scheme = "https";
   if (service_->endpoint_) {
     scheme = service_->endpoint_->scheme;
     r.host = service_->endpoint_->host;
-    r.path = fmt::format("{}/{}/{}", service_->endpoint_->path, name_, key);
+    r.path = fmt::format("{}/{}/{}", service_->endpoint_->path, name_, call.key);
   } else if (dns_label(name_)) {
     r.host = fmt::format("{}.s3.{}.{}", name_, where, domain_of(where));
-    r.path = '/' + key;
+    r.path = fmt::format("/{}", call.key);
   } else {
     r.host = fmt::format("s3.{}.{}", where, domain_of(where));
-    r.path = fmt::format("/{}/{}", name_, key);
+    r.path = fmt::format("/{}/{}", name_, call.key);
   }
   if (service_->options_.requester_pays) r.headers.emplace_back("x-amz-request-payer", "requester");
   if (service_->chain_) {
@@ -160,7 +159,7 @@ Result<store::ListPage> Bucket::list(const store::ListRequest& request) {
     query.emplace_back("start-after", request.start_after);
   }
   store::ListPage page;
-  const auto answer = ask("GET", "", query, [&](const http::Answer& a) -> Result<void> {
+  const auto answer = ask({"GET", "", query}, [&](const http::Answer& a) -> Result<void> {
     auto read = aws::parse_list(a.body);
     if (!read) return tl::unexpected(read.error());
     page = std::move(*read);

@@ -41,8 +41,7 @@ class Bucket final : public store::Bucket {
   Result<store::ListPage> list(const store::ListRequest&) override;
 
  protected:
-  Result<http::Request> prepare(std::string_view method, const std::string& key, const store::Pairs& query, const store::Pairs& headers,
-                                std::string& access_key) override;
+  Result<http::Request> prepare(const Call&, std::string& access_key) override;
   store::Verdict judge(const http::Answer&, const std::string& access_key, store::Attempts&) override;
 
  private:

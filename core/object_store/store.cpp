@@ -94,7 +94,7 @@ Bucket::Bucket(std::shared_ptr<Service> service, std::string base, std::string k
     : service_(std::move(service)), base_(std::move(base)), key_base_(std::move(key_base)) {}
 
 Result<Head> Bucket::head(const std::string& key) {
-  const auto answer = ask("HEAD", key, {}, [](const http::Answer&) -> Result<void> { return {}; });
+  const auto answer = ask({"HEAD", key}, [](const http::Answer&) -> Result<void> { return {}; });
   if (!answer) return tl::unexpected(answer.error());
   Head out;
   out.etag = without_quotes(answer->header("etag"));
@@ -104,11 +104,10 @@ Result<Head> Bucket::head(const std::string& key) {
   return out;
 }
 
-Result<http::Answer> Bucket::ask(std::string_view method, const std::string& key, const Pairs& query,
-                                 const std::function<Result<void>(const http::Answer&)>& read) {
+Result<http::Answer> Bucket::ask(const Call& call, const std::function<Result<void>(const http::Answer&)>& read) {
   for (Attempts attempts;;) {
     std::string signer;
-    const auto http = prepare(method, key, query, {}, signer);
+    const auto http = prepare(call, signer);
     if (!http) return tl::unexpected(http.error());
     http::Answer answer = service_->http().fetch(*http, kMostListing, service_->stop());
     if (answer.status == 200) {
@@ -140,7 +139,7 @@ void Download::begin() {
   accepted_ = refused_ = false;
   body_.clear();
   skip_ = 0;
-  auto request = bucket_.prepare("GET", wanted_.key, {}, headers, signer_);
+  auto request = bucket_.prepare({"GET", wanted_.key, {}, headers}, signer_);
   if (!request) {
     error_ = request.error();
     state_ = State::failed;

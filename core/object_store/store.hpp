@@ -105,15 +105,19 @@ class Bucket {
   const std::string& key_base() const { return key_base_; }
 
  protected:
+  // What is asked of a store.
+  struct Call {
+    std::string_view method;
+    std::string_view key;
+    Pairs query{}, headers{};
+  };
   // A request, authorised. `signer`: by what, to be told to judge().
-  virtual Result<http::Request> prepare(std::string_view method, const std::string& key, const Pairs& query, const Pairs& headers,
-                                        std::string& signer) = 0;
+  virtual Result<http::Request> prepare(const Call&, std::string& signer) = 0;
   // Of an answer that is none, or that is no success.
   virtual Verdict judge(const http::Answer&, const std::string& signer, Attempts&) = 0;
   virtual bool growing(const http::Answer&) const { return false; }
   // Asks until it is answered, or gives up. `read` answers whether a success is one.
-  Result<http::Answer> ask(std::string_view method, const std::string& key, const Pairs& query,
-                           const std::function<Result<void>(const http::Answer&)>& read);
+  Result<http::Answer> ask(const Call&, const std::function<Result<void>(const http::Answer&)>& read);
 
  private:
   friend class Download;
