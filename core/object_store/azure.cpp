@@ -50,7 +50,7 @@ std::optional<Address> parse_uri(std::string_view uri) {
   if (!uri.starts_with(kScheme)) return std::nullopt;
   uri.remove_prefix(kScheme.size());
   const auto next = [&] {
-    const std::string part(uri.substr(0, uri.find('/')));
+    std::string part(uri.substr(0, uri.find('/')));
     uri.remove_prefix(std::min(part.size() + 1, uri.size()));
     return part;
   };
