@@ -114,17 +114,17 @@ const std::array kInputSettings = {
             [](Target& t, const std::string& text) { return store(t.run->options.since_ms, parse_time(text)); }},
     Setting{"until", "TIME", false, "Only events before TIME",
             [](Target& t, const std::string& text) { return store(t.run->options.until_ms, parse_time(text)); }},
-    Setting{"account", "ID", true, "Only objects of this AWS account, where their key names one",
+    Setting{"account", "ID", true, "Only objects of this AWS account or Azure subscription, where their key names one",
             [](Target& t, const std::string& text) -> Result<void> {
               t.run->options.accounts.push_back(text);
               return {};
             }},
-    Setting{"region", "NAME", true, "Only objects of this AWS region, where their key names one",
+    Setting{"region", "NAME", true, "Only objects of this region, where their key names one",
             [](Target& t, const std::string& text) -> Result<void> {
               t.run->options.regions.push_back(text);
               return {};
             }},
-    Setting{"requests", "N", false, "Requests in flight at once, for s3:// (64)",
+    Setting{"requests", "N", false, "Requests in flight at once, for s3:// and az:// (64)",
             [](Target& t, const std::string& text) { return store(t.run->options.requests, number<unsigned>(text, 1, 1024)); }},
 };
 
@@ -145,8 +145,17 @@ const std::array kStoreSettings = {
               t.run->options.s3.profile = text;
               return {};
             }},
-    Setting{"no-sign-request", nullptr, false, "Ask for s3:// objects without credentials",
-            [](Target& t, const std::string& text) { return store(t.run->options.s3.no_sign, boolean(text)); }},
+    Setting{"az-endpoint", "URL", false, "Where the blobs of the Azure account are; http:// only if said",
+            [](Target& t, const std::string& text) -> Result<void> {
+              t.run->options.azure.endpoint = text;
+              return {};
+            }},
+    Setting{"no-sign-request", nullptr, false, "Ask for s3:// and az:// objects without credentials",
+            [](Target& t, const std::string& text) {
+              const auto value = boolean(text);
+              if (value) t.run->options.azure.no_sign = *value;
+              return store(t.run->options.s3.no_sign, value);
+            }},
     Setting{"requester-pays", nullptr, false, "Pay for requests to s3:// buckets that ask for it",
             [](Target& t, const std::string& text) { return store(t.run->options.s3.requester_pays, boolean(text)); }},
 };
@@ -404,8 +413,9 @@ struct CommandLine {
     for (CLI::App* command : {run, plan}) {
       command
           ->add_option("INPUT", inputs,
-                       help_text("A file, a directory (with all below it), a glob in quotes, - for stdin, or "
-                                 "s3://BUCKET/PREFIX; compression and format are recognised by content"))
+                       help_text("A file, a directory (with all below it), a glob in quotes, - for stdin, "
+                                 "s3://BUCKET/PREFIX, or az://ACCOUNT/CONTAINER/PREFIX; compression and format are "
+                                 "recognised by content"))
           ->type_name("");
     }
     run_flags = std::make_unique<Flags>(
@@ -509,7 +519,8 @@ bool known_key(std::string_view key) {
 
 Result<void> check_inputs(const RunOptions& options) {
   if (options.inputs.empty() && options.objects_from.empty())
-    return fail(Errc::invalid, "no INPUT: name a file, a directory, a glob, s3://BUCKET/PREFIX, or - for stdin");
+    return fail(Errc::invalid,
+                "no INPUT: name a file, a directory, a glob, s3://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX, or - for stdin");
   if (options.since_ms && options.until_ms && *options.since_ms >= *options.until_ms)
     return fail(Errc::invalid, "--since is not before --until: no event could pass");
   return {};

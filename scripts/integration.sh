@@ -13,10 +13,13 @@ export LOGMILL_BUILD=$(cd "$build" && pwd)
 export PYTHONPATH=$PWD/tests/e2e:$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
 
 bash scripts/setup.sh scripts/dependencies-integration.txt
-trap 'bash scripts/services/s3.sh stop "$build/s3"' EXIT
+trap 'bash scripts/services/s3.sh stop "$build/s3"; bash scripts/services/azure.sh stop "$build/azure"' EXIT
 bash scripts/services/s3.sh start "$build/s3"
+bash scripts/services/azure.sh start "$build/azure"
 set -a
 # shellcheck disable=SC1091  # written by what stands above
 . "$build/s3/s3.env"
+# shellcheck disable=SC1091
+. "$build/azure/azure.env"
 set +a
 "$build/integration-venv/bin/python" -m unittest discover --verbose --start-directory tests/integration --pattern 'test_*.py'

@@ -4,7 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t wanted < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "${1:-scripts/dependencies.txt}")
+# "npm unless npm": the package, but where there is such a program already, from wherever it came.
+wanted=()
+while read -r package word program; do
+  [ "$word" = unless ] && command -v "$program" >/dev/null || wanted+=("$package")
+done < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "${1:-scripts/dependencies.txt}")
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "setup: this is not Debian. What logmill needs has these names there: ${wanted[*]}"

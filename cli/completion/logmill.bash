@@ -2,7 +2,7 @@
 _logmill() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common='--plugin-dir --log-level --log-format --help'
-  local stores='--s3-endpoint --s3-region --s3-profile --no-sign-request --requester-pays' encryption='--s3-sse --s3-sse-kms-key-id'
+  local stores='--s3-endpoint --s3-region --s3-profile --az-endpoint --no-sign-request --requester-pays' encryption='--s3-sse --s3-sse-kms-key-id'
   local inputs="--objects-from --since --until --account --region --requests $stores"
   local run="--to --plugin --rejects --stats --state --checkpoint --shard --progress --threads --memory --raw-data --validate
     --max-decoded --max-ratio --max-record --config $inputs $encryption $common"
@@ -26,7 +26,7 @@ _logmill() {
       mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z0-9_.]+  /{print $1}')" -- "$cur")
       return ;;
     --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record | --account | --region | --requests | \
-      --s3-endpoint | --s3-region | --s3-sse-kms-key-id) return ;;
+      --s3-endpoint | --s3-region | --az-endpoint | --s3-sse-kms-key-id) return ;;
     --s3-sse) mapfile -t COMPREPLY < <(compgen -W 'AES256 aws:kms aws:kms:dsse' -- "$cur"); return ;;
     --s3-profile)
       # The sections of the files where profiles are.

@@ -7,34 +7,17 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <memory>
-#include <thread>
 
 namespace lm::aws {
 namespace {
 
 using std::chrono::milliseconds;
+using store::form, store::read_file, store::trimmed;
 
-constexpr std::size_t kMostAnswer = 256 << 10;
-constexpr unsigned kMaxRoles = 8;        // profiles that lead to one another
-constexpr std::int64_t kEarly = 5 * 60;  // seconds before they expire
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(std::size_t{1} << 20, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
-  return text;
-}
+constexpr std::size_t kMostAnswer = 256 << 10;  // of a process
+constexpr unsigned kMaxRoles = 8;               // profiles that lead to one another
 
 using Sections = std::map<std::string, Profile>;
 
@@ -101,34 +84,13 @@ Result<Credentials> from_json(std::string_view text, std::string_view token_name
 
 // Tokens are sent in the clear to this machine and to the addresses of the container services alone.
 bool local_address(std::string_view url) {
-  constexpr std::string_view kHttp = "http://";
-  if (!url.starts_with(kHttp)) return false;
-  std::string_view host = url.substr(kHttp.size());
-  host = host.substr(0, host.find_first_of("/?#"));
-  if (host.find('@') != std::string_view::npos) return false;
-  if (host.starts_with('[')) {
-    host = host.substr(0, std::min(host.find(']'), host.size() - 1) + 1);
-    return host == "[::1]" || host == "[fd00:ec2::23]";
-  }
-  host = host.substr(0, host.find(':'));
-  if (host == "localhost" || host == "169.254.170.2" || host == "169.254.170.23") return true;
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
-}
-
-std::string form(const Pairs& fields) {
-  std::string out;
-  for (const auto& [name, text] : fields) out += fmt::format("{}{}={}", out.empty() ? "" : "&", percent_encode(name), percent_encode(text));
-  return out;
+  const std::string_view host = store::http_host(url);
+  return store::is_loopback(host) || host == "169.254.170.2" || host == "169.254.170.23" || host == "[fd00:ec2::23]";
 }
 
 std::string session_name(const std::string& given) { return given.empty() ? fmt::format("logmill-{}", now()) : given; }
 
 }  // namespace
-
-std::string environment(const char* name) {
-  const char* const found = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
-  return found ? found : "";
-}
 
 Profiles Profiles::parse(std::string_view config, std::string_view credentials) {
   Profiles out;
@@ -170,20 +132,11 @@ CredentialChain::CredentialChain(http::Client& client, const Profiles& profiles,
     : client_(client), profiles_(profiles), settings_(std::move(settings)), stop_(std::move(stop)) {}
 
 Result<Credentials> CredentialChain::get() {
-  const std::lock_guard lock(mutex_);
-  if (current_ && (!current_->expires || *current_->expires - kEarly > now())) return *current_;
-  auto found = find();
-  if (found) {
-    current_ = *found;
-  } else if (current_ && current_->expires && *current_->expires > now()) {
-    return *current_;  // they hold a little longer
-  }
-  return found;
+  return current_.get([this] { return find(); });
 }
 
 void CredentialChain::expired(const std::string& access_key) {
-  const std::lock_guard lock(mutex_);
-  if (current_ && current_->keys.access_key == access_key) current_.reset();
+  current_.drop_if([&](const Credentials& c) { return c.keys.access_key == access_key; });
 }
 
 Result<Credentials> CredentialChain::find() {
@@ -296,7 +249,7 @@ Result<Credentials> CredentialChain::from_sts(SigningRequest request, const Keys
   http.body = request.body;
   const http::Answer answer = ask(http, 4);
   if (answer.status != 200) {
-    const ServiceError error = parse_error(answer.body);
+    const store::ServiceError error = store::parse_error(answer.body);
     return fail(
         Errc::invalid,
         fmt::format("credentials of {}: {}", what,
@@ -304,7 +257,7 @@ Result<Credentials> CredentialChain::from_sts(SigningRequest request, const Keys
   }
   Credentials out;
   out.from = what;
-  auto read = read_xml(answer.body, [&](std::string_view path, const std::string& text) {
+  auto read = store::read_xml(answer.body, [&](std::string_view path, const std::string& text) {
     const std::size_t at = path.find("Result/Credentials/");
     if (at == std::string_view::npos) return;
     const std::string_view field = path.substr(at + 19);
@@ -389,12 +342,7 @@ Result<Credentials> CredentialChain::from_machine() {
 }
 
 http::Answer CredentialChain::ask(const http::Request& request, unsigned attempts) {
-  for (unsigned attempt = 1;; ++attempt) {
-    http::Answer answer = client_.fetch(request, kMostAnswer, stop_);
-    const bool passing = answer.status == 0 ? !answer.hopeless : answer.status == 429 || answer.status >= 500;
-    if (!passing || attempt >= attempts) return answer;
-    std::this_thread::sleep_for(milliseconds(100U << attempt));
-  }
+  return store::ask_for_credentials(client_, request, attempts, stop_);
 }
 
 }  // namespace lm::aws

@@ -10,20 +10,19 @@
 
 #include "base/result.hpp"
 #include "object_store/http.hpp"
+#include "object_store/renewed.hpp"
 #include "object_store/sigv4.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace lm::aws {
 
-// The variable, or "".
-std::string environment(const char* name);
+using store::environment;
 
 using Profile = std::map<std::string, std::string>;  // "region" -> "eu-west-1"; what is nested: "s3.endpoint_url"
 
@@ -76,8 +75,7 @@ class CredentialChain {
   const Profiles& profiles_;
   CredentialSettings settings_;
   std::function<bool()> stop_;
-  std::mutex mutex_;
-  std::optional<Credentials> current_;
+  store::Renewed<Credentials> current_;
 };
 
 }  // namespace lm::aws

@@ -1,5 +1,6 @@
 // Multipart uploads. (Amazon S3 User Guide, "Uploading and copying objects using multipart upload".)
 #include "object_store/s3.hpp"
+#include "object_store/xml.hpp"
 
 #include <fmt/format.h>
 
@@ -12,16 +13,14 @@ constexpr unsigned kAbortAttempts =
 // Not every server says that it is still at it, as S3 does.
 constexpr std::chrono::minutes kCompletion{5};
 
-Result<void> any(const http::Answer&) { return {}; }
+using store::Content, store::without_quotes;
 
-std::string_view without_quotes(std::string_view etag) {
-  return etag.size() >= 2 && etag.front() == '"' && etag.back() == '"' ? etag.substr(1, etag.size() - 2) : etag;
-}
+Result<void> any(const http::Answer&) { return {}; }
 
 }  // namespace
 
-aws::Pairs Bucket::encryption() const {
-  aws::Pairs out;
+store::Pairs Bucket::encryption() const {
+  store::Pairs out;
   const S3Options& options = service_->options_;
   if (!options.sse.empty()) out.emplace_back("x-amz-server-side-encryption", options.sse);
   if (!options.sse_kms_key_id.empty()) out.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", options.sse_kms_key_id);
@@ -87,7 +86,7 @@ Result<bool> Bucket::abort_upload(const std::string& key, const std::string& upl
 
 Result<aws::UploadPage> Bucket::list_uploads(const std::string& prefix, const aws::UploadPage& after) {
   // Not with encoding-type=url: servers differ in what they encode then, and whether they say so.
-  aws::Pairs query{{"uploads", ""}, {"prefix", prefix}};
+  store::Pairs query{{"uploads", ""}, {"prefix", prefix}};
   if (!after.next_key.empty()) query.emplace_back("key-marker", after.next_key);
   if (!after.next_id.empty()) query.emplace_back("upload-id-marker", after.next_id);
   aws::UploadPage page;

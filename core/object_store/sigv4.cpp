@@ -1,8 +1,6 @@
 #include "object_store/sigv4.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <algorithm>
 #include <array>
@@ -11,18 +9,9 @@
 namespace lm::aws {
 namespace {
 
-constexpr std::string_view kHex = "0123456789abcdef", kUpperHex = "0123456789ABCDEF";
+using store::hmac_sha256;
 
-bool unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+constexpr std::string_view kHex = "0123456789abcdef";
 
 std::string hex(std::string_view bytes) {
   std::string out;
@@ -33,14 +22,6 @@ std::string hex(std::string_view bytes) {
     out += kHex[b & 15];
   }
   return out;
-}
-
-std::string hmac(std::string_view key, std::string_view text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> out{};
-  unsigned size = 0;
-  ::HMAC(::EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-         out.data(), &size);
-  return {reinterpret_cast<const char*>(out.data()), size};
 }
 
 std::string query_of(const SigningRequest& r) {
@@ -62,43 +43,13 @@ const std::string& signing_key(const std::string& secret, const std::string& day
   thread_local std::string made_of, key;
   std::string wanted = fmt::format("{}\n{}/{}/{}", secret, day, region, service);
   if (key.empty() || wanted != made_of) {
-    key = hmac(hmac(hmac(hmac("AWS4" + secret, day), region), service), "aws4_request");
+    key = hmac_sha256(hmac_sha256(hmac_sha256(hmac_sha256("AWS4" + secret, day), region), service), "aws4_request");
     made_of = std::move(wanted);
   }
   return key;
 }
 
 }  // namespace
-
-std::string percent_encode(std::string_view text, bool slash) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 4);
-  for (const char c : text) {
-    if (unreserved(c) || (slash && c == '/')) {
-      out += c;
-    } else {
-      const auto b = static_cast<unsigned char>(c);
-      out += '%';
-      out += kUpperHex[b >> 4];
-      out += kUpperHex[b & 15];
-    }
-  }
-  return out;
-}
-
-std::string percent_decode(std::string_view text, bool plus) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && text.size() - i > 2 && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += plus && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
 
 std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> out{};
@@ -131,7 +82,7 @@ void sign(SigningRequest& r, const Keys& keys, std::string_view region, std::str
   const std::string to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, sha256_hex(canonical));
   const std::string& key = signing_key(keys.secret_key, day, region, service);
   r.headers.emplace_back("authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}/{},SignedHeaders={},Signature={}", keys.access_key,
-                                                      scope, names, hex(hmac(key, to_sign))));
+                                                      scope, names, hex(hmac_sha256(key, to_sign))));
 }
 
 std::string url_of(std::string_view scheme, const SigningRequest& r) {

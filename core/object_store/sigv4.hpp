@@ -5,11 +5,11 @@
 //   sign(r, {"AKID", "secret", ""}, "us-east-1", "s3", now);      -> r.headers to send; url_of("https", r)
 #pragma once
 
+#include "object_store/text.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace lm::aws {
 
@@ -17,7 +17,9 @@ struct Keys {
   std::string access_key, secret_key, session_token;
 };
 
-using Pairs = std::vector<std::pair<std::string, std::string>>;
+using store::Pairs;
+using store::percent_decode;
+using store::percent_encode;
 
 struct SigningRequest {
   std::string method = "GET";
@@ -28,11 +30,6 @@ struct SigningRequest {
   std::string body;
   std::string body_sha256;  // in hexadecimal, of a body that is not here; "": that of `body`
 };
-
-// Every byte but A-Z a-z 0-9 - . _ ~ as %XX; '/' stays if `slash` says so.
-std::string percent_encode(std::string_view, bool slash = false);
-// "%2B" -> "+"; '+' -> " " if `plus` says so. What is no encoding stays.
-std::string percent_decode(std::string_view, bool plus);
 
 std::string sha256_hex(std::string_view);
 

@@ -1,22 +1,20 @@
 #include "object_store/xml.hpp"
 
-#include "object_store/sigv4.hpp"
+#include "object_store/text.hpp"
 
 #include <logmill/sdk/time.hpp>
 
 #include <expat.h>
 #include <fmt/format.h>
-#include <algorithm>
-#include <charconv>
 #include <limits>
 #include <memory>
+#include <utility>
 
-namespace lm::aws {
+namespace lm::store {
 namespace {
 
 constexpr std::size_t kMaxDepth = 16;
 constexpr std::size_t kMaxText = 16 << 10;  // a key of 1,024 bytes, each as %XX, and room
-constexpr std::size_t kMaxEntries = 10'000;
 
 struct Reader {
   XML_Parser parser = nullptr;
@@ -24,6 +22,7 @@ struct Reader {
   std::string path;
   std::vector<std::size_t> lengths;  // of the paths above
   std::vector<std::string> texts;
+  bool encoded = false;  // the innermost element
   const char* wrong = nullptr;
 
   void stop(const char* why) {
@@ -32,7 +31,7 @@ struct Reader {
   }
 };
 
-void XMLCALL on_start(void* self, const XML_Char* name, const XML_Char**) {
+void XMLCALL on_start(void* self, const XML_Char* name, const XML_Char** attributes) {
   auto& r = *static_cast<Reader*>(self);
   std::string_view local(name);
   if (const std::size_t colon = local.rfind(':'); colon != std::string_view::npos) local.remove_prefix(colon + 1);
@@ -41,11 +40,15 @@ void XMLCALL on_start(void* self, const XML_Char* name, const XML_Char**) {
   if (!r.path.empty()) r.path += '/';
   r.path += local;
   r.texts.emplace_back();
+  r.encoded = false;
+  for (; attributes[0]; attributes += 2)
+    r.encoded |= std::string_view(attributes[0]) == "Encoded" && std::string_view(attributes[1]) == "true";
 }
 
 void XMLCALL on_end(void* self, const XML_Char*) {
   auto& r = *static_cast<Reader*>(self);
   if (r.lengths.empty()) return r.stop("it ends what did not begin");
+  if (std::exchange(r.encoded, false)) r.texts.back() = percent_decode(r.texts.back(), false);
   (*r.on_element)(r.path, r.texts.back());
   r.path.resize(r.lengths.back());
   r.lengths.pop_back();
@@ -67,11 +70,6 @@ void XMLCALL on_doctype(void* self, const XML_Char*, const XML_Char*, const XML_
 // What is sent to keep a connection alive while the answer is made.
 std::string_view without_space(std::string_view xml) { return xml.substr(std::min(xml.find_first_not_of(" \t\r\n"), xml.size())); }
 
-std::string without_quotes(std::string text) {
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') return text.substr(1, text.size() - 2);
-  return text;
-}
-
 }  // namespace
 
 Result<void> read_xml(std::string_view xml, const OnElement& on_element) {
@@ -90,61 +88,103 @@ Result<void> read_xml(std::string_view xml, const OnElement& on_element) {
                                          reader.wrong ? reader.wrong : ::XML_ErrorString(::XML_GetErrorCode(parser.get()))));
 }
 
-Result<ListPage> parse_list(std::string_view xml) {
-  ListPage page;
-  ListedObject current;
-  bool url = false, known = false, too_many = false, bad = false;
-  auto done = read_xml(xml, [&](std::string_view path, const std::string& text) {
-    constexpr std::string_view kRoot = "ListBucketResult", kContents = "ListBucketResult/Contents";
-    if (path == kRoot) known = true;
+ServiceError parse_error(std::string_view xml) {
+  xml = without_space(xml);
+  ServiceError out;
+  // What was read before it broke is still the best that is known.
+  static_cast<void>(read_xml(xml, [&](std::string_view path, const std::string& text) {
+    const std::string_view field = path.starts_with("ErrorResponse/Error/") ? path.substr(20)
+                                   : path.starts_with("Error/")             ? path.substr(6)
+                                                                            : "";
+    if (field == "Code") out.code = text;
+    if (field == "Message") out.message = text;
+    if (field == "Region") out.region = text;
+  }));
+  return out;
+}
+
+}  // namespace lm::store
+
+namespace lm {
+namespace {
+
+constexpr std::size_t kMaxEntries = 10'000;
+
+// A page on its way, within bounds.
+struct PageReader {
+  store::ListPage page;
+  store::ListedObject current;
+  bool known = false, too_many = false, bad = false;
+
+  void read_size(const std::string& text) {
+    const auto size = store::number(text);
+    bad |= !size;
+    current.size = size.value_or(0);
+  }
+  void end_object() {
+    bad |= current.key.empty();
+    too_many |= page.objects.size() >= kMaxEntries;
+    if (!too_many) page.objects.push_back(std::move(current));
+    current = {};
+  }
+  void add_prefix(const std::string& prefix) {
+    too_many |= page.prefixes.size() >= kMaxEntries;
+    if (!too_many) page.prefixes.push_back(prefix);
+  }
+  Result<void> check(std::string_view root) const {
+    if (!known) return fail(Errc::corrupt, fmt::format("the answer is no {}", root));
+    if (bad) return fail(Errc::corrupt, "the listing has an entry without a key or a size");
+    if (too_many) return fail(Errc::limit, fmt::format("the listing has more than {} entries on a page", kMaxEntries));
+    if (page.truncated && page.continuation.empty()) return fail(Errc::corrupt, "the listing goes on, but has no continuation token");
+    return {};
+  }
+};
+
+}  // namespace
+}  // namespace lm
+
+namespace lm::aws {
+
+Result<store::ListPage> parse_list(std::string_view xml) {
+  constexpr std::string_view kRoot = "ListBucketResult", kContents = "ListBucketResult/Contents";
+  PageReader r;
+  bool url = false;
+  auto done = store::read_xml(xml, [&](std::string_view path, const std::string& text) {
+    if (path == kRoot) r.known = true;
     if (!path.starts_with(kRoot)) return;
     if (path.size() > kContents.size() && path.starts_with(kContents)) {
       const std::string_view field = path.substr(kContents.size());
-      if (field == "/Key") {
-        current.key = text;
-      } else if (field == "/ETag") {
-        current.etag = without_quotes(text);
-      } else if (field == "/Size") {
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), current.size);
-        bad |= error != std::errc{} || end != text.data() + text.size();
-      } else if (field == "/LastModified") {
-        current.mtime_ms = time::rfc3339(text).value_or(0);
-      } else if (field == "/StorageClass") {
-        current.storage_class = text;
-      }
+      if (field == "/Key") r.current.key = text;
+      if (field == "/ETag") r.current.etag = store::without_quotes(text);
+      if (field == "/Size") r.read_size(text);
+      if (field == "/LastModified") r.current.mtime_ms = time::rfc3339(text).value_or(0);
+      if (field == "/StorageClass") r.current.storage_class = text;
     } else if (path == kContents) {
-      bad |= current.key.empty();
-      too_many |= page.objects.size() >= kMaxEntries;
-      if (!too_many) page.objects.push_back(std::move(current));
-      current = {};
+      r.end_object();
     } else if (path == "ListBucketResult/CommonPrefixes/Prefix") {
-      too_many |= page.prefixes.size() >= kMaxEntries;
-      if (!too_many) page.prefixes.push_back(text);
+      r.add_prefix(text);
     } else if (path == "ListBucketResult/EncodingType") {
       url = text == "url";
     } else if (path == "ListBucketResult/IsTruncated") {
-      page.truncated = text == "true";
+      r.page.truncated = text == "true";
     } else if (path == "ListBucketResult/NextContinuationToken") {
-      page.continuation = text;
+      r.page.continuation = text;
     }
   });
+  if (done) done = r.check(kRoot);
   if (!done) return tl::unexpected(done.error());
-  if (!known) return fail(Errc::corrupt, "the answer is no ListBucketResult");
-  if (bad) return fail(Errc::corrupt, "the listing has an entry without a key or a size");
-  if (too_many) return fail(Errc::limit, fmt::format("the listing has more than {} entries on a page", kMaxEntries));
-  if (page.truncated && page.continuation.empty()) return fail(Errc::corrupt, "the listing goes on, but has no continuation token");
   if (url) {
-    for (ListedObject& object : page.objects) object.key = percent_decode(object.key, true);
-    for (std::string& prefix : page.prefixes) prefix = percent_decode(prefix, true);
+    for (store::ListedObject& object : r.page.objects) object.key = store::percent_decode(object.key, true);
+    for (std::string& prefix : r.page.prefixes) prefix = store::percent_decode(prefix, true);
   }
-  return page;
+  return std::move(r.page);
 }
 
 Result<UploadPage> parse_uploads(std::string_view xml) {
   UploadPage page;
   OpenUpload current;
   bool url = false, known = false, too_many = false, bad = false;
-  auto done = read_xml(xml, [&](std::string_view path, const std::string& text) {
+  auto done = store::read_xml(xml, [&](std::string_view path, const std::string& text) {
     constexpr std::string_view kRoot = "ListMultipartUploadsResult";
     if (path == kRoot) known = true;
     if (path.size() <= kRoot.size() || !path.starts_with(kRoot)) return;
@@ -174,15 +214,15 @@ Result<UploadPage> parse_uploads(std::string_view xml) {
   if (too_many) return fail(Errc::limit, fmt::format("the listing has more than {} uploads on a page", kMaxEntries));
   if (page.truncated && page.next_key.empty()) return fail(Errc::corrupt, "the listing goes on, but does not say where");
   if (url) {
-    for (OpenUpload& upload : page.uploads) upload.key = percent_decode(upload.key, true);
-    page.next_key = percent_decode(page.next_key, true);
+    for (OpenUpload& upload : page.uploads) upload.key = store::percent_decode(upload.key, true);
+    page.next_key = store::percent_decode(page.next_key, true);
   }
   return page;
 }
 
 Result<std::string> parse_upload_id(std::string_view xml) {
   std::string id;
-  auto done = read_xml(xml, [&](std::string_view path, const std::string& text) {
+  auto done = store::read_xml(xml, [&](std::string_view path, const std::string& text) {
     if (path == "InitiateMultipartUploadResult/UploadId") id = text;
   });
   if (!done) return tl::unexpected(done.error());
@@ -192,8 +232,8 @@ Result<std::string> parse_upload_id(std::string_view xml) {
 
 Result<void> parse_completed(std::string_view xml) {
   bool known = false;
-  auto done =
-      read_xml(without_space(xml), [&](std::string_view path, const std::string&) { known |= path == "CompleteMultipartUploadResult"; });
+  auto done = store::read_xml(store::without_space(xml),
+                              [&](std::string_view path, const std::string&) { known |= path == "CompleteMultipartUploadResult"; });
   if (!done) return done;
   if (!known) return fail(Errc::corrupt, "the answer is no CompleteMultipartUploadResult");
   return {};
@@ -216,19 +256,44 @@ std::string completion(const std::vector<std::string>& etags) {
   return out + "</CompleteMultipartUpload>";
 }
 
-ServiceError parse_error(std::string_view xml) {
-  xml = without_space(xml);
-  ServiceError out;
-  // What was read before it broke is still the best that is known.
-  static_cast<void>(read_xml(xml, [&](std::string_view path, const std::string& text) {
-    const std::string_view field = path.starts_with("ErrorResponse/Error/") ? path.substr(20)
-                                   : path.starts_with("Error/")             ? path.substr(6)
-                                                                            : "";
-    if (field == "Code") out.code = text;
-    if (field == "Message") out.message = text;
-    if (field == "Region") out.region = text;
-  }));
-  return out;
+}  // namespace lm::aws
+
+namespace lm::azure {
+
+Result<store::ListPage> parse_list(std::string_view xml) {
+  constexpr std::string_view kRoot = "EnumerationResults", kBlob = "EnumerationResults/Blobs/Blob";
+  PageReader r;
+  bool appended = false, sealed = false, directory = false;
+  auto done = store::read_xml(xml, [&](std::string_view path, const std::string& text) {
+    if (path == kRoot) r.known = true;
+    if (path == kBlob) {
+      r.current.growing = appended && !sealed;
+      if (directory) {
+        r.current = {};
+      } else {
+        r.end_object();
+      }
+      appended = sealed = directory = false;
+    } else if (path == "EnumerationResults/Blobs/BlobPrefix/Name") {
+      r.add_prefix(text);
+    } else if (path == "EnumerationResults/NextMarker") {
+      r.page.continuation = text;
+      r.page.truncated = !text.empty();
+    }
+    if (!path.starts_with(kBlob) || path.size() == kBlob.size()) return;
+    const std::string_view field = path.substr(kBlob.size());
+    if (field == "/Name") r.current.key = text;
+    if (field == "/Properties/Etag") r.current.etag = store::without_quotes(text);
+    if (field == "/Properties/Content-Length") r.read_size(text);
+    if (field == "/Properties/Last-Modified") r.current.mtime_ms = store::http_date_ms(text);
+    if (field == "/Properties/AccessTier") r.current.storage_class = text;
+    if (field == "/Properties/BlobType") appended = text == "AppendBlob";
+    if (field == "/Properties/Sealed") sealed = text == "true";
+    if (field == "/Properties/ResourceType") directory = text == "directory";
+  });
+  if (done) done = r.check(kRoot);
+  if (!done) return tl::unexpected(done.error());
+  return std::move(r.page);
 }
 
-}  // namespace lm::aws
+}  // namespace lm::azure

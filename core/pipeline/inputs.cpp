@@ -3,6 +3,7 @@
 // (Amazon S3 User Guide, "Locating your inventory list", "Event message structure".)
 #include "decode/decode.hpp"
 #include "object_store/s3.hpp"
+#include "object_store/stores.hpp"
 #include "pipeline/run_impl.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@
 #include <charconv>
 #include <deque>
 #include <future>
-#include <mutex>
 
 namespace lm {
 namespace {
@@ -142,14 +142,15 @@ class ListedSource final : public Source {
  public:
   ListedSource(std::string name, const RunOptions& options, std::function<bool()> stop)
       : name_(std::move(name)),
-        options_{options.s3, {options.since_ms, options.until_ms, options.accounts, options.regions}, std::move(stop)} {}
+        options_{options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, std::move(stop)},
+        stores_(options_.s3, options_.azure, options_.stop) {}
 
   Result<void> open_list() {
-    auto source = open_source(name_, {options_.s3, {}, options_.stop});
+    auto source = open_source(name_, {options_.s3, options_.azure, {}, options_.stop});
     if (!source) return tl::unexpected(source.error());
     auto page = (*source)->list("", 1);
     if (!page) return tl::unexpected(page.error());
-    if (page->objects.empty() || (name_.starts_with("s3://") && page->objects[0].uri != name_))
+    if (page->objects.empty() || (store::Stores::names_one(name_) && page->objects[0].uri != name_))
       return fail(Errc::not_found, fmt::format("{}: there is no such list", name_));
     auto stream = (*source)->open(page->objects[0]);
     if (!stream) return tl::unexpected(stream.error());
@@ -176,35 +177,29 @@ class ListedSource final : public Source {
       if (!options_.filter.wants((*object)->key)) continue;
       page.objects.push_back(std::move(**object));
     }
-    if (auto known = look_up(page.objects); !known) return tl::unexpected(known.error());
+    look_up(page.objects);
     if (!page.objects.empty()) last_ = page.objects.back().uri;
     return page;
   }
 
   Result<std::unique_ptr<ByteStream>> open(const ObjectRef& object, std::uint64_t from) override {
-    const auto address = s3::parse_uri(object.uri);
-    if (!address) return open_file(object, from);
-    auto bucket = bucket_of(address->bucket);
-    if (!bucket) return tl::unexpected(bucket.error());
-    return open_s3_object(**bucket, object, from);
+    if (!store::Stores::names_one(object.uri)) return open_file(object, from);
+    auto place = stores_.find(object.uri);
+    if (!place) return tl::unexpected(place.error());
+    return open_remote_object(*place->bucket, std::move(place->key), object, from);
+  }
+
+  Result<ObjectRef> look_again(const ObjectRef& object) override {
+    if (!store::Stores::names_one(object.uri)) return local_object(object.uri);
+    auto place = stores_.find(object.uri);
+    if (!place) return tl::unexpected(place.error());
+    return look_again_at(*place->bucket, place->key, object);
   }
 
   bool remote() const override { return true; }
 
  private:
   tl::unexpected<Error> wrong(const Error& error) const { return fail(error.code, fmt::format("{}: {}", name_, error.what)); }
-
-  Result<std::shared_ptr<s3::Bucket>> bucket_of(const std::string& name) {
-    const std::lock_guard lock(mutex_);
-    if (!service_) {
-      auto service = s3::Service::make(options_.s3, options_.stop);
-      if (!service) return tl::unexpected(service.error());
-      service_ = std::move(*service);
-    }
-    auto& bucket = buckets_[name];
-    if (!bucket) bucket = std::make_shared<s3::Bucket>(service_, name);
-    return bucket;
-  }
 
   Result<std::optional<ObjectRef>> next() {
     for (;;) {
@@ -233,30 +228,27 @@ class ListedSource final : public Source {
         continue;
       }
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
-      if (const auto address = s3::parse_uri(line)) return std::optional(s3_object(address->bucket, address->key, "", 0));
-      if (line.starts_with("s3:")) return fail(Errc::invalid, fmt::format("{}: '{}' is no s3://BUCKET/KEY", name_, line));
-      return std::optional(local_object(line));
+      if (!store::Stores::names_one(line)) return std::optional(local_object(line));
+      auto place = stores_.find(line);
+      if (!place) return wrong(place.error());
+      return std::optional(ObjectRef{std::move(line), place->bucket->key_base() + place->key, {}, 0, 0});
     }
   }
 
   // Identity is the ETag: objects that were only named are asked for it, many at once. One that does not answer says why when it is read.
-  Result<void> look_up(std::vector<ObjectRef>& objects) {
-    std::deque<std::pair<ObjectRef*, std::future<Result<s3::Head>>>> asked;
+  void look_up(std::vector<ObjectRef>& objects) {
+    std::deque<std::pair<ObjectRef*, std::future<Result<ObjectRef>>>> asked;
     const auto take = [&] {
       auto& [object, answer] = asked.front();
-      if (auto head = answer.get()) object->etag = head->etag, object->size = head->size, object->mtime_ms = head->mtime_ms;
+      if (auto known = answer.get()) *object = std::move(*known);
       asked.pop_front();
     };
     for (ObjectRef& object : objects) {
-      const auto address = object.etag.empty() ? s3::parse_uri(object.uri) : std::nullopt;
-      if (!address) continue;
-      auto bucket = bucket_of(address->bucket);
-      if (!bucket) return tl::unexpected(bucket.error());
+      if (!object.etag.empty() || !store::Stores::names_one(object.uri)) continue;
       if (asked.size() == kAsked) take();
-      asked.emplace_back(&object, std::async(std::launch::async, [bucket = *bucket, key = address->key] { return bucket->head(key); }));
+      asked.emplace_back(&object, std::async(std::launch::async, [this, &object] { return look_again(object); }));
     }
     while (!asked.empty()) take();
-    return {};
   }
 
   // ---- JSON: a manifest, or notifications ----
@@ -317,7 +309,7 @@ class ListedSource final : public Source {
     const std::string key = inventory_->files.front();
     inventory_->files.erase(inventory_->files.begin());
     Result<std::unique_ptr<ByteStream>> stream = fail(Errc::not_found, "");
-    if (!name_.starts_with("s3://") && key.find("/data/") != std::string::npos) {
+    if (!store::Stores::names_one(name_) && key.find("/data/") != std::string::npos) {
       const std::string file = key.substr(key.rfind('/') + 1);
       const std::string folder = name_.substr(0, name_.rfind('/') == std::string::npos ? 0 : name_.rfind('/') + 1);
       for (const char* data : {"../data/", "data/", ""}) {
@@ -326,9 +318,9 @@ class ListedSource final : public Source {
       }
     }
     if (!stream) {
-      auto bucket = bucket_of(inventory_->destination);
-      if (!bucket) return tl::unexpected(bucket.error());
-      stream = open_s3_object(**bucket, s3_object(inventory_->destination, key, "", 0), 0);
+      auto place = stores_.find(fmt::format("s3://{}/{}", inventory_->destination, key));
+      if (!place) return wrong(place.error());
+      stream = open_remote_object(*place->bucket, std::move(place->key), {}, 0);
     }
     if (!stream) return wrong(stream.error());
     lines_ = std::make_unique<Lines>(std::move(*stream));
@@ -392,14 +384,12 @@ class ListedSource final : public Source {
 
   std::string name_;
   SourceOptions options_;
-  std::unique_ptr<Source> list_source_;  // outlives the stream of lines_
+  store::Stores stores_;  // these outlive the stream of lines_
+  std::unique_ptr<Source> list_source_;
   std::unique_ptr<Lines> lines_;
   std::optional<Inventory> inventory_;
   std::deque<ObjectRef> named_;
   std::string last_;
-  std::mutex mutex_;
-  std::shared_ptr<s3::Service> service_;
-  std::map<std::string, std::shared_ptr<s3::Bucket>> buckets_;
 };
 
 }  // namespace
@@ -407,7 +397,8 @@ class ListedSource final : public Source {
 Result<std::vector<std::unique_ptr<Source>>> open_sources(const RunOptions& options, std::function<bool()> stop) {
   std::vector<std::unique_ptr<Source>> out;
   if (options.inputs.empty() && options.objects_from.empty()) return fail(Errc::invalid, "no input");
-  const SourceOptions source_options{options.s3, {options.since_ms, options.until_ms, options.accounts, options.regions}, stop};
+  const SourceOptions source_options{
+      options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, stop};
   for (const std::string& input : options.inputs) {
     auto source = open_source(input, source_options);
     if (!source) return tl::unexpected(source.error());

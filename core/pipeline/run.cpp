@@ -124,6 +124,7 @@ struct ObjectRun {
   bool fed = false, ended = false;
   Buffer head;
   bool detected = false;
+  bool lines = false;  // its records are
   std::unique_ptr<Framer> framer;
   Route root;  // its own records: to one parser, or a wrapping
   std::size_t routes = 0;
@@ -356,23 +357,20 @@ struct Engine::State {
         auto object = std::make_shared<ObjectRun>();
         object->ref = std::move(taken[i].ref);
         object->uri = readable(object->ref.uri);
-        object->hash = object_hash(object->ref.uri, object->ref.etag);
         object->large = is_large(object->ref);
         live.fetch_add(1);
         (last ? last->following : first) = object;
         last = object;
-        auto stream = taken[i].source->open(object->ref);
-        if (!stream) {
-          end_reading(*object, stream.error());
-          continue;
-        }
-        if (!read_chunk(**stream, *object)) continue;
+        std::unique_ptr<ByteStream> stream;
+        const bool more = begin_reading(*taken[i].source, *object, stream);
+        object->hash = object_hash(object->ref.uri, object->ref.etag);
+        if (!more) continue;
         // Large, or larger than it was when it was listed: its strand begins while it is read on.
         object->last_together = true;
         if (first != object) schedule(first);
         do {
           schedule(object);
-        } while (read_chunk(**stream, *object));
+        } while (read_chunk(*stream, *object));
         schedule(object);
         first = last = nullptr;
         if (i + 1 == taken.size()) break;
@@ -384,6 +382,26 @@ struct Engine::State {
       schedule(first);
     }
     leave();
+  }
+
+  // Opens an object and reads its first chunk. What has changed since it was listed is begun again as it is now, for nothing of it is on its way yet; what
+  // changes later cannot be: its rows would be of two versions.
+  bool begin_reading(Source& source, ObjectRun& object, std::unique_ptr<ByteStream>& stream) {
+    constexpr unsigned kMostChanges = 4;
+    for (unsigned changes = 0;; ++changes) {
+      auto opened = source.open(object.ref);
+      if (!opened) return end_reading(object, opened.error());
+      stream = std::move(*opened);
+      if (read_chunk(*stream, object)) return true;
+      if (!object.read_error || object.read_error->code != Errc::changed || changes == kMostChanges) return false;
+      auto now = source.look_again(object.ref);
+      if (!now) return end_reading(object, now.error());
+      if (now->etag == object.ref.etag) return false;
+      stored_listed += now->size - object.ref.size;
+      object.ref = std::move(*now);
+      object.read_error.reset();
+      object.read_done = false;
+    }
   }
 
   bool is_large(const ObjectRef& ref) const { return far && (ref.size == 0 || ref.size > kFarLargeBytes); }
@@ -597,6 +615,7 @@ struct Engine::State {
       o.reader = o.root.wrapping->id();
       spec = o.root.wrapping->framing();
     }
+    o.lines = spec.framing == LM_FRAMING_LINES;
     o.framer = make_framer(std::move(spec), frame_limits);
     for (std::span<const std::byte> rest = o.head.contents(); !rest.empty();) {
       const std::span<std::byte> space = o.framer->space();
@@ -673,7 +692,9 @@ struct Engine::State {
 
   void end_object(const ObjectPtr& object, const std::string& torn) {
     ObjectRun& o = *object;
-    o.framer->finish(torn);
+    // A JSON record is known to be whole by itself; a line only by its end.
+    const bool open_end = torn.empty() && o.lines && o.ref.growing;
+    o.framer->finish(open_end ? "more may still be appended to this object" : torn);
     take_blocks(object);
     if (o.root.wrapping) {
       Unwrapped last;

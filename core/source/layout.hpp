@@ -1,5 +1,8 @@
-// What an object's name says under AWSLogs/: account, service, region, day. By it listings leave out what a run does not want, before it is listed.
-// (The delivery sections of each service's guide: AWSLogs/[o-ORG/]ACCOUNT/SERVICE/REGION/YYYY/MM/DD/, and the Hive form aws-account-id=ACCOUNT/... .)
+// What an object's name says: account, service, region, day. By it listings leave out what a run does not want, before it is listed. Two layouts are known:
+// - AWS, under AWSLogs/: [o-ORG/]ACCOUNT/SERVICE/REGION/YYYY/MM/DD/, and the Hive form aws-account-id=ACCOUNT/... (the delivery sections of each service's
+//   guide);
+// - Azure, under resourceId=/, tenantId=ID/, WorkspaceResourceId=/ or flowLogResourceID=/: SUBSCRIPTIONS/ID/.../y=YYYY/m=MM/d=DD/h=HH/m=MM/ (Azure Monitor,
+//   "Send resource logs to Azure Storage"; Log Analytics, "Data export"; Network Watcher, "Flow log format"). The account is the subscription.
 // What a name does not say is never held against it. Pure.
 #pragma once
 
@@ -12,10 +15,11 @@
 namespace lm {
 
 struct KeyFacts {
-  bool under_logs = false;  // there is a segment AWSLogs
+  bool under_logs = false;  // there is a segment AWSLogs, or one that begins Azure's layout
+  bool azure = false;
   std::string_view organization, account, service, region;
   int year = 0, month = 0, day = 0;  // 0: not said
-  unsigned others = 0;               // segments behind the service that say nothing
+  unsigned others = 0;               // segments of the layout that say nothing
   // [first, behind) of the time that the name stands for, in milliseconds since 1970-01-01 UTC.
   std::optional<std::int64_t> first_ms, behind_ms;
 };
@@ -34,7 +38,7 @@ enum class Descend {
   no,       // nothing below is wanted
   step,     // what is directly below decides
   whole,    // all below is wanted, or cannot be told apart by its name
-  unknown,  // not under AWSLogs/ (yet)
+  unknown,  // no layout that is known (yet)
 };
 // `prefix` ends in '/'.
 Descend descend(std::string_view prefix, const KeyFilter&);

@@ -251,7 +251,7 @@ Result<std::unique_ptr<Source>> open_source(std::string_view input, const Source
   if (input.empty()) return fail(Errc::invalid, "an empty input");
   const std::string name(input);
   struct stat s {};
-  if (input.starts_with("s3://")) return open_s3(input, options);
+  if (input.starts_with("s3://") || input.starts_with("az://")) return open_remote(input, options);
   if (::stat(name.c_str(), &s) == 0) {
     if (S_ISDIR(s.st_mode)) return std::make_unique<TreeSource>(name.ends_with('/') ? name : name + '/', "", options.filter);
     return std::make_unique<FileSource>(object_of(name, s));

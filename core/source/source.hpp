@@ -17,10 +17,11 @@ namespace lm {
 
 struct ObjectRef {
   std::string uri;            // as the user would name it: "evidence/a.json.gz", "s3://bucket/key", "-"
-  std::string key;            // what key patterns are matched against: the path or the key
+  std::string key;            // what key patterns are matched against: the path or the key, of Azure with its container
   std::string etag;           // or version; for local files made from size and modification time
   std::uint64_t size = 0;     // bytes as stored; 0 if unknown (stdin)
   std::int64_t mtime_ms = 0;  // milliseconds since 1970-01-01 UTC; 0 if unknown
+  bool growing = false;       // more may be put behind its end: what has no end there yet may be half of it
 };
 
 struct ObjectPage {
@@ -45,27 +46,32 @@ class Source {
   virtual Result<ObjectPage> list(std::string_view after, std::size_t limit) = 0;
   // [any] Blocks; never called in a TBB worker.
   virtual Result<std::unique_ptr<ByteStream>> open(const ObjectRef&, std::uint64_t from = 0) = 0;
+  // [any] Blocks; never called in a TBB worker. What an object that was listed is by now, of the same uri.
+  virtual Result<ObjectRef> look_again(const ObjectRef& object) { return object; }
   // Its objects are far away: many should be asked for at once.
   virtual bool remote() const { return false; }
 };
 
 struct SourceOptions {
   S3Options s3;
+  AzureOptions azure;
   KeyFilter filter;            // of what a listing finds; what was named itself is always read
   std::function<bool()> stop;  // asked while a listing waits for a store; may be empty
 };
 
-// A file, a directory (recursive), a glob (`*`, `?`, `[...]`, `**`), "-" for stdin, or s3://BUCKET/PREFIX. Not there: Errc::not_found, also for a glob
-// that matches nothing.
+// A file, a directory (recursive), a glob (`*`, `?`, `[...]`, `**`), "-" for stdin, s3://BUCKET/PREFIX or az://ACCOUNT/CONTAINER/PREFIX. Not there:
+// Errc::not_found, also for a glob that matches nothing.
 Result<std::unique_ptr<Source>> open_source(std::string_view input, const SourceOptions& = {});
 
-// One s3:// uri. What needs the store's own client is in object_store/s3.hpp.
-Result<std::unique_ptr<Source>> open_s3(std::string_view input, const SourceOptions&);
-namespace s3 {
+// One uri of a store. What needs the stores' own clients is in object_store/.
+Result<std::unique_ptr<Source>> open_remote(std::string_view input, const SourceOptions&);
+namespace store {
 class Bucket;
-}
+}  // namespace store
 // [any] The bucket must outlive the stream.
-std::unique_ptr<ByteStream> open_s3_object(s3::Bucket&, const ObjectRef&, std::uint64_t from);
+std::unique_ptr<ByteStream> open_remote_object(store::Bucket&, std::string key, const ObjectRef&, std::uint64_t from);
+// [any] Blocks. `object` as it is by now.
+Result<ObjectRef> look_again_at(store::Bucket&, const std::string& key, ObjectRef object);
 
 // A file, as sources name it. One that is not there has no etag and no size, and says so when it is opened.
 ObjectRef local_object(const std::string& path);

@@ -143,22 +143,27 @@ class S3Job(killing.Job):
 
 
 class Request:
-    def __init__(self, method: str, target: str, headers: dict, number: int):
-        self.method, self.headers, self.number = method, headers, number
+    def __init__(self, method: str, target: str, headers: dict, number: int, depth: int):
+        self.method, self.target, self.headers, self.number = method, target, headers, number
         path, _, query = target.partition("?")
-        self.key = urllib.parse.unquote(path).split("/", 2)[-1]
+        self.key = urllib.parse.unquote(path).split("/", depth)[-1]
         self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-        self.listing = "list-type" in self.query
+        self.listing = "list-type" in self.query or self.query.get("comp") == "list"
 
 
 class Proxy:
     """Between logmill and the server. `fault(request)` answers None, or what goes wrong, as a tuple:
-    ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body;
+    ("status", 503, "SlowDown"[, headers])  instead of the server's answer;  ("reset",)  before there is one;  ("cut", n) after n bytes of the body, by a
+    reset, which may take some of them with it;  ("end", n) after n bytes, in good order;
     ("lost",) the server has answered, and the connection breaks;  ("early", n) it breaks after n bytes of what is sent;
-    ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes."""
+    ("length", +n) the header says n more, or fewer, than there are;  ("slow", n) in pieces of n bytes;  ("stall", n) silence after n bytes;
+    ("target", text) the server is asked for something else."""
 
-    def __init__(self, fault, certificate=None, connect=False):
-        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them."""
+    def __init__(self, fault, certificate=None, connect=False, upstream=HOST, upstream_tls=None, depth=2):
+        """`certificate`: a file with a key and its certificate; the proxy then speaks TLS. `connect`: as one that clients ask to CONNECT them.
+        `upstream`: the server, by its host and port, and `upstream_tls` how it is believed. `depth`: names in a path up to the key, and one."""
+        self.depth = depth
+        self.dial = lambda: http.client.HTTPSConnection(upstream, timeout=60, context=upstream_tls) if upstream_tls else http.client.HTTPConnection(upstream, timeout=60)
         self.requests: list[Request] = []
         self.connections = 0
         self.connected: list[str] = []
@@ -206,12 +211,12 @@ class Proxy:
     def serve(self, client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader = client.makefile("rb")
-        upstream = http.client.HTTPConnection(HOST, timeout=60)
+        upstream = self.dial()
         while line := reader.readline():
             method, target, _ = line.decode("latin-1").split(" ", 2)
             headers = http.client.parse_headers(reader)
             with self.lock:
-                asked = Request(method, target, {name.lower(): value for name, value in headers.items()}, len(self.requests))
+                asked = Request(method, target, {name.lower(): value for name, value in headers.items()}, len(self.requests), self.depth)
                 self.requests.append(asked)
                 fault = self.fault(asked) or ("none",)
             length = int(headers.get("Content-Length") or 0)
@@ -223,7 +228,7 @@ class Proxy:
                 extra = "".join(f"{name}: {value}\r\n" for name, value in (fault[3] if len(fault) > 3 else {}).items())
                 client.sendall(f"HTTP/1.1 {fault[1]} x\r\nContent-Length: {len(body)}\r\n{extra}\r\n".encode() + body)
                 continue
-            upstream.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            upstream.putrequest(method, fault[1] if fault[0] == "target" else target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 upstream.putheader(name, value)
             upstream.endheaders(sent or None)
@@ -231,12 +236,15 @@ class Proxy:
             body = answer.read()
             if fault[0] == "lost":
                 return reset(client)
-            length = len(body) + (fault[1] if fault[0] == "length" else 0)
+            length = int(answer.getheader("Content-Length") or 0) if method == "HEAD" else len(body) + (fault[1] if fault[0] == "length" else 0)
             kept = [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in ("content-length", "transfer-encoding", "connection")]
             client.sendall("\r\n".join([f"HTTP/1.1 {answer.status} x", f"Content-Length: {length}", *kept, "", ""]).encode("latin-1"))
             if fault[0] == "cut":
                 client.sendall(body[: fault[1]])
                 return reset(client)
+            if fault[0] == "end":
+                client.sendall(body[: fault[1]])
+                return None
             if fault[0] == "stall":
                 client.sendall(body[: fault[1]])
                 client.settimeout(60)

@@ -2,7 +2,7 @@
 the network and the server do. Faults are made by a proxy before the server; the services that give credentials are small ones of this file."""
 import contextlib
 import gzip
-import http.server
+import hashlib
 import json
 import os
 import random
@@ -10,43 +10,22 @@ import subprocess
 import threading
 import time
 import unittest
-from collections import Counter
 
 import s3_server
-from e2e import LOGMILL, Case, flow_text, trail
+from e2e import LOGMILL, flow_text
 from s3_server import Bucket, Proxy
+from store_case import FaultCase, StoreCase, cloudtrail
 
 ENDPOINT = s3_server.ENDPOINT
 
 
-def cloudtrail(seed: int, count: int = 5) -> bytes:
-    return gzip.compress(json.dumps({"Records": trail(seed, count)}).encode(), 1)
-
-
-class S3Case(Case):
+class S3Case(StoreCase):
     def environment(self, **more: str) -> dict:
         """Nothing of whoever runs the tests reaches the program but the server's address and its key."""
         kept = {name: value for name, value in super().environment().items() if not name.startswith("AWS_") and not name.lower().endswith("_proxy")}
         own = {"AWS_ENDPOINT_URL_S3": ENDPOINT, "AWS_ACCESS_KEY_ID": s3_server.KEY, "AWS_SECRET_ACCESS_KEY": s3_server.SECRET, "AWS_REGION": "us-east-1",
                "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(self.dir)}
         return {name: value for name, value in {**kept, **own, **more}.items() if value != ""}
-
-    def counted(self, *arguments, code: int = 0, **more) -> tuple[list[dict], dict]:
-        events = self.events(*arguments, "--stats", "stats.json", code=code, **more)
-        return events, self.stats()
-
-    def same_rows(self, remote: list[dict], local: list[dict]) -> None:
-        """But for the uri, the ETag and what is made of them."""
-
-        def plain(event: dict) -> str:
-            event = json.loads(json.dumps(event))
-            event["metadata"].pop("uid", None), event["metadata"].pop("log_source", None)
-            event["lineage"].pop("uri", None), event["lineage"].pop("etag", None)
-            return json.dumps(event, sort_keys=True)
-
-        there, here = Counter(map(plain, remote)), Counter(map(plain, local))
-        lost, new = here - there, there - here
-        self.assertTrue(not lost and not new, f"{lost.total()} rows lost, {new.total()} new:\n{next(iter(lost), '')}\n{next(iter(new), '')}")
 
     def mirror(self, objects: dict) -> Bucket:
         """The same objects in a bucket and below self.dir/local."""
@@ -126,20 +105,21 @@ class Reading(S3Case):
         self.assertEqual([report["uri"] for report in stats["reports"]], [bucket.uri(gone[0])])
         self.assertIn("404 NoSuchKey", stats["reports"][0]["reason"])
 
-    def test_an_object_that_changed_is_not_read_under_its_old_name(self):
+    def test_an_object_that_changed_since_it_was_listed_is_read_as_it_is_now(self):
         bucket = Bucket()
         bucket.put_all({f"{i}.gz": cloudtrail(i) for i in range(3)})
-        changed = []
+        changed, new = [], cloudtrail(99, 7)
 
         def fault(request):
             if not request.listing and not changed:
                 changed.append(request.key)
-                bucket.put(request.key, cloudtrail(99))
+                bucket.put(request.key, new)
 
         with Proxy(fault) as proxy:
-            _, stats = self.counted(bucket.uri(), "--s3-endpoint", proxy.endpoint, code=3)
-        self.assertEqual([report["uri"] for report in stats["reports"]], [bucket.uri(changed[0])])
-        self.assertIn("changed since it was listed", stats["reports"][0]["reason"])
+            events, _ = self.counted(bucket.uri(), "--s3-endpoint", proxy.endpoint)
+        rows = [event["lineage"]["etag"] for event in events if event["lineage"]["uri"] == bucket.uri(changed[0])]
+        self.assertEqual(rows, [hashlib.md5(new).hexdigest()] * 7, "rows never say an ETag that their bytes did not have")
+        self.assertEqual(len(events), 7 + 2 * 5)
 
     def test_many_requests_are_in_flight_and_connections_are_used_again(self):
         bucket = Bucket()
@@ -281,92 +261,36 @@ class Tls(S3Case):
             self.assertEqual(set(proxy.connected), {"s3.eu-west-1.amazonaws.com:443"}, "no certificate names a bucket with a dot")
 
 
-class Faults(S3Case):
-    def setUp(self):
-        super().setUp()
-        self.objects = {f"{i:03d}.json.gz": cloudtrail(i, 8) for i in range(30)}
-        self.objects["flow.log"] = flow_text(4_000, 3)
-        self.bucket = self.mirror(self.objects)
-        self.local = self.events("local")
+class Faults(FaultCase, S3Case):
+    BUSY = ((503, "SlowDown"), (500, "InternalError"), (502, ""), (503, "ServiceUnavailable"), (429, "TooManyRequests"), (400, "RequestTimeout"))
 
-    def survives(self, fault, **more) -> Proxy:
-        with Proxy(fault) as proxy:
-            remote, stats = self.counted(self.bucket.uri(), "--s3-endpoint", proxy.endpoint, **more)
-            self.same_rows(remote, self.local)
-            self.assertEqual(stats["objects"], len(self.objects))
-            return proxy
+    def proxy(self, fault) -> Proxy:
+        return Proxy(fault)
 
-    def each_first(self, *fault):
-        """The fault at the first request of each object and at the first listing."""
-        seen, lock = set(), threading.Lock()
+    def flags(self, proxy: Proxy) -> tuple:
+        return "--s3-endpoint", proxy.endpoint
 
-        def decide(request):
-            with lock:
-                if request.key in seen:
-                    return None
-                seen.add(request.key)
-                return fault
-
-        return decide
-
-    def test_answers_of_a_busy_server_are_tried_again(self):
-        for status, code in ((500, "InternalError"), (502, ""), (503, "SlowDown"), (503, "ServiceUnavailable"), (429, "TooManyRequests"), (400, "RequestTimeout")):
-            with self.subTest(status=status, code=code):
-                self.survives(self.each_first("status", status, code))
-
-    def test_connections_that_break_before_an_answer(self):
-        self.survives(self.each_first("reset"))
-
-    def test_bodies_that_are_cut_go_on_where_they_broke_and_of_the_same_etag(self):
-        proxy = self.survives(self.each_first("cut", 333))
-        ranges = [request for request in proxy.requests if "range" in request.headers]
-        self.assertGreaterEqual(len(ranges), len(self.objects))
-        self.assertEqual({request.headers["range"] for request in ranges}, {"bytes=333-"})
-        self.assertTrue(all(request.headers["if-match"].strip('"') for request in ranges))
-
-    def test_a_long_body_is_cut_again_and_again(self):
-        cuts = [0]
+    def changes_when_it_ends_at(self, at: int, code: int) -> tuple[list, dict]:
+        steps = []
+        self.bucket.put("flow.log", flow_text(4_000, 3))
 
         def fault(request):
-            if request.key == "flow.log" and cuts[0] < 12:
-                cuts[0] += 1
-                return "cut", 50_000
-
-        self.survives(fault)
-        self.assertEqual(cuts[0], 12)
-
-    def test_lengths_that_are_wrong_lose_nothing(self):
-        self.survives(self.each_first("length", 100))
-        self.survives(self.each_first("length", -100))
-
-    def test_slow_bodies_are_waited_for(self):
-        self.survives(lambda request: ("slow", 2000))
-
-    def test_one_fault_in_five_of_all_kinds(self):
-        rng, lock = random.Random(7), threading.Lock()
-
-        def fault(request):
-            with lock:
-                if rng.random() < 0.2:
-                    return rng.choice([("status", 503, "SlowDown"), ("status", 500, ""), ("reset",), ("cut", 50), ("cut", 0), ("length", 10), ("length", -10)])
-
-        self.survives(fault)
-
-    def test_an_object_that_changes_while_it_is_read_is_not_spliced(self):
-        changed = []
-
-        def fault(request):
-            if request.key == "flow.log" and not changed:
-                changed.append(1)
-                threading.Timer(0, lambda: None).start()
-                return "cut", 200_000
-            if request.key == "flow.log" and len(changed) == 1:
-                changed.append(2)
+            if request.key == "flow.log" and len(steps) < 2:
+                steps.append(1)
+                if len(steps) == 1:
+                    return "end", at
                 self.bucket.put("flow.log", flow_text(4_000, 4))
 
         with Proxy(fault) as proxy:
-            _, stats = self.counted(self.bucket.uri("flow.log"), "--s3-endpoint", proxy.endpoint, code=3)
+            return self.counted(self.bucket.uri("flow.log"), "--s3-endpoint", proxy.endpoint, code=code)
+
+    def test_an_object_that_changes_while_it_is_read_is_not_spliced(self):
+        self.write("new/flow.log", flow_text(4_000, 4))
+        events, _ = self.changes_when_it_ends_at(50_000, 0)
+        self.same_rows(events, self.events("new"))  # begun again: nothing of it was on its way
+        _, stats = self.changes_when_it_ends_at(300_000, 3)
         self.assertIn("changed since it was listed", stats["reports"][0]["reason"])
+        self.assertEqual(stats["not_read_whole"]["partly_read"], 1)
 
     def test_a_server_that_stays_broken_costs_its_objects_only(self):
         with Proxy(lambda request: ("status", 500, "InternalError") if request.key == "004.json.gz" else None) as proxy:
@@ -403,7 +327,6 @@ class Credentials(S3Case):
         super().setUp()
         self.bucket = Bucket()
         self.bucket.put_all({f"{i}.gz": cloudtrail(i, 1) for i in range(5)})
-        self.asked = []
 
     NONE = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 
@@ -413,34 +336,6 @@ class Credentials(S3Case):
     def answer(self, expires: float = 3600, token: str = "Token", secret: str = s3_server.SECRET) -> dict:
         return {"Version": 1, "AccessKeyId": s3_server.KEY, "SecretAccessKey": secret,
                 "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + expires))}
-
-    @contextlib.contextmanager
-    def service(self, respond):
-        """respond(method, path, headers, body) -> (status, text). Answers its address."""
-        case = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                case.asked.append((self.command, self.path, body))
-                status, text = respond(self.command, self.path, self.headers, body)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            do_PUT = do_POST = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield "http://127.0.0.1:%d" % server.server_address[1]
-        finally:
-            server.shutdown()
-            server.server_close()
 
     def test_profiles(self):
         keys = f"aws_access_key_id = {s3_server.KEY}\naws_secret_access_key = {s3_server.SECRET}\n"
@@ -644,7 +539,7 @@ class Lists(S3Case):
         self.assertEqual(self.read("--objects-from", "mixed", code=3), {"local/é.gz", self.bucket.uri("é.gz")})
         self.assertEqual(sorted(report["uri"] for report in self.stats()["reports"]), sorted(["local/gone", self.bucket.uri("gone")]))
         self.write("bad", "s3:/bucket/key\n")
-        self.assertIn("no s3://BUCKET/KEY", self.logmill("run", "--objects-from", "bad", "--to", "ndjson:-", code=None).stderr)
+        self.assertIn("an S3 address is s3://", self.logmill("run", "--objects-from", "bad", "--to", "ndjson:-", code=None).stderr)
         self.assertIn("nowhere", self.logmill("run", "--objects-from", "nowhere", "--to", "ndjson:-", code=2).stderr)
 
     def test_an_inventory(self):

@@ -1,6 +1,7 @@
 // S3 without a server: signatures are those that AWS publishes, answers are read within bounds whatever is in them, and names say what they say. What needs a
 // server is in tests/integration/test_s3.py.
 #include "object_store/s3.hpp"
+#include "object_store/xml.hpp"
 #include "source/layout.hpp"
 
 #include <gtest/gtest.h>
@@ -157,14 +158,15 @@ TEST(UploadAnswers, ThatCompleteMayBeErrorsInDisguise) {
 }
 
 TEST(ErrorAnswer, OfEitherServiceIsUnderstood) {
-  const auto s3 = aws::parse_error("<Error><Code>PermanentRedirect</Code><Message>go there</Message><Region>eu-west-1</Region></Error>");
+  const auto s3 = store::parse_error("<Error><Code>PermanentRedirect</Code><Message>go there</Message><Region>eu-west-1</Region></Error>");
   EXPECT_EQ(s3.code, "PermanentRedirect");
   EXPECT_EQ(s3.message, "go there");
   EXPECT_EQ(s3.region, "eu-west-1");
-  EXPECT_EQ(aws::parse_error("<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>AccessDenied</Code></Error></ErrorResponse>").code,
-            "AccessDenied");
-  EXPECT_EQ(aws::parse_error("<html>502</html>").code, "");
-  EXPECT_EQ(aws::parse_error("").code, "");
+  EXPECT_EQ(
+      store::parse_error("<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>AccessDenied</Code></Error></ErrorResponse>").code,
+      "AccessDenied");
+  EXPECT_EQ(store::parse_error("<html>502</html>").code, "");
+  EXPECT_EQ(store::parse_error("").code, "");
 }
 
 TEST(Addresses, AreTakenApart) {
@@ -174,11 +176,11 @@ TEST(Addresses, AreTakenApart) {
   for (const char* wrong :
        {"s3:/b", "s3://", "s3:///key", "s3://a b/c", "s3://a@b/c", "s3://a:80/c", "http://bucket/key", "s3://../x", "s3://a?b/c"})
     EXPECT_FALSE(s3::parse_uri(wrong)) << wrong;
-  EXPECT_EQ(s3::parse_endpoint("http://127.0.0.1:9000/")->host, "127.0.0.1:9000");
-  EXPECT_EQ(s3::parse_endpoint("https://s3.example.com:443")->host, "s3.example.com") << "as curl sends it";
-  EXPECT_EQ(s3::parse_endpoint("https://example.com/base/")->path, "/base");
+  EXPECT_EQ(store::parse_endpoint("http://127.0.0.1:9000/")->host, "127.0.0.1:9000");
+  EXPECT_EQ(store::parse_endpoint("https://s3.example.com:443")->host, "s3.example.com") << "as curl sends it";
+  EXPECT_EQ(store::parse_endpoint("https://example.com/base/")->path, "/base");
   for (const char* wrong : {"127.0.0.1:9000", "ftp://a", "https://", "https://a@b", "https://a?b", "file:///etc/passwd", "https:///x"})
-    EXPECT_FALSE(s3::parse_endpoint(wrong)) << wrong;
+    EXPECT_FALSE(store::parse_endpoint(wrong)) << wrong;
 }
 
 TEST(ProfileFiles, AreReadAsTheAwsCliReadsThem) {
@@ -258,6 +260,57 @@ TEST(KeyFilter, LeavesOutOnlyWhatANameRulesOut) {
   EXPECT_FALSE(place.wants("AWSLogs/111122223333/CloudTrail/us-west-2/2026/x"));
   EXPECT_FALSE(place.wants("AWSLogs/444455556666/"));
   EXPECT_TRUE(place.wants("AWSLogs/"));
+}
+
+// Azure Monitor's, Log Analytics' and Network Watcher's, in a container or below one.
+TEST(KeyLayout, OfAzureSaysSubscriptionAndDay) {
+  const std::string id = "01234567-89AB-CDEF-0123-456789ABCDEF";
+  struct Example {
+    std::string key, account, region;
+    int year, month, day;
+  };
+  for (const Example& e : {
+           Example{"resourceId=/SUBSCRIPTIONS/" + id +
+                       "/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/V/y=2026/m=03/d=01/h=10/m=00/PT1H.json",
+                   id, "", 2026, 3, 1},
+           Example{"insights-logs-administrative/resourceId=/SUBSCRIPTIONS/" + id + "/y=2026/m=12/d=31/h=00/m=00/PT1H.json", id, "", 2026,
+                   12, 31},
+           Example{"tenantId=" + id + "/y=2026/m=3/d=9/h=1/m=00/PT1H.json", "", "", 2026, 3, 9},
+           Example{"WorkspaceResourceId=/subscriptions/" + id +
+                       "/resourcegroups/rg/providers/microsoft.operationalinsights/workspaces/w/y=2026/m=03/d=01/h=10/m=05/PT05M.json",
+                   id, "", 2026, 3, 1},
+           Example{"flowLogResourceID=/" + id + "_NETWORKWATCHERRG/NETWORKWATCHER_WESTEUROPE_VM-RG-FLOWLOGS/y=2026/m=03/d=01/", id,
+                   "WESTEUROPE", 2026, 3, 1},
+           Example{"resourceId=/SUBSCRIPTIONS/" + id + "/y=2026/m=13/d=01/x", id, "", 2026, 0, 0},
+           Example{"resourceId=/SUBSCRIPTIONS/" + id + "/m=03/d=01/y=2026/", id, "", 2026, 0, 0},
+           Example{"resourceIdentity/y=2026/m=03/d=01/x", "", "", 0, 0, 0},
+           Example{"x/y=2026/m=03/d=01/x", "", "", 0, 0, 0},
+       }) {
+    const KeyFacts f = facts_of(e.key);
+    EXPECT_EQ(f.account, e.account) << e.key;
+    EXPECT_EQ(f.region, e.region) << e.key;
+    EXPECT_EQ(f.year, e.year) << e.key;
+    EXPECT_EQ(f.month, e.month) << e.key;
+    EXPECT_EQ(f.day, e.day) << e.key;
+  }
+  KeyFilter day, place;
+  day.since_ms = *lm::time::rfc3339("2026-03-05T00:00:00Z");
+  day.until_ms = *lm::time::rfc3339("2026-03-06T00:00:00Z");
+  const std::string base = "resourceId=/SUBSCRIPTIONS/" + id + "/RESOURCEGROUPS/RG/PROVIDERS/P/VAULTS/V/";
+  for (const char* in : {"", "y=2026/", "y=2026/m=03/", "y=2026/m=03/d=04/", "y=2026/m=03/d=06/h=23/m=00/PT1H.json"})
+    EXPECT_TRUE(day.wants(base + in)) << in;
+  for (const char* out : {"y=2025/", "y=2026/m=02/", "y=2026/m=03/d=03/", "y=2026/m=03/d=07/", "y=2026/m=03/d=07/h=00/m=00/PT1H.json"})
+    EXPECT_FALSE(day.wants(base + out)) << out;
+  EXPECT_EQ(descend("resourceId=/", day), Descend::step);
+  EXPECT_EQ(descend(base, day), Descend::step);
+  EXPECT_EQ(descend(base + "y=2026/m=03/", day), Descend::step);
+  EXPECT_EQ(descend(base + "y=2026/m=03/d=05/", day), Descend::whole);
+  EXPECT_EQ(descend(base + "y=2026/m=03/d=01/", day), Descend::no);
+  EXPECT_EQ(descend("resourceId=/", KeyFilter{}), Descend::whole) << "without a filter nothing is walked";
+  place.accounts = {"01234567-89ab-cdef-0123-456789abcdef"};
+  EXPECT_EQ(descend("resourceId=/SUBSCRIPTIONS/", place), Descend::step);
+  EXPECT_EQ(descend("resourceId=/SUBSCRIPTIONS/" + id + "/", place), Descend::whole);
+  EXPECT_EQ(descend("resourceId=/SUBSCRIPTIONS/11111111-89AB-CDEF-0123-456789ABCDEF/", place), Descend::no);
 }
 
 TEST(KeyFilter, TheWalkStepsAsFarAsNamesTell) {

@@ -39,6 +39,7 @@ enum class Errc {
   unsupported,  // recognised, but not read
   plugin,       // a plugin broke the contract
   cancelled,    // the run is being stopped
+  changed,      // an object is not what it was when it was listed
   internal,     // our bug
 };
 
@@ -148,11 +149,19 @@ struct S3Options {
   std::string sse_kms_key_id;
 };
 
+// How az:// inputs are reached. What is empty here is looked for where users of the Azure CLI and SDKs expect it: environment, managed identity.
+struct AzureOptions {
+  std::string endpoint;  // of the account's blobs: "http://127.0.0.1:10000/devstoreaccount1"; AZURE_STORAGE_BLOB_ENDPOINT
+  bool no_sign = false;  // anonymous, for public containers
+};
+
 struct RunOptions {
-  std::vector<std::string> inputs;  // a file, a directory, a glob, "-", s3://BUCKET/PREFIX
-  std::string objects_from;         // a list of objects, also an S3 Inventory manifest or event notifications: a file, "-", s3://BUCKET/KEY
+  std::vector<std::string> inputs;  // a file, a directory, a glob, "-", s3://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX
+  std::string
+      objects_from;  // a list of objects, also an S3 Inventory manifest or event notifications: a file, "-", s3:// or az:// and a key
   S3Options s3;
-  unsigned requests = 64;                      // in flight at once, for s3:// inputs
+  AzureOptions azure;
+  unsigned requests = 64;                      // in flight at once, for s3:// and az:// inputs
   std::vector<std::string> accounts, regions;  // empty: all; only objects whose key names one of them, or names none
   std::vector<SinkSpec> sinks;
   std::string plugin;                                  // not empty: this parser reads every object, without detection

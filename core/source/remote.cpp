@@ -1,8 +1,8 @@
-// s3://bucket/prefix as a source.
+// s3://bucket/prefix and az://account/container/prefix as sources.
 //
 // The listing is a line of prefixes in the order of their names. The first few are asked for at once, each a page, and shown in their order: memory is so
-// many pages, whatever the bucket holds, and what the names say under AWSLogs/ is used to leave out whole prefixes.
-#include "object_store/s3.hpp"
+// many pages, whatever the bucket holds, and what the names say (layout.hpp) is used to leave out whole prefixes.
+#include "object_store/stores.hpp"
 #include "source/source.hpp"
 
 #include <fmt/format.h>
@@ -13,35 +13,42 @@ namespace lm {
 namespace {
 
 constexpr std::size_t kPages = 8;          // asked for at once
-constexpr unsigned kUnknownSteps = 2;      // levels that are looked at for AWSLogs/ below the input
+constexpr unsigned kUnknownSteps = 2;      // levels that are looked at for a layout that we know, below the input
 constexpr std::size_t kUnknownNames = 64;  // more names side by side: no layout that we know
 constexpr std::size_t kMostPerRequest = 1000;
 
-class S3Stream final : public ByteStream {
+class RemoteStream final : public ByteStream {
  public:
-  explicit S3Stream(std::unique_ptr<s3::Download> download) : download_(std::move(download)) {}
+  explicit RemoteStream(std::unique_ptr<store::Download> download) : download_(std::move(download)) {}
   bool ready() override { return download_->ready(); }
   Result<std::size_t> read(std::span<std::byte> out) override { return download_->read(out); }
 
  private:
-  std::unique_ptr<s3::Download> download_;
+  std::unique_ptr<store::Download> download_;
 };
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_s3_object(s3::Bucket& bucket, const ObjectRef& object, std::uint64_t from) {
-  return std::make_unique<S3Stream>(bucket.get({object.key, object.etag, object.size, from}));
+std::unique_ptr<ByteStream> open_remote_object(store::Bucket& bucket, std::string key, const ObjectRef& object, std::uint64_t from) {
+  return std::make_unique<RemoteStream>(bucket.get({std::move(key), object.etag, object.size, from}));
+}
+
+Result<ObjectRef> look_again_at(store::Bucket& bucket, const std::string& key, ObjectRef object) {
+  auto head = bucket.head(key);
+  if (!head) return tl::unexpected(head.error());
+  object.etag = std::move(head->etag), object.size = head->size, object.mtime_ms = head->mtime_ms, object.growing = head->growing;
+  return object;
 }
 
 namespace {
 
-class S3Source final : public Source {
+class RemoteSource final : public Source {
  public:
-  S3Source(std::shared_ptr<s3::Service> service, s3::Address address, KeyFilter filter)
-      : bucket_(std::move(service), std::move(address.bucket)), prefix_(std::move(address.key)), filter_(std::move(filter)) {}
+  RemoteSource(store::Place place, KeyFilter filter)
+      : bucket_(std::move(place.bucket)), prefix_(std::move(place.key)), filter_(std::move(filter)) {}
 
   Result<ObjectPage> list(std::string_view after, std::size_t limit) override {
-    const std::string scheme = fmt::format("s3://{}/", bucket_.name());
+    const std::string& base = bucket_->base();
     if (first_ && after.empty() && first_->objects.size() <= limit) {
       ObjectPage page = std::move(*first_);
       first_.reset();
@@ -50,7 +57,7 @@ class S3Source final : public Source {
     if (first_ || after.empty() || after != last_) {
       first_.reset();
       after_.clear();
-      if (after.starts_with(scheme)) after_ = after.substr(scheme.size());
+      if (after.starts_with(base)) after_ = after.substr(base.size());
       line_.clear();
       line_.push_back({prefix_, first_descent(), {}, {}, {}, 0, 0});
     }
@@ -70,7 +77,7 @@ class S3Source final : public Source {
           line_.clear();
           last_.clear();
           // What was found out before the run began is the user's to put right; what comes later, the run's end.
-          return fail(looked_ ? Errc::io : answer.error().code, fmt::format("{}{}: {}", scheme, prefix_, answer.error().what));
+          return fail(looked_ ? Errc::io : answer.error().code, fmt::format("{}{}: {}", base, prefix_, answer.error().what));
         }
         open_up(std::move(*answer));
         continue;
@@ -86,8 +93,10 @@ class S3Source final : public Source {
   }
 
   Result<std::unique_ptr<ByteStream>> open(const ObjectRef& object, std::uint64_t from) override {
-    return open_s3_object(bucket_, object, from);
+    return open_remote_object(*bucket_, key_of(object), object, from);
   }
+
+  Result<ObjectRef> look_again(const ObjectRef& object) override { return look_again_at(*bucket_, key_of(object), object); }
 
   bool remote() const override { return true; }
 
@@ -96,7 +105,7 @@ class S3Source final : public Source {
     auto page = list("", kMostPerRequest);
     if (!page) return tl::unexpected(page.error());
     if (page->objects.empty() && page->last && !filter_.active())
-      return fail(Errc::not_found, fmt::format("s3://{}/{}: nothing begins with this", bucket_.name(), prefix_));
+      return fail(Errc::not_found, fmt::format("{}{}: nothing begins with this", bucket_->base(), prefix_));
     first_ = std::move(*page);
     looked_ = true;
     return {};
@@ -107,12 +116,14 @@ class S3Source final : public Source {
     std::string prefix;
     bool step = false;  // by '/', for what is below is looked at first
     std::string continuation;
-    std::future<Result<aws::ListPage>> page;
+    std::future<Result<store::ListPage>> page;
     std::vector<ObjectRef> objects;
     std::size_t shown = 0;
-    unsigned unknown = 0;  // levels that were not under AWSLogs/
+    unsigned unknown = 0;  // levels that were no layout yet
     bool asked = false, answered = false;
   };
+
+  std::string key_of(const ObjectRef& object) const { return object.uri.substr(bucket_->base().size()); }
 
   bool first_descent() const { return descend(prefix_, filter_) != Descend::whole; }
 
@@ -123,13 +134,13 @@ class S3Source final : public Source {
       ++asked;
       if (part.asked || part.answered) continue;
       part.asked = part.answered = true;
-      s3::ListRequest request{part.prefix, part.step ? "/" : "", part.step ? "" : after_, part.continuation, kMostPerRequest};
-      part.page = std::async(std::launch::async, [this, request = std::move(request)] { return bucket_.list(request); });
+      store::ListRequest request{part.prefix, part.step ? "/" : "", part.step ? "" : after_, part.continuation, kMostPerRequest};
+      part.page = std::async(std::launch::async, [this, request = std::move(request)] { return bucket_->list(request); });
     }
   }
 
   // The first part becomes what its page holds, in the order of the names, and what is behind the page.
-  void open_up(aws::ListPage page) {
+  void open_up(store::ListPage page) {
     Part part = std::move(line_.front());
     line_.pop_front();
     std::vector<Part> parts;
@@ -142,10 +153,10 @@ class S3Source final : public Source {
       Part found;
       found.answered = true;
       for (; object < page.objects.size() && (!prefix || page.objects[object].key < *prefix); ++object) {
-        aws::ListedObject& o = page.objects[object];
+        store::ListedObject& o = page.objects[object];
         if (o.size == 0 && o.key.ends_with('/')) continue;  // consoles make them, to show a folder
         if (o.key <= after_ || !o.key.starts_with(part.prefix) || !filter_.wants(o.key)) continue;
-        found.objects.push_back({fmt::format("s3://{}/{}", bucket_.name(), o.key), o.key, o.etag, o.size, o.mtime_ms});
+        found.objects.push_back({bucket_->base() + o.key, bucket_->key_base() + o.key, std::move(o.etag), o.size, o.mtime_ms, o.growing});
       }
       if (!found.objects.empty()) parts.push_back(std::move(found));
     };
@@ -165,7 +176,7 @@ class S3Source final : public Source {
     line_.insert(line_.begin(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
   }
 
-  s3::Bucket bucket_;
+  std::shared_ptr<store::Bucket> bucket_;
   std::string prefix_;
   KeyFilter filter_;
   std::optional<ObjectPage> first_;
@@ -176,12 +187,10 @@ class S3Source final : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open_s3(std::string_view input, const SourceOptions& options) {
-  auto address = s3::parse_uri(input);
-  if (!address) return fail(Errc::invalid, fmt::format("{}: an S3 address is s3://BUCKET/PREFIX", input));
-  auto service = s3::Service::make(options.s3, options.stop);
-  if (!service) return tl::unexpected(service.error());
-  auto source = std::make_unique<S3Source>(std::move(*service), std::move(*address), options.filter);
+Result<std::unique_ptr<Source>> open_remote(std::string_view input, const SourceOptions& options) {
+  auto place = store::Stores(options.s3, options.azure, options.stop).find(input);
+  if (!place) return tl::unexpected(place.error());
+  auto source = std::make_unique<RemoteSource>(std::move(*place), options.filter);
   if (auto there = source->look(); !there) return tl::unexpected(there.error());
   return source;
 }
