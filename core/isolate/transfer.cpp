@@ -1,5 +1,7 @@
 #include "isolate/transfer.hpp"
 
+#include "base/passes.hpp"
+
 #include <fmt/format.h>
 #include <simdjson.h>
 #include <algorithm>
@@ -390,6 +392,24 @@ Result<lm_batch> BatchReader::read(Reader& in, const std::shared_ptr<const std::
   return out;
 }
 
+namespace {
+
+// Nobody asks what the code of a null is, but somebody may look it up before he asks whether it is one.
+void clean_codes(ArrowArray& a, std::size_t dictionary_size, detail::ArrayArena& arena) {
+  const auto rows = static_cast<std::size_t>(a.length);
+  const auto* const codes = static_cast<const std::uint32_t*>(a.buffers[1]);
+  const auto* const valid = static_cast<const std::uint8_t*>(a.buffers[0]);
+  if (!codes || !valid || rows == 0) return;
+  const std::uint32_t most = passes::most(codes, rows);
+  if (most == 0 || most < dictionary_size) return;
+  detail::Memory clean = detail::allocate(rows * sizeof(std::uint32_t));
+  auto* const to = detail::slots<std::uint32_t>(clean);
+  for (std::size_t i = 0; i < rows; ++i) to[i] = (valid[i >> 3] >> (i & 7) & 1) ? codes[i] : 0;
+  a.buffers[1] = arena.keep(std::move(clean), rows * sizeof(std::uint32_t));
+}
+
+}  // namespace
+
 const void* BatchReader::read_buffer(Reader& in, std::uint64_t size) {
   const std::uint64_t at = in.number();
   return at == kNone ? nullptr : in.at(at, size);
@@ -422,6 +442,7 @@ ArrowArray* BatchReader::read_array(Reader& in, const ArrowSchema& schema, detai
     a.dictionary->buffers[1] = d.storage->offsets.get();
     a.dictionary->buffers[2] = d.storage->bytes.get();
     arena.keep(d.storage);
+    clean_codes(a, d.size, arena);
   }
   std::vector<ArrowArray*> children;
   for (std::int64_t i = 0; i < schema.n_children; ++i) {

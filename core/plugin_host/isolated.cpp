@@ -18,6 +18,7 @@ using isolate::Process;
 using isolate::Reader;
 
 constexpr std::uint64_t kMostNotScored = 16;  // so many objects may kill who is to recognise them before a library is no longer asked
+constexpr std::size_t kMostEvents = 65'536;   // of a call, and four times its records more
 constexpr std::size_t kMostMessages = 1000;   // of a call, that are logged
 
 // Text of a worker, for a terminal.
@@ -326,7 +327,7 @@ class IsolatedParser final : public ParserInstance {
     }
     Events events;
     std::string reason;
-    if (!read_events(*answer, numbers, events, reason)) return distrust("what it has emitted cannot be read");
+    if (!read_events(*answer, blocks, numbers, events, reason)) return distrust("what it has emitted cannot be read");
     for (Event& e : events.all) {
       switch (e.kind) {
         case Emitted::batch:
@@ -346,10 +347,14 @@ class IsolatedParser final : public ParserInstance {
   }
 
   // All of it is read before any of it counts.
-  bool read_events(const Answer& answer, std::span<const std::uint32_t> numbers, Events& events, std::string& reason) {
+  bool read_events(const Answer& answer, std::span<const lm_block* const> blocks, std::span<const std::uint32_t> numbers, Events& events,
+                   std::string& reason) {
     const auto number_of = [&](std::uint64_t block) { return block < numbers.size() ? numbers[block] : UINT32_MAX; };
-    std::size_t messages = 0;
-    for (Reader in(answer.contents()); !in.at_end();) {
+    std::size_t messages = 0, records = 0;
+    for (const std::uint32_t b : numbers) records += blocks[b]->n_records;
+    const std::size_t most = kMostEvents + 4 * records;
+    Reader in(answer.contents());
+    while (!in.at_end()) {
       Event e;
       e.kind = static_cast<Emitted>(in.number());
       switch (e.kind) {
@@ -365,16 +370,16 @@ class IsolatedParser final : public ParserInstance {
         case Emitted::reject:
           e.a = number_of(in.number()), e.b = in.below(UINT32_MAX), e.c = in.below(UINT32_MAX), e.text = in.text();
           break;
-        case Emitted::drift: e.a = in.number(), e.text = in.text(); break;
+        case Emitted::drift:
         case Emitted::log: e.a = in.number(), e.text = in.text(); break;
         case Emitted::reason: reason = shown(in.text()); break;
         default: in.fail();
       }
       if (e.kind == Emitted::log && ++messages > kMostMessages) continue;
       events.all.push_back(std::move(e));
-      if (in.failed()) return false;
+      if (events.all.size() > most) return false;
     }
-    return true;
+    return !in.failed();
   }
 
   const ParserPlugin& plugin_;

@@ -66,7 +66,7 @@ bool confine(pid_t host, [[maybe_unused]] std::uint64_t memory) {
     ::close(fd);
   }
   // Batches come and go: what they need stays ours between two calls.
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
   ::mallopt(M_TOP_PAD, 16 << 20);
   return true;
