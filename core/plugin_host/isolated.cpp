@@ -38,6 +38,15 @@ void log(std::uint64_t level, std::string_view text) {
   spdlog::log(kLevels[std::min<std::uint64_t>(level, 4)], "{}", shown(text));
 }
 
+// What happens once may happen a million times, and the summary has it: the first few are enough to see at once that something does.
+void tell(const std::string& what) {
+  constexpr unsigned kMost = 20;
+  static std::atomic<unsigned> told{0};
+  const unsigned n = told.fetch_add(1);
+  spdlog::log(n < kMost ? spdlog::level::warn : spdlog::level::debug, "{}", what);
+  if (n + 1 == kMost) spdlog::warn("further failures of isolated parsers are told at --log-level debug, and in the summary");
+}
+
 }  // namespace
 
 // ---- A library ----
@@ -113,7 +122,7 @@ std::vector<int> WorkerLibrary::scores(const lm_sample& sample, std::string& tro
     ++scored_;
     return out;
   }
-  spdlog::warn("{}: {}", shown(view(sample.key)), trouble);
+  tell(fmt::format("{}: {}", shown(view(sample.key)), trouble));
   if (++not_scored_ == kMostNotScored && not_scored_ > scored_)
     spdlog::warn("{} is no longer asked, for it has failed too often", file_.string());
   return out;
@@ -201,7 +210,7 @@ class IsolatedParser final : public ParserInstance {
       const lm_object& object = *blocks[numbers.front()]->object;
       for (int deaths = alone ? 1 : 0;;) {
         if (deaths != 0)
-          spdlog::warn("{}: parser '{}': {}; its records are tried again", shown(view(object.uri)), plugin_.id, done.error().what);
+          tell(fmt::format("{}: parser '{}': {}; its records are tried again", shown(view(object.uri)), plugin_.id, done.error().what));
         if (!worker_) {
           if (auto started = start(); !started) return started;
         }
