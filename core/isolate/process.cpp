@@ -33,6 +33,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kOwn = 10;                                         // our descriptors begin here, so that none is one that the worker gets
 constexpr auto kLook = std::chrono::milliseconds(20);            // how often the memory of workers is looked at
+constexpr std::uint64_t kQuestionRoom = std::uint64_t{4} << 30;  // more than a call can have: a block is below 1 GiB
 constexpr std::uint64_t kLeastAnswer = std::uint64_t{64} << 20;  // an answer may be so long,
 constexpr std::uint64_t kAnswerToQuestion = 32;                  // and so many times its question more
 constexpr std::uint64_t kRoomKept = std::uint64_t{8} << 20;      // shared memory that is not given back
@@ -180,14 +181,23 @@ Result<void> Process::spawn(const std::filesystem::path& program, const std::fil
   int theirs = out_of_the_way(pair[1]);
   requests_ = out_of_the_way(::memfd_create("logmill-requests", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   replies_ = out_of_the_way(::memfd_create("logmill-replies", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  // The one for replies has the size of all that a worker may hold, none of which is there before it is written to. Requests may grow.
-  if (socket_ < 0 || theirs < 0 || requests_ < 0 || replies_ < 0 || ::ftruncate(replies_, static_cast<off_t>(limits_.memory)) != 0 ||
-      ::fcntl(replies_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
-      ::fcntl(requests_, F_ADD_SEALS, F_SEAL_SHRINK) != 0) {
+  // Of all this room none is there before it is written to. Its size is sealed: nobody can take away what the other side looks at.
+  for (const auto& [memory, size] : {std::pair{requests_, kQuestionRoom}, std::pair{replies_, limits_.memory}}) {
+    if (socket_ < 0 || theirs < 0 || memory < 0 || ::ftruncate(memory, static_cast<off_t>(size)) != 0 ||
+        ::fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+      const int error = errno;
+      close_fd(theirs);
+      return failed("shared memory", error);
+    }
+  }
+  void* const room = ::mmap(nullptr, kQuestionRoom, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, requests_, 0);
+  if (room == MAP_FAILED) {
     const int error = errno;
     close_fd(theirs);
     return failed("shared memory", error);
   }
+  room_ = {static_cast<std::byte*>(room), kQuestionRoom};
+  message_.emplace(room_);
 
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -232,6 +242,7 @@ Process::~Process() {
     supervisor_->state_->live.erase(this);
   }
   end();
+  if (!room_.empty()) ::munmap(room_.data(), room_.size());
   close_fd(pidfd_);
   close_fd(requests_);
   close_fd(replies_);
@@ -269,23 +280,6 @@ tl::unexpected<Error> Process::distrust(std::string_view what) {
   end();
   ended_ = fmt::format("its answer cannot be: {}", what);
   return fail(Errc::plugin, ended_);
-}
-
-Result<void> Process::put(std::span<const std::byte> message) {
-  if (message.size() > request_room_) {
-    const std::uint64_t room = std::max<std::uint64_t>(message.size() + message.size() / 4, 1 << 20);
-    if (::ftruncate(requests_, static_cast<off_t>(room)) != 0) {
-      return fail(Errc::io, fmt::format("memory to share with a worker cannot be had: {}", why(errno)));
-    }
-    request_room_ = room;
-  }
-  for (std::size_t done = 0; done < message.size();) {
-    const ssize_t n = ::pwrite(requests_, message.data() + done, message.size() - done, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return fail(Errc::io, fmt::format("memory to share with a worker cannot be had: {}", why(n < 0 ? errno : ENOSPC)));
-    done += static_cast<std::size_t>(n);
-  }
-  return {};
 }
 
 Result<Answer> Process::take(const Reply& reply, std::size_t asked) {
@@ -342,13 +336,9 @@ Result<Reply> Process::wait(const std::function<bool()>& stop) {
 }
 
 Result<Answer> Process::ask(Ask what, std::uint32_t index, const std::function<bool()>& stop) {
-  const std::span<const std::byte> message = message_.contents();
   if (!alive()) return fail(Errc::plugin, ended_.empty() ? "its process has ended" : ended_);
-  if (auto ok = put(message); !ok) {
-    end();
-    return tl::unexpected(ok.error());
-  }
-  const Request request{what, index, message.size()};
+  const std::size_t asked = message_->size();
+  const Request request{what, index, asked};
   busy_ = true;
   if (::send(socket_, &request, sizeof request, MSG_NOSIGNAL) != sizeof request && errno != EPIPE && errno != ECONNRESET) {
     const int error = errno;
@@ -361,8 +351,8 @@ Result<Answer> Process::ask(Ask what, std::uint32_t index, const std::function<b
     if (alive()) end();
     return tl::unexpected(reply.error());
   }
-  give_back(requests_, message.size());
-  return take(*reply, message.size());
+  give_back(requests_, asked);
+  return take(*reply, asked);
 }
 
 }  // namespace lm::isolate

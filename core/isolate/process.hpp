@@ -1,5 +1,6 @@
 // A worker process: started, asked, watched and ended by the host. What it answers is copied out of the memory that is shared with it before anybody looks at it,
-// and by pread, not through a mapping: a worker can neither change what was checked nor make the host fault.
+// and by pread, not through a mapping: a worker can neither change what was checked nor make the host fault. Questions are written straight into memory that the
+// worker sees too, and never read back.
 #pragma once
 
 #include "isolate/message.hpp"
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace lm::isolate {
@@ -54,8 +56,8 @@ class Process {
 
   // The message of the next question, empty.
   Writer& message() {
-    message_.clear();
-    return message_;
+    message_->clear();
+    return *message_;
   }
   // Asks with that message. One thread at a time. Errc::plugin: it has died, or was ended, and the message says how ("killed by SIGSEGV"); Errc::cancelled: `stop` answered true; Errc::io: the
   // environment failed. After an error nothing more can be asked.
@@ -69,7 +71,6 @@ class Process {
   friend class Supervisor;
   Process(std::shared_ptr<Supervisor> supervisor, const Limits& limits) : supervisor_(std::move(supervisor)), limits_(limits) {}
   Result<void> spawn(const std::filesystem::path& program, const std::filesystem::path& library);
-  Result<void> put(std::span<const std::byte> message);
   Result<Answer> take(const Reply&, std::size_t asked);
   Result<Reply> wait(const std::function<bool()>& stop);
   std::string end();  // answers how it ended
@@ -79,8 +80,8 @@ class Process {
   Limits limits_;
   std::atomic<int> pid_{-1};
   int pidfd_ = -1, socket_ = -1, requests_ = -1, replies_ = -1;
-  Writer message_;
-  std::uint64_t request_room_ = 0;
+  std::span<std::byte> room_;  // for questions
+  std::optional<Writer> message_;
   std::atomic<bool> busy_{false}, too_large_{false};
   std::string ended_;
 };

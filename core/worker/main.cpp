@@ -74,8 +74,9 @@ bool confine(pid_t host, [[maybe_unused]] std::uint64_t memory) {
 
 class Worker {
  public:
-  // `replies` is all of the memory for them.
-  Worker(const std::filesystem::path& file, std::span<std::byte> replies) : replies_(replies) {
+  // All of the memory for both.
+  Worker(const std::filesystem::path& file, std::span<const std::byte> requests, std::span<std::byte> replies)
+      : requests_(requests), replies_(replies) {
     self = this;
     static const lm_log log{sizeof(lm_log), 0, [](std::uint32_t level, lm_str text) noexcept { self->log(level, view(text)); }};
     static const lm_host host{sizeof(lm_host), LM_ABI_VERSION, str(LOGMILL_VERSION), [](const char* id) noexcept -> const void* {
@@ -89,7 +90,7 @@ class Worker {
       Request request{};
       const ssize_t n = ::recv(kSocket, &request, sizeof request, 0);
       if (n < 0 && errno == EINTR) continue;
-      if (n != sizeof request || !map(request.size)) return 0;  // the host has let go
+      if (n != sizeof request || request.size > requests_.size()) return 0;  // the host has let go
       Writer out(replies_);
       Reply reply{};
       try {
@@ -108,18 +109,6 @@ class Worker {
 
  private:
   static inline Worker* self;
-
-  // The request, as long as it is. The host never writes to it before it has the answer.
-  bool map(std::uint64_t size) {
-    if (size <= requests_.size()) return true;
-    struct stat s {};
-    if (::fstat(kRequests, &s) != 0 || static_cast<std::uint64_t>(s.st_size) < size) return false;
-    if (!requests_.empty()) ::munmap(const_cast<std::byte*>(requests_.data()), requests_.size());
-    void* const at = ::mmap(nullptr, static_cast<std::size_t>(s.st_size), PROT_READ, MAP_SHARED, kRequests, 0);
-    if (at == MAP_FAILED) return false;
-    requests_ = {static_cast<const std::byte*>(at), static_cast<std::size_t>(s.st_size)};
-    return true;
-  }
 
   lm_status say(Writer& out, lm_status status, std::string_view why) {
     out.clear();
@@ -268,8 +257,8 @@ class Worker {
     });
   }
 
-  std::span<std::byte> replies_;
   std::span<const std::byte> requests_;
+  std::span<std::byte> replies_;
   Result<Library> library_;
   lm_parser parser_{};
   std::vector<ArrowSchema> schemas_;
@@ -285,17 +274,20 @@ class Worker {
 
 int main(int argc, char** argv) {
   using namespace lm::isolate;
-  struct stat socket {};
-  if (argc != 4 || ::fstat(kSocket, &socket) != 0 || !S_ISSOCK(socket.st_mode)) {
+  struct stat socket {
+  }, questions{};
+  if (argc != 4 || ::fstat(kSocket, &socket) != 0 || !S_ISSOCK(socket.st_mode) || ::fstat(kRequests, &questions) != 0) {
     std::fputs("logmill-worker: logmill starts this program where it isolates parsers; it is of no use by itself\n", stderr);
     return 2;
   }
   const std::uint64_t memory = std::strtoull(argv[3], nullptr, 10);
   if (!confine(static_cast<pid_t>(std::strtol(argv[2], nullptr, 10)), memory)) return 1;
   void* const replies = ::mmap(nullptr, memory, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, kReplies, 0);
-  if (replies == MAP_FAILED) return 1;
+  const auto room = static_cast<std::size_t>(questions.st_size);
+  void* const requests = ::mmap(nullptr, room, PROT_READ, MAP_SHARED | MAP_NORESERVE, kRequests, 0);
+  if (replies == MAP_FAILED || requests == MAP_FAILED) return 1;
   try {
-    Worker worker(argv[1], {static_cast<std::byte*>(replies), memory});
+    Worker worker(argv[1], {static_cast<const std::byte*>(requests), room}, {static_cast<std::byte*>(replies), memory});
     ::_exit(worker.serve());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "logmill-worker: %s\n", e.what());
