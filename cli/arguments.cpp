@@ -82,12 +82,29 @@ Result<void> shard(RunOptions& options, const std::string& text) {
   return {};
 }
 
+Result<std::uint64_t> worker_memory(const std::string& text) {
+  Result<std::uint64_t> size = parse_size(text);
+  if (size && (*size < std::uint64_t{64} << 20 || *size > std::uint64_t{1} << 40))
+    return fail(Errc::invalid, fmt::format("'{}': a worker needs 64M at least, and gets 1T at most", printable(text)));
+  return size;
+}
+
 const std::array kCommonSettings = {
     Setting{"plugin-dir", "DIR", true, "Load plugins and sinks from here as well",
             [](Target& t, const std::string& text) -> Result<void> {
               t.common->plugin_dirs.emplace_back(text);
               return {};
             }},
+    Setting{"isolate", "WHEN", false, "Run parsers in worker processes: auto, always, never (auto: those of --plugin-dir)",
+            [](Target& t, const std::string& text) {
+              return store(
+                  t.common->isolate,
+                  choice<Isolate, 3>(text, {{{"auto", Isolate::automatic}, {"always", Isolate::always}, {"never", Isolate::never}}}));
+            }},
+    Setting{"isolate-memory", "SIZE", false, "What a worker process may hold: 512M, 2G (1G)",
+            [](Target& t, const std::string& text) { return store(t.common->isolation.memory, worker_memory(text)); }},
+    Setting{"isolate-time", "SECONDS", false, "How long a worker process may take for one answer (60)",
+            [](Target& t, const std::string& text) { return store(t.common->isolation.seconds, number<unsigned>(text, 1, 86'400)); }},
     Setting{"log-level", "LEVEL", false, "trace, debug, info, warn, error, off (info)",
             [](Target& t, const std::string& text) {
               return store(

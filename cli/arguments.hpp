@@ -21,9 +21,12 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitRejected = 3;
 
 enum class LogFormat { text, json };
+enum class Isolate { automatic, always, never };  // automatic: parsers of plugin_dirs
 
 struct Common {
   std::vector<std::filesystem::path> plugin_dirs;  // besides those of the installation
+  Isolate isolate = Isolate::automatic;
+  Isolation isolation;  // its limits
   std::string log_level = "info";
   LogFormat log_format = LogFormat::text;
 };

@@ -44,9 +44,12 @@ int print(const std::string& text) {
 
 Result<Registry> load(const Common& common) {
   Registry registry;
-  if (Result<void> loaded = registry.load_default(); !loaded) return tl::unexpected<Error>(loaded.error());
+  Isolation isolation = common.isolation;
+  isolation.on = common.isolate == Isolate::always;
+  if (Result<void> loaded = registry.load_default(isolation); !loaded) return tl::unexpected<Error>(loaded.error());
+  isolation.on = common.isolate != Isolate::never;
   for (const std::filesystem::path& directory : common.plugin_dirs) {
-    if (Result<void> loaded = registry.load_directory(directory); !loaded) return tl::unexpected<Error>(loaded.error());
+    if (Result<void> loaded = registry.load_directory(directory, isolation); !loaded) return tl::unexpected<Error>(loaded.error());
   }
   return registry;
 }

@@ -1,7 +1,7 @@
 # Completion of logmill for bash. The flags here and those of `logmill run --help` are held together by a test.
 _logmill() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
-  local common='--plugin-dir --log-level --log-format --help'
+  local common='--plugin-dir --isolate --isolate-memory --isolate-time --log-level --log-format --help'
   local stores='--s3-endpoint --s3-region --s3-profile --az-endpoint --no-sign-request --requester-pays' encryption='--s3-sse --s3-sse-kms-key-id'
   local inputs="--objects-from --since --until --account --region --requests $stores"
   local run="--to --plugin --rejects --stats --state --checkpoint --shard --progress --threads --memory --raw-data --validate
@@ -13,7 +13,7 @@ _logmill() {
     return
   fi
   case $prev in
-    --progress) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur"); return ;;
+    --progress | --isolate) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur"); return ;;
     --validate) mapfile -t COMPREPLY < <(compgen -W 'default full' -- "$cur"); return ;;
     --log-level) mapfile -t COMPREPLY < <(compgen -W 'trace debug info warn error off' -- "$cur"); return ;;
     --log-format | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
@@ -25,7 +25,7 @@ _logmill() {
       # The first word of the lines that are not indented and not a title.
       mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z0-9_.]+  /{print $1}')" -- "$cur")
       return ;;
-    --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record | --account | --region | --requests | \
+    --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record | --isolate-memory | --isolate-time | --account | --region | --requests | \
       --s3-endpoint | --s3-region | --az-endpoint | --s3-sse-kms-key-id) return ;;
     --s3-sse) mapfile -t COMPREPLY < <(compgen -W 'AES256 aws:kms aws:kms:dsse' -- "$cur"); return ;;
     --s3-profile)

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <deque>
 #include <string>
@@ -193,6 +194,7 @@ class LineFramer final : public FramerBase {
       end_oversize();
     } else if (line_ < end) {
       if (torn.empty()) {
+        if (spec_.are_prologues) ask(line_, std::array{static_cast<std::uint32_t>(end)});
         take_line(line_, end);
       } else if (!blank(line_, end)) {
         add_reject(line_, end, LM_REJECT_TRUNCATED, fmt::format("the line is cut off: {}", torn));
@@ -207,6 +209,7 @@ class LineFramer final : public FramerBase {
     if (line_ < first_) line_ = scanned_ = first_;
     find_line_ends(buffer_.bytes(), scanned_, buffer_.size(), ends_);
     scanned_ = buffer_.size();
+    if (spec_.are_prologues && !ends_.empty()) ask(line_, ends_);
     for (const std::size_t end : ends_) {  // a prologue cuts records off, but moves no byte
       const std::size_t from = std::exchange(line_, end + 1);
       if (skipping_) {
@@ -241,9 +244,27 @@ class LineFramer final : public FramerBase {
   [[gnu::always_inline]] void take_line(std::size_t from, std::size_t to) {
     if (to > from && at(to - 1) == '\r') --to;
     if (to == from || (static_cast<unsigned char>(at(from)) <= ' ' && blank(from, to))) return;
-    if (spec_.is_prologue && spec_.is_prologue(text(from, to))) return take_prologue(from, to);
+    if (spec_.are_prologues ? asked_[next_asked_++] != 0 : spec_.is_prologue && spec_.is_prologue(text(from, to)))
+      return take_prologue(from, to);
     if (in_prologue_) end_prologue();
     add_record(from, to);
+  }
+
+  // Asks at once for the lines that take_line will look at: those that begin at `from` and end there.
+  [[gnu::noinline]] void ask(std::size_t from, std::span<const std::uint32_t> ends) {
+    lines_.clear();
+    next_asked_ = 0;
+    const std::size_t begin = from;
+    bool skipping = skipping_;
+    for (const std::size_t end : ends) {
+      const std::size_t at = std::exchange(from, end + 1);
+      if (std::exchange(skipping, false) || end - at > limits_.max_record) continue;
+      std::size_t to = end;
+      if (to > at && this->at(to - 1) == '\r') --to;
+      if (to != at && !blank(at, to)) lines_.push_back({static_cast<std::uint32_t>(at - begin), static_cast<std::uint32_t>(to - at)});
+    }
+    asked_.assign(lines_.size(), 0);
+    if (!lines_.empty()) spec_.are_prologues(text(begin, ends.back()), lines_, asked_);
   }
 
   [[gnu::noinline]] void take_prologue(std::size_t from, std::size_t to) {
@@ -261,6 +282,9 @@ class LineFramer final : public FramerBase {
 
   std::size_t line_ = 0, scanned_ = 0;  // where the line at hand begins; how far we looked for its end
   std::vector<std::uint32_t> ends_;     // of the lines in what came last
+  std::vector<lm_record> lines_;        // that were asked for together, with the answers, and the next of them
+  std::vector<std::uint8_t> asked_;
+  std::size_t next_asked_ = 0;
   bool in_prologue_ = false;
   std::string header_;  // the header lines so far; they become the prologue with the first record below them
 };

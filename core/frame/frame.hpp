@@ -42,6 +42,8 @@ struct FrameSpec {
   std::uint32_t framing = 0;                               // LM_FRAMING_*
   std::string envelope;                                    // LM_FRAMING_JSON
   std::function<bool(std::string_view line)> is_prologue;  // LM_FRAMING_LINES; may be empty
+  // The same, for who is far away and is asked for many lines at once: they lie in `text`, and a byte for each is the answer. May be empty; wins over is_prologue.
+  std::function<void(std::string_view text, std::span<const lm_record> lines, std::vector<std::uint8_t>& are)> are_prologues = nullptr;
 };
 
 // One object's framer. The decoder writes straight into its buffer:

@@ -20,6 +20,7 @@
 #include "pipeline/rejects.hpp"
 #include "pipeline/run_impl.hpp"
 #include "pipeline/sink_host.hpp"
+#include "plugin_host/isolated.hpp"
 #include "plugin_host/plugin_host.hpp"
 #include "plugin_host/validate.hpp"
 #include "source/source.hpp"
@@ -145,6 +146,8 @@ struct ObjectRun {
   std::mutex outcome_mutex;
   ObjectOutcome outcome = ObjectOutcome::read;
   std::string reason;
+  std::string given_up;  // why no isolated parser is to see it any more
+  std::atomic<bool> is_given_up{false};
 };
 using ObjectPtr = std::shared_ptr<ObjectRun>;
 
@@ -592,7 +595,8 @@ struct Engine::State {
         match.score > 1 || !(o.root.wrapping = Wrapping::recognise(text_of(head)))) {
       const ParserPlugin* const parser = forced ? forced : match.parser;
       if (!parser) {
-        finish_strand(object, ObjectOutcome::unrecognised, "no parser knows this content");
+        finish_strand(object, ObjectOutcome::unrecognised,
+                      match.trouble.empty() ? "no parser knows this content" : "no parser knows this content; " + match.trouble);
         return true;
       }
       o.reader = parser->id;
@@ -605,7 +609,9 @@ struct Engine::State {
       o.tally = o.root.target->tally;
       spec.framing = parser->descriptor->framing;
       spec.envelope = view(parser->descriptor->envelope);
-      if (parser->factory->prologue) {
+      if (parser->workers) {
+        if (parser->workers->info().prologue) spec.are_prologues = asks_workers(o, *parser);
+      } else if (parser->factory->prologue) {
         spec.is_prologue = [prologue = parser->factory->prologue, index = parser->index](std::string_view line) {
           return prologue(index, str(line)) != 0;
         };
@@ -628,6 +634,17 @@ struct Engine::State {
     o.head = Buffer();
     if (whole || !torn.empty()) end_object(object, torn);
     return true;
+  }
+
+  // Header lines, as an isolated parser knows them. If that kills its workers, all lines are records, of an object that is given up.
+  static decltype(FrameSpec::are_prologues) asks_workers(ObjectRun& o, const ParserPlugin& parser) {
+    return [&o, &parser](std::string_view text, std::span<const lm_record> lines, std::vector<std::uint8_t>& are) {
+      if (o.is_given_up) return;
+      auto asked = parser.workers->prologues(parser.index, text, lines, are);
+      if (!asked)
+        give_up_object(
+            o, fmt::format("parser '{}' failed twice at header lines, each time in a fresh process: {}", parser.id, asked.error().what));
+    };
   }
 
   static std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
@@ -949,6 +966,15 @@ struct Engine::State {
     leave();
   }
 
+  // Its records are rejected from here on, without being parsed.
+  static void give_up_object(ObjectRun& o, const std::string& why) {
+    set_outcome(o, ObjectOutcome::partly_read, why);
+    const std::lock_guard lock(o.outcome_mutex);
+    if (o.is_given_up) return;
+    o.given_up = why;
+    o.is_given_up = true;
+  }
+
   // The worse outcome stands.
   static void set_outcome(ObjectRun& o, ObjectOutcome outcome, std::string reason) {
     const std::lock_guard lock(o.outcome_mutex);
@@ -1118,9 +1144,10 @@ struct Engine::State {
     };
     if (!batch.array.release) return refuse("it emitted a released array");
     if (batch.table >= call.instance->tables.size()) return refuse("it emitted a table that it did not declare");
-    if (auto ok =
-            validate(call.instance->schemas[batch.table], batch.array, options.validate_full ? Validation::full : Validation::standard);
-        !ok) {
+    // What comes from a worker may be anything, and what is counted by here is relied upon.
+    const bool isolated = call.group->parser->workers != nullptr;
+    const Validation level = isolated || options.validate_full ? Validation::full : Validation::standard;
+    if (auto ok = validate(call.instance->schemas[batch.table], batch.array, level, isolated); !ok) {
       return refuse(ok.error().what);
     }
     if (batch.array.length == 0) return refuse("");
@@ -1261,6 +1288,13 @@ struct Engine::State {
     for (const WorkBlock& work : group.blocks) delivered += work.block.records.size();
     records += delivered;
     ParserTally& tally = *group.tally;
+    // What is not parsed stands behind what is.
+    std::size_t wanted = group.blocks.size();
+    if (group.parser->workers) {
+      const auto end =
+          std::stable_partition(group.blocks.begin(), group.blocks.end(), [](const WorkBlock& w) { return !w.object->is_given_up; });
+      wanted = static_cast<std::size_t>(end - group.blocks.begin());
+    }
     check_encoding(call);
 
     std::size_t total = 0;
@@ -1280,30 +1314,61 @@ struct Engine::State {
                            reinterpret_cast<const std::uint8_t*>(prologue.data()),
                            prologue.size(),
                            &work.target->object};
-      views.push_back(&work.view);
+      if (views.size() < wanted) views.push_back(&work.view);
       call.origins.push_back(
           {&work.view, work.ordinals.empty() ? nullptr : &work.ordinals, work.object->hash, work.places.empty() ? nullptr : &work.places});
     }
     call.seen.assign(total, 0);
-    std::string why;
-    auto instance = take_instance(*group.parser);
-    if (!instance) {
-      // A parser that cannot start is the run's failure: every object of it would be lost.
-      return fail_run(instance.error());
-    }
-    call.instance = instance->get();
-    const lm_emit emit{sizeof(lm_emit), 0, &call, on_batch, on_reject, on_drift};
-    const auto parsed = (*instance)->parser->parse(views, emit);
-    if (!parsed && parsed.error().code != Errc::cancelled) why = parsed.error().what;
-    if (why.empty() && !call.contract.empty()) why = fmt::format("parser '{}' broke its contract: {}", group.parser->id, call.contract);
+    std::vector<std::string> why(group.blocks.size());  // why a block was not parsed
+    for (std::size_t b = wanted; b < why.size(); ++b) why[b] = group.blocks[b].object->given_up;
+    if (!views.empty() && !parse_blocks(call, group, views, why)) return;
     if (!failed) account(call, group, why);
-    // An instance that failed is not trusted again.
-    if (why.empty()) give_instance(*group.parser, std::move(*instance));
     tally.nanoseconds += static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
   }
 
+  // False: the run has failed.
+  bool parse_blocks(ParseCall& call, Group& group, const std::vector<const lm_block*>& views, std::vector<std::string>& why) {
+    const auto all_lost = [&](const std::string& reason) {
+      for (std::size_t b = 0; b < views.size(); ++b) {
+        if (why[b].empty()) why[b] = reason;
+      }
+    };
+    auto instance = take_instance(*group.parser);
+    if (!instance && group.parser->workers && instance.error().code == Errc::plugin) {
+      all_lost(instance.error().what);  // isolated, it takes nothing else with it
+      return true;
+    }
+    if (!instance) {
+      // A parser that cannot start is the run's failure: every object of it would be lost.
+      fail_run(instance.error());
+      return false;
+    }
+    call.instance = instance->get();
+    const lm_emit emit{sizeof(lm_emit), 0, &call, on_batch, on_reject, on_drift};
+    ParserInstance::Losses losses;
+    const auto parsed = (*instance)->parser->parse(
+        views, emit, [this] { return stopping(); }, losses);
+    if (!parsed && parsed.error().code == Errc::io) {
+      fail_run(parsed.error());
+      return false;
+    }
+    for (const auto& [block, give_up, reason] : losses.blocks) {
+      why[block] = reason;
+      if (give_up) give_up_object(*group.blocks[block].object, reason);
+    }
+    if (!parsed) {
+      all_lost(parsed.error().code == Errc::cancelled ? "the run was stopped" : parsed.error().what);
+    } else if (!call.contract.empty()) {
+      all_lost(fmt::format("parser '{}' broke its contract: {}", group.parser->id, call.contract));
+    } else {
+      give_instance(*group.parser, std::move(*instance));
+    }
+    // Else it is not kept: an instance that failed is not trusted again.
+    return true;
+  }
+
   // Every record gave a row or was rejected; what is neither is rejected here.
-  void account(ParseCall& call, Group& group, const std::string& why) {
+  void account(ParseCall& call, Group& group, const std::vector<std::string>& why) {
     std::uint64_t with_rows = 0;
     for (std::uint32_t b = 0; b < group.blocks.size(); ++b) {
       const std::uint8_t* const seen = call.seen.data() + call.first[b];
@@ -1316,13 +1381,14 @@ struct Engine::State {
         from = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - seen);
         lost = true;
         reject_record(call, b, static_cast<std::uint32_t>(from), "plugin",
-                      why.empty()
+                      why[b].empty()
                           ? fmt::format("parser '{}' broke its contract: it gave the record neither a row nor a reject", group.parser->id)
-                          : why);
+                          : why[b]);
       }
       if (lost) {
-        set_outcome(*group.blocks[b].object, ObjectOutcome::partly_read,
-                    why.empty() ? fmt::format("parser '{}' broke its contract: records without row or reject", group.parser->id) : why);
+        set_outcome(
+            *group.blocks[b].object, ObjectOutcome::partly_read,
+            why[b].empty() ? fmt::format("parser '{}' broke its contract: records without row or reject", group.parser->id) : why[b]);
       }
     }
     group.tally->records_out += with_rows;

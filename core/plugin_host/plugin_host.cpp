@@ -1,6 +1,7 @@
 #include "plugin_host/plugin_host.hpp"
 
-#include "plugin_host/validate.hpp"
+#include "plugin_host/isolated.hpp"
+#include "plugin_host/library.hpp"
 
 #include <fmt/format.h>
 #include <grp.h>
@@ -11,11 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <boost/dll/runtime_symbol_info.hpp>
-#include <boost/dll/shared_library.hpp>
 #include <cerrno>
 #include <cstring>
-#include <deque>
-#include <mutex>
 #include <system_error>
 
 namespace lm {
@@ -39,17 +37,6 @@ const lm_host& host() {
   return instance;
 }
 
-lm_error empty_error() {
-  lm_error error{};
-  error.struct_size = sizeof error;
-  return error;
-}
-
-std::string message_of(const lm_error& error) {
-  const std::size_t size = strnlen(error.message, sizeof error.message);
-  return size ? std::string(error.message, size) : "no reason given";
-}
-
 bool good_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
@@ -66,6 +53,8 @@ bool is_private_group(gid_t number) {
   if (::getgrgid_r(number, &group, group_text.data(), group_text.size(), &known) != 0 || !known) return false;
   return user.pw_gid == number && std::string_view(user.pw_name) == group.gr_name && (!group.gr_mem || !*group.gr_mem);
 }
+
+Result<std::filesystem::path> find_worker_program();
 
 // What is loaded runs as the user: nobody but root and the user may be able to change it.
 Result<void> check_writers(const std::filesystem::path& path) {
@@ -104,33 +93,38 @@ Result<void> Registry::Impl::add_parsers(const lm_parser_factory* factory, const
     const lm_parser_descriptor* d = factory->descriptor(i);
     if (!d || d->struct_size < sizeof(lm_parser_descriptor)) return fail(Errc::plugin, fmt::format("parser {} has no descriptor", i));
     auto plugin = std::make_unique<ParserPlugin>();
-    plugin->id = view(d->id);
     plugin->factory = factory, plugin->index = i, plugin->descriptor = d, plugin->file = file;
-    if (!good_id(plugin->id))
-      return fail(Errc::plugin,
-                  fmt::format("parser {} has the id '{}': lower-case letters, digits, '.', '-' and '_' make one", i, plugin->id));
-    if (const ParserPlugin* other = parser(plugin->id)) {
-      return fail(Errc::plugin, fmt::format("the parser '{}' is already there, from {}", plugin->id, other->file.string()));
-    }
-    if (d->framing != LM_FRAMING_LINES && d->framing != LM_FRAMING_JSON)
-      return fail(Errc::plugin, fmt::format("parser '{}' wants a framing that is unknown here", plugin->id));
-    for (std::uint64_t k = 0; k < d->n_keys; ++k) {
-      auto pattern = KeyPattern::compile(view(d->keys[k]));
-      if (!pattern)
-        return fail(Errc::plugin, fmt::format("parser '{}' has the key pattern '{}', which cannot be read", plugin->id, view(d->keys[k])));
-      plugin->keys.push_back(std::move(*pattern));
-    }
-    if (d->kind == LM_KIND_EVENTS && d->n_classes == 0) return fail(Errc::plugin, fmt::format("parser '{}' fills no class", plugin->id));
-    for (std::uint64_t c = 0; c < d->n_classes; ++c) {
-      if (d->classes[c].struct_size < sizeof(lm_class))
-        return fail(Errc::plugin, fmt::format("parser '{}' has a class that is too short", plugin->id));
-      if (auto ok = tables.add(d->classes[c]); !ok)
-        return fail(ok.error().code, fmt::format("parser '{}': {}", plugin->id, ok.error().what));
-    }
-    const auto at =
-        std::lower_bound(parsers.begin(), parsers.end(), plugin->id, [](const auto& p, const std::string& id) { return p->id < id; });
-    parsers.insert(at, std::move(plugin));
+    if (auto ok = add_parser(std::move(plugin)); !ok) return ok;
   }
+  return {};
+}
+
+Result<void> Registry::Impl::add_parser(std::unique_ptr<ParserPlugin> plugin) {
+  const lm_parser_descriptor* const d = plugin->descriptor;
+  plugin->id = view(d->id);
+  if (!good_id(plugin->id))
+    return fail(Errc::plugin,
+                fmt::format("parser {} has the id '{}': lower-case letters, digits, '.', '-' and '_' make one", plugin->index, plugin->id));
+  if (const ParserPlugin* other = parser(plugin->id)) {
+    return fail(Errc::plugin, fmt::format("the parser '{}' is already there, from {}", plugin->id, other->file.string()));
+  }
+  if (d->framing != LM_FRAMING_LINES && d->framing != LM_FRAMING_JSON)
+    return fail(Errc::plugin, fmt::format("parser '{}' wants a framing that is unknown here", plugin->id));
+  for (std::uint64_t k = 0; k < d->n_keys; ++k) {
+    auto pattern = KeyPattern::compile(view(d->keys[k]));
+    if (!pattern)
+      return fail(Errc::plugin, fmt::format("parser '{}' has the key pattern '{}', which cannot be read", plugin->id, view(d->keys[k])));
+    plugin->keys.push_back(std::move(*pattern));
+  }
+  if (d->kind == LM_KIND_EVENTS && d->n_classes == 0) return fail(Errc::plugin, fmt::format("parser '{}' fills no class", plugin->id));
+  for (std::uint64_t c = 0; c < d->n_classes; ++c) {
+    if (d->classes[c].struct_size < sizeof(lm_class))
+      return fail(Errc::plugin, fmt::format("parser '{}' has a class that is too short", plugin->id));
+    if (auto ok = tables.add(d->classes[c]); !ok) return fail(ok.error().code, fmt::format("parser '{}': {}", plugin->id, ok.error().what));
+  }
+  const auto at =
+      std::lower_bound(parsers.begin(), parsers.end(), plugin->id, [](const auto& p, const std::string& id) { return p->id < id; });
+  parsers.insert(at, std::move(plugin));
   return {};
 }
 
@@ -153,33 +147,34 @@ Result<void> Registry::Impl::add_sinks(const lm_sink_factory* factory, const std
   return {};
 }
 
-Result<void> Registry::Impl::load(const std::filesystem::path& file) {
-  // Never unloaded: release callbacks of arrays may run until the process ends, so this list is never destroyed.
-  static auto* const loaded = new std::deque<boost::dll::shared_library>;
-  static std::mutex loading;
-  const std::lock_guard lock(loading);
-  boost::dll::shared_library* const library = &loaded->emplace_back();
-  try {
-    library->load(file.string(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
-    if (!library->has("logmill_entry")) return fail(Errc::plugin, "it is not a logmill plugin: it does not export logmill_entry");
-    const auto& entry = library->get<const lm_entry>("logmill_entry");
-    if (entry.struct_size < sizeof(lm_entry)) return fail(Errc::plugin, "its entry is shorter than ABI 1.0");
-    if ((entry.abi_version >> 16) != LM_ABI_MAJOR) {
-      return fail(Errc::plugin, fmt::format("it was built for ABI {}, this is ABI {}", entry.abi_version >> 16, LM_ABI_MAJOR));
-    }
-    lm_error error = empty_error();
-    if (entry.init && entry.init(&host(), &error) != LM_OK)
-      return fail(Errc::plugin, fmt::format("it refuses to start: {}", message_of(error)));
-    const auto* parser_factory = static_cast<const lm_parser_factory*>(entry.get_factory(LM_PARSER_FACTORY));
-    const auto* sink_factory = static_cast<const lm_sink_factory*>(entry.get_factory(LM_SINK_FACTORY));
-    if (!parser_factory && !sink_factory) return fail(Errc::plugin, "it offers neither parsers nor sinks");
-    if (parser_factory) {
-      if (auto ok = add_parsers(parser_factory, file); !ok) return ok;
-    }
-    return sink_factory ? add_sinks(sink_factory, file) : Result<void>{};
-  } catch (const std::exception& e) {
-    return fail(Errc::plugin, e.what());
+Result<void> Registry::Impl::load(const std::filesystem::path& file, const Isolation& isolation) {
+  if (isolation.on) return load_isolated(file, isolation);
+  auto library = open_library(file, host());
+  if (!library) return tl::unexpected(library.error());
+  if (library->parsers) {
+    if (auto ok = add_parsers(library->parsers, file); !ok) return ok;
   }
+  return library->sinks ? add_sinks(library->sinks, file) : Result<void>{};
+}
+
+// Nothing of it runs in this process, unless it has sinks: they are never isolated.
+Result<void> Registry::Impl::load_isolated(const std::filesystem::path& file, const Isolation& isolation) {
+  if (worker_program.empty()) {
+    auto found = find_worker_program();
+    if (!found) return tl::unexpected(found.error());
+    worker_program = std::move(*found);
+  }
+  auto workers = WorkerLibrary::open(worker_program, file, {isolation.memory, isolation.seconds});
+  if (!workers) return tl::unexpected(workers.error());
+  for (std::uint32_t i = 0; i < (*workers)->info().parsers.size(); ++i) {
+    auto plugin = std::make_unique<ParserPlugin>();
+    plugin->workers = *workers, plugin->index = i, plugin->descriptor = &(*workers)->info().parsers[i]->value(), plugin->file = file;
+    if (auto ok = add_parser(std::move(plugin)); !ok) return ok;
+  }
+  if (!(*workers)->info().sinks) return {};
+  auto library = open_library(file, host());
+  if (!library) return tl::unexpected(library.error());
+  return library->sinks ? add_sinks(library->sinks, file) : Result<void>{};
 }
 
 Registry::Registry() : impl_(std::make_unique<Impl>()) {}
@@ -187,7 +182,7 @@ Registry::~Registry() = default;
 Registry::Registry(Registry&&) noexcept = default;
 Registry& Registry::operator=(Registry&&) noexcept = default;
 
-Result<void> Registry::load_directory(const std::filesystem::path& directory) {
+Result<void> Registry::load_directory(const std::filesystem::path& directory, const Isolation& isolation) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
@@ -199,30 +194,54 @@ Result<void> Registry::load_directory(const std::filesystem::path& directory) {
     return fail(ok.error().code, fmt::format("plugin directory {}: {}", directory.string(), ok.error().what));
   for (const auto& file : files) {
     auto ok = check_writers(file);
-    if (ok) ok = impl_->load(file);
+    if (ok) ok = impl_->load(file, isolation);
     if (!ok) return fail(ok.error().code, fmt::format("{}: {}", file.string(), ok.error().what));
   }
   return {};
 }
 
-Result<void> Registry::load_default() {
-  // In the build tree the folders stand beside the program; installed, under the library folder, found from the program or from this library.
-  std::error_code error;
-  std::vector<std::filesystem::path> roots;
+namespace {
+
+// Where the folders of this installation may be. In the build tree they stand beside the program; installed, under the library folder, found from the program or from
+// this library.
+Result<std::vector<std::filesystem::path>> roots() {
+  std::vector<std::filesystem::path> out;
   try {
     const std::filesystem::path program(boost::dll::program_location().string()), library(boost::dll::this_line_location().string());
     for (const auto& base : {program.parent_path(), library.parent_path()}) {
-      roots.push_back(base);
-      roots.push_back(base / "logmill");
-      roots.push_back(base / LOGMILL_PLUGIN_ROOT);
-      roots.push_back(base.parent_path());
+      out.push_back(base);
+      out.push_back(base / "logmill");
+      out.push_back(base / LOGMILL_PLUGIN_ROOT);
+      out.push_back(base.parent_path());
     }
   } catch (const std::exception& e) {
     return fail(Errc::internal, fmt::format("cannot tell where the program is: {}", e.what()));
   }
-  for (const auto& root : roots) {
+  return out;
+}
+
+Result<std::filesystem::path> find_worker_program() {
+  std::error_code error;
+  auto all = roots();
+  if (!all) return tl::unexpected(all.error());
+  for (const auto& root : *all) {
+    auto program = root / "logmill-worker";
+    if (!std::filesystem::is_regular_file(program, error)) continue;
+    if (auto ok = check_writers(program); !ok) return fail(ok.error().code, fmt::format("{}: {}", program.string(), ok.error().what));
+    return program;
+  }
+  return fail(Errc::not_found, "the program logmill-worker, in which isolated parsers run, is not where this installation has it");
+}
+
+}  // namespace
+
+Result<void> Registry::load_default(const Isolation& isolation) {
+  std::error_code error;
+  auto all = roots();
+  if (!all) return tl::unexpected(all.error());
+  for (const auto& root : *all) {
     if (!std::filesystem::is_directory(root / "plugins", error) || !std::filesystem::is_directory(root / "sinks", error)) continue;
-    if (auto ok = load_directory(root / "plugins"); !ok) return ok;
+    if (auto ok = load_directory(root / "plugins", isolation); !ok) return ok;
     return load_directory(root / "sinks");
   }
   return fail(Errc::not_found, "no folders 'plugins' and 'sinks' beside the program");
@@ -331,11 +350,12 @@ Named named_by(const Registry::Impl& registry, std::string_view key, MayBe&& may
 Match detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole) {
   lm_sample sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
   Match best;
+  IsolatedScores isolated(sample);
   // Asked in the order of their ids: the first of those that are equally sure stands.
   const auto ask = [&](const ParserPlugin& p, bool tie) {
-    const int score = std::clamp(p.factory->score(p.index, &sample), 0, 100);
+    const int score = std::clamp(p.factory ? p.factory->score(p.index, &sample) : isolated.score(p), 0, 100);
     if (score > best.score) {
-      best = {&p, score, {}};
+      best.parser = &p, best.score = score, best.tied_with.clear();
     } else if (score != 0 && score == best.score && tie) {
       best.tied_with = p.id;
     }
@@ -356,8 +376,9 @@ Match detect(const Registry::Impl& registry, std::string_view key, std::span<con
   constexpr std::size_t kPlainly = 16;
   if (!best.parser) {
     const Named named = named_by(registry, key, [&](const ParserPlugin& p) { return may_be(p, head); });
-    if (named.parser && named.weight >= kPlainly) best = {named.parser, 1, {}};
+    if (named.parser && named.weight >= kPlainly) best.parser = named.parser, best.score = 1;
   }
+  best.trouble = isolated.trouble();
   return best;
 }
 
@@ -365,36 +386,57 @@ const ParserPlugin* detect_by_key(const Registry::Impl& registry, std::string_vi
   return named_by(registry, key, [](const ParserPlugin&) { return true; }).parser;
 }
 
+// ---- Instances ----
+
+namespace {
+
+class LoadedParser final : public ParserInstance {
+ public:
+  explicit LoadedParser(const ParserPlugin& plugin) : plugin_(plugin) {}
+  ~LoadedParser() override {
+    if (parser_.destroy) parser_.destroy(parser_.self);
+  }
+  LoadedParser(const LoadedParser&) = delete;
+  LoadedParser& operator=(const LoadedParser&) = delete;
+
+  Result<void> create(std::string_view config_json) {
+    lm_error error = empty_error();
+    const lm_status status = plugin_.factory->create(plugin_.index, str(config_json), &parser_, &error);
+    if (status == LM_OK) return {};
+    parser_ = {};
+    return fail(status == LM_INVALID ? Errc::invalid : Errc::plugin, fmt::format("parser '{}': {}", plugin_.id, message_of(error)));
+  }
+
+  Result<ArrowSchema> schema(std::uint32_t table) override {
+    ArrowSchema out{};
+    lm_error error = empty_error();
+    if (parser_.schema(parser_.self, table, &out, &error) != LM_OK || !out.release) {
+      return fail(Errc::plugin, fmt::format("parser '{}' gives no schema of its table {}: {}", plugin_.id, table, message_of(error)));
+    }
+    return out;
+  }
+
+  Result<void> parse(std::span<const lm_block* const> blocks, const lm_emit& emit, const Stop&, Losses&) override {
+    lm_error error = empty_error();
+    const lm_status status = parser_.parse(parser_.self, blocks.data(), blocks.size(), &emit, &error);
+    if (status == LM_OK) return {};
+    if (status == LM_CANCELLED) return fail(Errc::cancelled, "the run is being stopped");
+    return fail(Errc::plugin, fmt::format("parser '{}' failed: {}", plugin_.id, message_of(error)));
+  }
+
+ private:
+  const ParserPlugin& plugin_;
+  lm_parser parser_{};
+};
+
+}  // namespace
+
 Result<std::unique_ptr<ParserInstance>> ParserInstance::create(const ParserPlugin& plugin, std::string_view config_json) {
-  auto out = std::unique_ptr<ParserInstance>(new ParserInstance(plugin));
-  lm_error error = empty_error();
-  const lm_status status = plugin.factory->create(plugin.index, str(config_json.empty() ? "{}" : config_json), &out->parser_, &error);
-  if (status != LM_OK) {
-    out->parser_ = {};
-    return fail(status == LM_INVALID ? Errc::invalid : Errc::plugin, fmt::format("parser '{}': {}", plugin.id, message_of(error)));
-  }
+  if (config_json.empty()) config_json = "{}";
+  if (plugin.workers) return create_isolated(plugin, config_json);
+  auto out = std::make_unique<LoadedParser>(plugin);
+  if (auto ok = out->create(config_json); !ok) return tl::unexpected(ok.error());
   return out;
-}
-
-ParserInstance::~ParserInstance() {
-  if (parser_.destroy) parser_.destroy(parser_.self);
-}
-
-Result<ArrowSchema> ParserInstance::schema(std::uint32_t table) {
-  ArrowSchema out{};
-  lm_error error = empty_error();
-  if (parser_.schema(parser_.self, table, &out, &error) != LM_OK || !out.release) {
-    return fail(Errc::plugin, fmt::format("parser '{}' gives no schema of its table {}: {}", plugin_.id, table, message_of(error)));
-  }
-  return out;
-}
-
-Result<void> ParserInstance::parse(std::span<const lm_block* const> blocks, const lm_emit& emit) {
-  lm_error error = empty_error();
-  const lm_status status = parser_.parse(parser_.self, blocks.data(), blocks.size(), &emit, &error);
-  if (status == LM_OK) return {};
-  if (status == LM_CANCELLED) return fail(Errc::cancelled, "the run is being stopped");
-  return fail(Errc::plugin, fmt::format("parser '{}' failed: {}", plugin_.id, message_of(error)));
 }
 
 }  // namespace lm

@@ -7,6 +7,7 @@
 
 #include <logmill/sink.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,9 +18,12 @@ namespace lm {
 
 inline lm_str str(std::string_view s) { return {s.data(), s.size()}; }
 
+class WorkerLibrary;
+
 struct ParserPlugin {
   std::string id;
-  const lm_parser_factory* factory = nullptr;
+  const lm_parser_factory* factory = nullptr;  // null: its code runs in workers alone
+  std::shared_ptr<WorkerLibrary> workers;      // else null (isolated.hpp)
   std::uint32_t index = 0;
   const lm_parser_descriptor* descriptor = nullptr;
   std::vector<KeyPattern> keys;
@@ -41,8 +45,11 @@ struct Registry::Impl {
 
   const ParserPlugin* parser(std::string_view id) const;
   const SinkPlugin* sink(std::string_view id) const;
-  Result<void> load(const std::filesystem::path& file);
+  std::filesystem::path worker_program;  // empty: not looked for yet
+  Result<void> load(const std::filesystem::path& file, const Isolation&);
+  Result<void> load_isolated(const std::filesystem::path& file, const Isolation&);
   Result<void> add_parsers(const lm_parser_factory* factory, const std::filesystem::path& file);
+  Result<void> add_parser(std::unique_ptr<ParserPlugin>);
   Result<void> add_sinks(const lm_sink_factory* factory, const std::filesystem::path& file);
 };
 
@@ -50,6 +57,7 @@ struct Match {
   const ParserPlugin* parser = nullptr;
   int score = 0;
   std::string tied_with;  // the id of another parser that scored the same; the smaller id won
+  std::string trouble;    // what isolated parsers that could not be asked have died of
 };
 
 // The parser that is surest of this content; where two are equally sure, the one whose key pattern matches. Null: no parser knows it. [any]
@@ -61,23 +69,28 @@ Match detect(const Registry::Impl&, std::string_view key, std::span<const std::b
 // The parser whose key pattern matches, for plans that do not read; of several the one whose pattern names most of the key. Null: none, or several that name as much. [any]
 const ParserPlugin* detect_by_key(const Registry::Impl&, std::string_view key);
 
-// An instance of a parser: [instance] of plugin.h.
+// An instance of a parser, in this process or in a worker: [instance] of plugin.h.
 class ParserInstance {
  public:
   static Result<std::unique_ptr<ParserInstance>> create(const ParserPlugin&, std::string_view config_json);
-  ~ParserInstance();
-  ParserInstance(const ParserInstance&) = delete;
-  ParserInstance& operator=(const ParserInstance&) = delete;
+  virtual ~ParserInstance() = default;
 
-  const ParserPlugin& plugin() const { return plugin_; }
+  // Whether the run is being stopped; may be asked at any time.
+  using Stop = std::function<bool()>;
+  // Blocks that the parser has not read, and why; of isolated parsers alone. The objects of those that are given up kill whoever reads them.
+  struct Losses {
+    struct Loss {
+      std::uint32_t block;
+      bool give_up;
+      std::string why;
+    };
+    std::vector<Loss> blocks;
+  };
+
   // The struct schema of one table, checked against the descriptor.
-  Result<ArrowSchema> schema(std::uint32_t table);
-  Result<void> parse(std::span<const lm_block* const> blocks, const lm_emit&);
-
- private:
-  explicit ParserInstance(const ParserPlugin& plugin) : plugin_(plugin) {}
-  const ParserPlugin& plugin_;
-  lm_parser parser_{};
+  virtual Result<ArrowSchema> schema(std::uint32_t table) = 0;
+  // Errc::plugin: the parser has failed, and what it has left out is lost. Errc::io: the environment has.
+  virtual Result<void> parse(std::span<const lm_block* const> blocks, const lm_emit&, const Stop&, Losses&) = 0;
 };
 
 }  // namespace lm

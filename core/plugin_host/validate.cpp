@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <simdjson.h>
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -37,7 +38,7 @@ struct Place {
 
 class Validator {
  public:
-  explicit Validator(Validation level) : level_(level) {}
+  Validator(Validation level, bool own_dictionaries) : level_(level), own_dictionaries_(own_dictionaries) {}
 
   Result<void> check(const ArrowSchema& schema, ArrowArray& a, const Place& place) {
     const auto bad = [&](std::string_view what) {
@@ -70,11 +71,8 @@ class Validator {
         // Offsets are used as bounds by every reader, so that each of them must be in order, at every level.
         if (offsets[0] < 0 || !ascending(offsets, length + 1)) return bad("has offsets that go backwards");
         if (text && offsets[length] > 0 && !a.buffers[2]) return bad("lacks its text");
-        if (text && level_ == Validation::full &&
-            !simdjson::validate_utf8(static_cast<const char*>(a.buffers[2]) + offsets[0],
-                                     static_cast<std::size_t>(offsets[length] - offsets[0]))) {
+        if (text && level_ == Validation::full && !is_utf8(static_cast<const char*>(a.buffers[2]), offsets, length))
           return bad("holds text that is not UTF-8");
-        }
       }
       if (list) {
         const std::int64_t elements = offsets ? offsets[length] : 0;
@@ -83,7 +81,9 @@ class Validator {
       }
     }
     if (a.dictionary) {
-      if (auto ok = check(*schema.dictionary, *a.dictionary, {&place, Place::Kind::dictionary, nullptr}); !ok) return ok;
+      if (!own_dictionaries_) {
+        if (auto ok = check(*schema.dictionary, *a.dictionary, {&place, Place::Kind::dictionary, nullptr}); !ok) return ok;
+      }
       if (!codes_fit(a, valid)) return bad("has a code that its dictionary does not");
     }
     for (std::int64_t i = 0; i < a.n_children; ++i) {
@@ -97,6 +97,15 @@ class Validator {
 
  private:
   static constexpr std::size_t kWorthRemembering = 1024;
+
+  // Each value by itself: all of them in a row are UTF-8, and none begins inside a character.
+  static bool is_utf8(const char* bytes, const std::int32_t* offsets, std::size_t count) {
+    const std::int32_t end = offsets[count];
+    if (end == offsets[0]) return true;
+    if (!simdjson::validate_utf8(bytes + offsets[0], static_cast<std::size_t>(end - offsets[0]))) return false;
+    return std::all_of(offsets, offsets + count,
+                       [&](std::int32_t at) { return at == end || (static_cast<unsigned char>(bytes[at]) & 0xc0) != 0x80; });
+  }
 
   // Columns may share a buffer, dictionaries mostly do: what was found in order is not looked at again in the same batch.
   bool ascending(const std::int32_t* offsets, std::size_t size) {
@@ -138,12 +147,15 @@ class Validator {
   };
 
   Validation level_;
+  bool own_dictionaries_;
   std::vector<std::pair<const std::int32_t*, std::size_t>> in_order_;
   std::vector<Codes> codes_;
 };
 
 }  // namespace
 
-Result<void> validate(const ArrowSchema& schema, ArrowArray& array, Validation level) { return Validator(level).check(schema, array, {}); }
+Result<void> validate(const ArrowSchema& schema, ArrowArray& array, Validation level, bool own_dictionaries) {
+  return Validator(level, own_dictionaries).check(schema, array, {});
+}
 
 }  // namespace lm

@@ -13,6 +13,7 @@ enum class Validation {
 };
 
 // `array` against `schema`, recursively; null_count -1 is replaced by the true count. Arrays must have offset 0. Errc::plugin names the column.
-Result<void> validate(const ArrowSchema& schema, ArrowArray& array, Validation level);
+// `own_dictionaries`: the host has made them, and only codes are looked at.
+Result<void> validate(const ArrowSchema& schema, ArrowArray& array, Validation level, bool own_dictionaries = false);
 
 }  // namespace lm

@@ -1,5 +1,6 @@
 # Libraries that misbehave on purpose, each in one way; the host must say which and why, and lose nothing.
-foreach(fault none silent twice unknown_column derived_column short_array bad_code no_time throws foreign_abi)
+foreach(fault none silent twice unknown_column derived_column short_array bad_code no_time throws foreign_abi
+              crash abort hang leak exit lie tired score prologue create load)
   string(TOUPPER ${fault} define)
   add_library(fault_${fault} MODULE ${CMAKE_CURRENT_LIST_DIR}/fault_plugin.cpp)
   target_compile_definitions(fault_${fault} PRIVATE FAULT_${define})
@@ -17,6 +18,6 @@ set_target_properties(count_sink PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY $
 logmill_test(pipeline_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/pipeline_test.cpp LIBRARIES logmill::core PkgConfig::ZLIB LABELS pipeline)
 if(TARGET pipeline_test)
   target_compile_definitions(pipeline_test PRIVATE FAULTS="${CMAKE_BINARY_DIR}/tests/faults")
-  add_dependencies(pipeline_test ${fault_plugins} count_sink)
+  add_dependencies(pipeline_test ${fault_plugins} count_sink logmill-worker)
 endif()
 logmill_test(core_units_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/core_units_test.cpp LIBRARIES logmill_pipeline TBB::tbb spdlog::spdlog simdjson::simdjson)

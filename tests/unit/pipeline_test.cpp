@@ -35,7 +35,7 @@ class Pipeline : public testing::Test {
   Outcome run(const std::string& fault, lm::RunOptions options, bool parallel_readers = true) {
     Outcome out;
     lm::Registry registry;
-    const auto loaded = registry.load_directory(fs::path(FAULTS) / fault);
+    const auto loaded = registry.load_directory(fs::path(FAULTS) / fault, isolation_);
     if (!loaded) {
       out.error = loaded.error().what;
       return out;
@@ -79,6 +79,7 @@ class Pipeline : public testing::Test {
   static const lm::ParserCount& count(const Outcome& o) { return o.summary.parsers.at("test.fault"); }
 
   fs::path folder_;
+  lm::Isolation isolation_;
   static inline int counter_ = 0;
 };
 
@@ -275,6 +276,174 @@ TEST_F(Pipeline, WrongOptionsAreRefusedBeforeAnythingIsRead) {
   options.plugin = "";
   options.plugin_config["test.fault"] = "{\"colour\":\"red\"}";
   EXPECT_NE(run("none", options).error.find("colour"), std::string::npos);
+}
+
+// ---- In worker processes ----
+
+// Processes of ours that have not been waited for.
+int children() {
+  int n = 0;
+  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "children");
+    for (std::string pid; file >> pid;) ++n;
+  }
+  return n;
+}
+
+class Isolated : public Pipeline {
+ protected:
+  Isolated() {
+    isolation_.on = true;
+    isolation_.memory = std::uint64_t{512} << 20;
+    isolation_.seconds = 60;
+  }
+  ~Isolated() override { EXPECT_EQ(children(), 0); }
+
+  // Objects of 7 records each; in every tenth is one that the parser does not survive.
+  void write_objects(int n) {
+    for (int i = 0; i < n; ++i) write("o" + std::to_string(1000 + i), lines(7) + (i % 10 == 3 ? "1772352100 odd\n" : ""));
+  }
+  static void balances(const Outcome& o) {
+    EXPECT_EQ(o.error, "");
+    EXPECT_EQ(count(o).records_in, count(o).records_out + count(o).rejects);
+  }
+};
+
+TEST_F(Isolated, GivesWhatItGivesInThisProcess) {
+  for (int i = 0; i < 50; ++i) write("small/" + std::to_string(i), lines(7) + "broken\n");
+  write("large.gz", gzip(lines(100'000)));
+  for (const unsigned threads : {1u, 4u}) {
+    lm::RunOptions options;
+    options.threads = threads;
+    const Outcome o = run("none", options);
+    balances(o);
+    EXPECT_EQ(o.rows.at("base_event"), 50u * 7 + 100'000);
+    EXPECT_EQ(count(o).rejects, 50u);
+    EXPECT_EQ(o.summary.partly_read, 0u);
+  }
+}
+
+TEST_F(Isolated, AnObjectThatKillsItsWorkerTwiceIsRejectedWithTheReasonAndNothingElseIs) {
+  write_objects(40);
+  const std::pair<const char*, const char*> deaths[] = {{"crash", "killed by SIGSEGV"},
+                                                        {"abort", "killed by SIGABRT"},
+                                                        {"exit", "it ended by itself, with exit code 0"},
+                                                        {"lie", "its answer cannot be: what it has emitted cannot be read"}};
+  for (const auto& [fault, reason] : deaths) {
+    lm::RunOptions options;
+    options.inputs = {folder_.string() + "/o*"};
+    options.rejects = folder_ / fault;
+    const Outcome o = run(fault, options);
+    balances(o);
+    EXPECT_EQ(o.rows.at("base_event"), 36u * 7) << fault;
+    EXPECT_EQ(count(o).rejects, 4u * 8) << fault;
+    EXPECT_EQ(o.summary.partly_read, 4u) << fault;
+    for (const auto& report : o.summary.reports) {
+      EXPECT_EQ(report.uri.back(), '3');
+      EXPECT_NE(report.reason.find(reason), std::string::npos) << report.reason;
+      EXPECT_NE(report.reason.find("test.fault"), std::string::npos) << report.reason;
+    }
+    std::stringstream kept;
+    for (const auto& entry : fs::directory_iterator(options.rejects)) kept << std::ifstream(entry.path()).rdbuf();
+    EXPECT_NE(kept.str().find("\"record\":7,\"code\":\"plugin\""), std::string::npos) << kept.str();
+    EXPECT_NE(kept.str().find(reason), std::string::npos);
+  }
+}
+
+TEST_F(Isolated, WhatHangsOrLeaksIsEndedAtItsLimit) {
+  write("a", lines(100));
+  write("b", lines(7) + "1772352100 odd\n");
+  isolation_.seconds = 2;
+  isolation_.memory = std::uint64_t{256} << 20;
+  const Outcome hung = run("hang", {});
+  balances(hung);
+  EXPECT_EQ(hung.rows.at("base_event"), 100u);
+  ASSERT_EQ(hung.summary.reports.size(), 1u);
+  EXPECT_NE(hung.summary.reports[0].reason.find("no answer within 2 s"), std::string::npos) << hung.summary.reports[0].reason;
+  isolation_.seconds = 60;
+  const Outcome leaked = run("leak", {});
+  balances(leaked);
+  EXPECT_EQ(leaked.rows.at("base_event"), 100u);
+  ASSERT_EQ(leaked.summary.reports.size(), 1u);
+  EXPECT_NE(leaked.summary.reports[0].reason.find("memory limit"), std::string::npos) << leaked.summary.reports[0].reason;
+}
+
+// The first blocks are rows when the object is given up: they stay, and every record behind is a reject.
+TEST_F(Isolated, WhatALargeObjectGaveBeforeItsBadRecordStays) {
+  write("a.gz", gzip(lines(100'000) + "1772352100 odd\n" + lines(100'000)));
+  lm::RunOptions options;
+  options.threads = 1;
+  const Outcome o = run("crash", options);
+  balances(o);
+  EXPECT_EQ(count(o).records_in, 200'001u);
+  EXPECT_GT(o.rows.at("base_event"), 10'000u);
+  EXPECT_GT(count(o).rejects, 100'000u);
+  EXPECT_EQ(o.summary.partly_read, 1u);
+}
+
+// Whoever dies of the work of many objects, and not of one of them, costs nothing.
+TEST_F(Isolated, AWorkerThatWearsOutIsReplaced) {
+  for (int i = 0; i < 200; ++i) write(std::to_string(i), lines(100));
+  const Outcome o = run("tired", {});
+  balances(o);
+  EXPECT_EQ(o.rows.at("base_event"), 200u * 100);
+  EXPECT_TRUE(o.summary.complete());
+}
+
+TEST_F(Isolated, WhatKillsDetectionOrFramingIsNamedAndNothingElseSuffers) {
+  write("a", lines(10));
+  write("b", lines(10) + "1772352100 odd\n");
+  const Outcome scored = run("score", {});
+  EXPECT_EQ(scored.rows.at("base_event"), 10u);
+  ASSERT_EQ(scored.summary.unrecognised, 1u);
+  EXPECT_NE(scored.summary.reports[0].reason.find("parser 'test.fault' cannot say whether it does: killed by SIGSEGV"), std::string::npos)
+      << scored.summary.reports[0].reason;
+  const Outcome framed = run("prologue", {});
+  balances(framed);
+  EXPECT_EQ(framed.rows.at("base_event"), 10u);
+  EXPECT_EQ(count(framed).rejects, 11u);
+  EXPECT_NE(framed.summary.reports[0].reason.find("killed by SIGSEGV"), std::string::npos) << framed.summary.reports[0].reason;
+}
+
+TEST_F(Isolated, APluginThatCannotStartCostsWhatItWasToRead) {
+  write("a", lines(10));
+  EXPECT_NE(run("load", {}).error.find("it cannot be loaded: killed by SIGSEGV"), std::string::npos) << run("load", {}).error;
+  const Outcome o = run("create", {});
+  balances(o);
+  EXPECT_EQ(count(o).rejects, 10u);
+  EXPECT_NE(o.summary.reports[0].reason.find("cannot start: killed by SIGSEGV"), std::string::npos) << o.summary.reports[0].reason;
+}
+
+TEST_F(Isolated, APluginThatBreaksTheContractIsToldFromOneThatDies) {
+  write("a", lines(10) + "1772352100 odd\n");
+  for (const char* fault : {"twice", "short_array", "bad_code", "no_time", "throws", "silent"}) {
+    isolation_.on = false;
+    const Outcome here = run(fault, {});
+    isolation_.on = true;
+    const Outcome o = run(fault, {});
+    balances(o);
+    EXPECT_EQ(count(o).rejects, count(here).rejects) << fault;
+    ASSERT_EQ(o.summary.reports.size(), 1u) << fault;
+    EXPECT_EQ(o.summary.reports[0].reason, here.summary.reports[0].reason);
+  }
+  EXPECT_NE(run("unknown_column", {}).error.find("'mesage' is not OCSF"), std::string::npos);
+  EXPECT_NE(run("foreign_abi", {}).error.find("built for ABI 2"), std::string::npos);
+}
+
+TEST_F(Isolated, WorkersEndWithTheRun) {
+  write("a.gz", gzip(lines(300'000)));
+  {
+    lm::Registry registry;
+    ASSERT_TRUE(registry.load_directory(fs::path(FAULTS) / "none", isolation_));
+    lm::RunOptions options;
+    options.inputs = {folder_.string()};
+    options.memory = 1 << 20;
+    auto streams = lm::open_streams(registry, options);
+    ASSERT_TRUE(streams);
+    EXPECT_GE(children(), 1);
+    for (lm::TableStream& t : *streams) t.stream.release(&t.stream);
+  }
+  EXPECT_EQ(children(), 0);
 }
 
 // ---- With a ledger ----

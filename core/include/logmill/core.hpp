@@ -94,6 +94,14 @@ struct TableInfo {
   std::vector<ColumnInfo> columns;  // every leaf, derived ones included, in OCSF order
 };
 
+// Parsers may run in worker processes (docs/reliability.md): then none of their code runs in this one, and what kills a worker costs the object that did it. Sinks
+// are never isolated. The program logmill-worker must be where the installation has it.
+struct Isolation {
+  bool on = false;
+  std::uint64_t memory = std::uint64_t{1} << 30;  // bytes that a worker may hold
+  double seconds = 60;                            // for one answer; a call has about 1 MiB of records
+};
+
 // The plugins and sinks of this process. Libraries stay loaded until the process ends. Load first, then use from any thread.
 class Registry {
  public:
@@ -105,10 +113,10 @@ class Registry {
   // Loads every *.so of a directory. A library that is not a logmill plugin, has another ABI major, or lies about its columns is an
   // error that names the file and the reason; those before it stay loaded. So is a directory or a library that somebody else than root or
   // the user can write.
-  Result<void> load_directory(const std::filesystem::path&);
+  Result<void> load_directory(const std::filesystem::path&, const Isolation& = {});
   // The directories that belong to this installation: "plugins" and "sinks" beside the program or the library, in the build tree
   // and when installed.
-  Result<void> load_default();
+  Result<void> load_default(const Isolation& = {});
 
   std::vector<ParserInfo> parsers() const;  // by id
   std::vector<SinkInfo> sinks() const;      // by id
