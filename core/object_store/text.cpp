@@ -137,7 +137,7 @@ std::optional<Endpoint> parse_endpoint(std::string_view url) {
     return std::nullopt;
   // curl leaves the scheme's own port out of the Host that it sends, and so must the signature.
   const std::string_view own = out.scheme == "http" ? ":80" : ":443";
-  if (out.host.ends_with(own)) out.host.resize(out.host.size() - own.size());
+  if (out.host.ends_with(own)) out.host.erase(out.host.size() - own.size());
   return out;
 }
 
