@@ -19,7 +19,7 @@ const lm::Registry::Impl& registry() {
     lm::Registry::Impl out;
     for (const auto& file : fs::directory_iterator(PLUGINS)) {
       if (file.path().extension() != ".so") continue;
-      if (const auto ok = out.load(file.path()); !ok) throw std::runtime_error(ok.error().what);
+      if (const auto ok = out.load(file.path(), {}); !ok) throw std::runtime_error(ok.error().what);
     }
     return out;
   }();

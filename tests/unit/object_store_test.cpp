@@ -149,7 +149,7 @@ TEST(UploadAnswers, ThatCompleteMayBeErrorsInDisguise) {
       << "white space comes while it is made";
   const std::string error = "  <?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>";
   EXPECT_FALSE(aws::parse_completed(error));
-  EXPECT_EQ(aws::parse_error(error).code, "InternalError");
+  EXPECT_EQ(store::parse_error(error).code, "InternalError");
   EXPECT_FALSE(aws::parse_completed(""));
   EXPECT_EQ(aws::completion({"abc-1", "a\"<&"}),
             "<CompleteMultipartUpload "
