@@ -1,12 +1,14 @@
 # Libraries that misbehave on purpose, each in one way; the host must say which and why, and lose nothing.
+add_library(fault_plugin OBJECT ${CMAKE_CURRENT_LIST_DIR}/fault_plugin.cpp)
+target_compile_options(fault_plugin PRIVATE ${LOGMILL_TEST_FLAGS})
+target_link_libraries(fault_plugin PRIVATE logmill::sdk logmill_flags)
+# Hidden as in logmill_add_plugin: what is shared by name among libraries would make them all behave as the first.
+set_target_properties(fault_plugin PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 foreach(fault none silent twice unknown_column derived_column short_array bad_code no_time throws foreign_abi
               crash abort hang leak exit lie tired score prologue create load)
-  string(TOUPPER ${fault} define)
-  add_library(fault_${fault} MODULE ${CMAKE_CURRENT_LIST_DIR}/fault_plugin.cpp)
-  target_compile_definitions(fault_${fault} PRIVATE FAULT_${define})
-  target_compile_options(fault_${fault} PRIVATE -O0)
-  target_link_libraries(fault_${fault} PRIVATE logmill::sdk logmill_flags)
-  # Hidden as in logmill_add_plugin: what is shared by name among libraries would make them all behave as the first.
+  add_library(fault_${fault} MODULE ${CMAKE_CURRENT_LIST_DIR}/fault_way.cpp $<TARGET_OBJECTS:fault_plugin>)
+  target_compile_definitions(fault_${fault} PRIVATE FAULT=${fault})
+  target_link_libraries(fault_${fault} PRIVATE logmill_flags)
   set_target_properties(fault_${fault} PROPERTIES
     PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/faults/${fault} CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   list(APPEND fault_plugins fault_${fault})

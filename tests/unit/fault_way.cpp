@@ -1,0 +1,3 @@
+#include "fault_way.hpp"
+
+const Way way = Way::FAULT;

@@ -1,0 +1,28 @@
+// In which way fault_plugin.cpp breaks the contract. Each library has one.
+#pragma once
+
+enum class Way {
+  none,
+  silent,
+  twice,
+  unknown_column,
+  derived_column,
+  short_array,
+  bad_code,
+  no_time,
+  throws,
+  foreign_abi,
+  // and takes its process along
+  crash,
+  abort,
+  hang,
+  leak,
+  exit,
+  lie,
+  tired,
+  score,
+  prologue,
+  create,
+  load
+};
+extern const Way way;
