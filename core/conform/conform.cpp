@@ -1035,7 +1035,10 @@ class ConformImpl final : public Conform {
       const std::size_t before = n;
       for (Active& x : active_) {
         std::size_t begin = row, end = row + 1;
-        for (const std::int32_t* list : x.lists) begin = static_cast<std::size_t>(list[begin]), end = static_cast<std::size_t>(list[end]);
+        for (const std::int32_t* list : x.lists) {
+          if (begin == end) break;  // and a list below of which there is nothing may have no offsets
+          begin = static_cast<std::size_t>(list[begin]), end = static_cast<std::size_t>(list[end]);
+        }
         for (std::size_t i = begin; i < end; ++i) {
           if (!valid_at(*x.leaf, i)) continue;
           value[n] = x.source->dictionary ? observables_.map(*x.map, x.codes[i], *x.leaf->dictionary)

@@ -108,9 +108,12 @@ class Reader {
     const std::byte* const from = raw(size);
     return from ? std::string_view(reinterpret_cast<const char*>(from), size) : std::string_view();
   }
-  // Bytes that stand somewhere in the message. Null, and failed(), unless all of them do.
+  // What at() may give from here on: the bytes between two positions, which are not beyond this one.
+  void only(std::size_t begin, std::size_t end) { begin_ = begin, end_ = end; }
+  // Bytes that stand there. Null, and failed(), unless all of them do.
   const std::byte* at(std::uint64_t position, std::uint64_t size) {
-    if (position % 8 == 0 && position <= all_.size() && padded(size) <= all_.size() - position) return all_.data() + position;
+    if (position % 8 == 0 && position >= begin_ && position <= end_ && size <= all_.size() && padded(size) <= end_ - position)
+      return all_.data() + position;
     failed_ = true;
     return nullptr;
   }
@@ -126,7 +129,7 @@ class Reader {
     return all_.data() + at_ - size;
   }
   std::span<const std::byte> all_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, begin_ = 0, end_ = all_.size();
   bool failed_ = false;
 };
 

@@ -262,6 +262,7 @@ std::string Process::end() {
   const int pid = pid_;
   if (pid <= 0) return ended_;
   kill();
+  ::kill(-pid, SIGKILL);  // and what it has started: it leads a session of its own, and has its number until it is waited for
   siginfo_t how{};
   while (::waitid(P_PID, static_cast<id_t>(pid), &how, WEXITED) != 0 && errno == EINTR) {}
   pid_ = -1;
@@ -340,9 +341,11 @@ Result<Answer> Process::ask(Ask what, std::uint32_t index, const std::function<b
   const std::size_t asked = message_->size();
   const Request request{what, index, asked};
   busy_ = true;
-  if (::send(socket_, &request, sizeof request, MSG_NOSIGNAL) != sizeof request && errno != EPIPE && errno != ECONNRESET) {
+  // A worker has one question at a time: whoever lets them pile up is not waited for.
+  if (::send(socket_, &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof request && errno != EPIPE && errno != ECONNRESET) {
     const int error = errno;
     end();
+    if (error == EAGAIN || error == EWOULDBLOCK) return fail(Errc::plugin, ended_ = "it does not take what it is asked");
     return fail(Errc::io, fmt::format("a worker process cannot be asked: {}", why(error)));
   }
   auto reply = wait(stop);

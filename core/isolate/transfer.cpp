@@ -369,7 +369,9 @@ void BatchReader::fresh() {
 Result<lm_batch> BatchReader::read(Reader& in, const std::shared_ptr<const std::byte>& message) {
   const auto lies = [] { return fail(Errc::plugin, "a batch cannot be read"); };
   const std::uint64_t extent = in.number();
-  in.raw(extent);
+  const std::size_t begin = in.position();
+  if (!in.raw(extent) && extent != 0) return lies();
+  in.only(begin, in.position());  // no two batches share bytes: what they hold together is bounded by the message
   lm_batch out{};
   out.struct_size = sizeof out;
   out.table = static_cast<std::uint32_t>(in.below(tables_.size()));
@@ -472,8 +474,9 @@ bool BatchReader::read_dictionary(Reader& in, Dictionary& d) {
     const std::int64_t at = offsets[i] - first;
     if (at < static_cast<std::int64_t>(size) && (static_cast<unsigned char>(bytes[at]) & 0xc0) == 0x80) return false;
   }
-  held_ += size + count * sizeof(std::int32_t);
-  if (held_ > memory_) return false;
+  const std::uint64_t more = size + count * sizeof(std::int32_t);
+  if (held_ > memory_ || more > memory_ - held_) return false;
+  held_ += more;
   detail::Interner::Storage& old = *d.storage;
   if (d.size + count > old.entries || d.bytes + size > old.capacity) {
     const std::size_t entries = std::max<std::size_t>(old.entries, (d.size + count) * 2),

@@ -177,7 +177,8 @@ Result<Token> TokenChain::from_entra(const std::string& tenant, const std::strin
 Result<Token> TokenChain::from_endpoint(const std::string& endpoint) {
   constexpr std::string_view kOf = "the managed identity (IDENTITY_ENDPOINT)";
   const std::string_view host = store::http_host(endpoint);
-  if (!endpoint.starts_with("https://") && !store::is_loopback(host) && !host.starts_with("169.254."))
+  if (!endpoint.starts_with("https://") && !store::is_loopback(host) &&
+      !(host.starts_with("169.254.") && host.find_first_not_of("0123456789.") == std::string_view::npos))
     return fail(Errc::invalid, "IDENTITY_ENDPOINT: http:// is for addresses of this machine and of its link alone");
   const std::string header = environment("IDENTITY_HEADER");
   if (!header_text(header)) return fail(Errc::invalid, "IDENTITY_HEADER has a line break in it");

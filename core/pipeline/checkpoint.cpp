@@ -131,8 +131,9 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
   if (!targets) return tl::unexpected(targets.error());
   spdlog::info("the run before did not come to its end: {} of its outputs were committed and are published now, the rest is done again",
                outputs->size());
+  std::vector<std::unique_ptr<OutputSink>> sinks;
   for (const LedgerTarget& target : *targets) {
-    std::unique_ptr<OutputSink> sink;
+    std::unique_ptr<OutputSink>& sink = sinks.emplace_back();
     if (target.sink != kRejects) {
       // Under an id that the ledger has already: also what this leaves, if it is killed, is found by the next one.
       auto made = make_sink(registry, spec_of(target), options, runs->front(), storages);
@@ -150,8 +151,11 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
     if (sink) {
       if (auto ok = sink->settle(); !ok) return ok;
     }
+  }
+  // Behind the last publish: a target may lie below another one, where a sweep finds what was committed there.
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
     for (const std::string& run : *runs) {
-      if (auto ok = sink ? sink->sweep(run) : RejectsWriter::sweep(target.target, run); !ok) return ok;
+      if (auto ok = sinks[i] ? sinks[i]->sweep(run) : RejectsWriter::sweep((*targets)[i].target, run); !ok) return ok;
     }
   }
   std::set<std::uint64_t> epochs;
@@ -362,6 +366,12 @@ Result<Summary> run_with_ledger(const Registry& registry, const RunOptions& opti
   if (!options.rejects.empty()) folders.insert(absolute(options.rejects.string()));
   if (folders.size() != options.sinks.size() + (options.rejects.empty() ? 0 : 1))
     return fail(Errc::invalid, "with --state every sink, and --rejects, needs a folder of its own: a folder has one manifest");
+  for (const std::string& outer : folders) {
+    for (const std::string& inner : folders) {
+      if (Storages::is_remote(inner) && inner != outer && inner.starts_with(outer + "/"))
+        return fail(Errc::invalid, fmt::format("{} lies below {}: with --state each needs a place of its own", inner, outer));
+    }
+  }
   auto ledger = Ledger::open(options.state, Ledger::Access::change, true);
   if (!ledger) return tl::unexpected(ledger.error());
   return CheckpointedRun(registry, options, **ledger, cancelled).execute(started);

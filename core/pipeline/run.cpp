@@ -1112,8 +1112,8 @@ struct Engine::State {
     try {
       ParserTally& tally = *call.group->tally;
       const std::lock_guard lock(tally.mutex);
-      constexpr std::size_t kMost = 10'000;
-      const std::string name = readable(view(field));
+      constexpr std::size_t kMost = 10'000, kLongest = 256;
+      const std::string name = readable(view(field).substr(0, kLongest));
       const auto found = tally.drift.find(name);
       if (found != tally.drift.end()) {
         found->second += count;
@@ -1591,6 +1591,7 @@ Result<Summary> Run::execute() {
   if (options.sinks.empty()) return fail(Errc::invalid, "no sink: say where the events go, for instance --to parquet:DIR");
   if (Storages::is_remote(options.rejects.string()))
     return fail(Errc::invalid, "rejects are kept in a local folder: say --rejects DIR, and copy it where it is to be");
+  if (auto ok = Storages::check_folder(options.rejects.string()); !ok) return tl::unexpected(ok.error());
   const auto started = [&](std::unique_ptr<Engine> engine) {
     const std::lock_guard lock(impl_->engine_mutex);
     impl_->engine = std::move(engine);

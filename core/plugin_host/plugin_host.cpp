@@ -227,7 +227,9 @@ Result<std::filesystem::path> find_worker_program() {
   for (const auto& root : *all) {
     auto program = root / "logmill-worker";
     if (!std::filesystem::is_regular_file(program, error)) continue;
-    if (auto ok = check_writers(program); !ok) return fail(ok.error().code, fmt::format("{}: {}", program.string(), ok.error().what));
+    for (const auto& path : {program, root}) {
+      if (auto ok = check_writers(path); !ok) return fail(ok.error().code, fmt::format("{}: {}", path.string(), ok.error().what));
+    }
     return program;
   }
   return fail(Errc::not_found, "the program logmill-worker, in which isolated parsers run, is not where this installation has it");

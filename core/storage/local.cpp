@@ -226,6 +226,7 @@ class LocalStorage final : public Storage {
   Result<void> open() override {
     if (path_.empty()) return fail(Errc::invalid, "the target folder has no name");
     if (path_.find('\0') != std::string::npos) return fail(Errc::invalid, "the target folder's name holds a NUL byte");
+    if (auto ok = Storages::check_folder(path_); !ok) return ok;
     return make_folder(path_, sync_folder);
   }
 

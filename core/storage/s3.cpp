@@ -45,7 +45,15 @@ class Jobs {
     {
       const std::lock_guard lock(mutex_);
       jobs_.push_back(std::move(job));
-      if (idle_ < jobs_.size() && threads_.size() < kThreads) threads_.emplace_back([this] { work(); });
+      try {
+        if (idle_ < jobs_.size() && threads_.size() < kThreads) threads_.emplace_back([this] { work(); });
+      } catch (const std::exception&) {
+        // Fewer threads do it as well; without one nobody would.
+        if (threads_.empty()) {
+          jobs_.pop_back();
+          throw;
+        }
+      }
     }
     changed_.notify_all();
   }
@@ -135,6 +143,15 @@ struct Sending {
     const std::lock_guard lock(mutex);
     if (!error) error = std::move(why);
   }
+  bool failed() {
+    const std::lock_guard lock(mutex);
+    return error.has_value();
+  }
+  void ended() {
+    const std::lock_guard lock(mutex);
+    --pending;
+    changed.notify_all();
+  }
   void wait() {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return pending == 0; });
@@ -154,7 +171,10 @@ class S3Storage final : public Storage {
   // them are through: what is sealed and not published is the ledger's.
   ~S3Storage() override {
     jobs_.wait(0);
-    if (lost_uploads_ && created_ && !gone_ && kept_.empty() && !run_id_.empty()) static_cast<void>(sweep_now(run_id_));
+    try {
+      if (lost_uploads_ && created_ && !gone_ && kept_.empty() && !run_id_.empty()) static_cast<void>(sweep_now(run_id_));
+    } catch (const std::exception&) {  // the next run sweeps, or the bucket's own rules
+    }
   }
   S3Storage(const S3Storage&) = delete;
   S3Storage& operator=(const S3Storage&) = delete;
@@ -172,7 +192,8 @@ class S3Storage final : public Storage {
       return fail(code, fmt::format("{} cannot be written to: {}", target_, aborted.error().what));
     }
     opened_ = true;
-    if (repeated) return abort_all(key, [&](std::string_view open) { return open == key; });
+    // Another one that nobody knows is of no harm: whoever may not list uploads may write all the same.
+    if (repeated) static_cast<void>(abort_all(key, [&](std::string_view open) { return open == key; }));
     return {};
   }
 
@@ -183,8 +204,8 @@ class S3Storage final : public Storage {
     if (!token) return tl::unexpected(token.error());
     if (auto ok = reach(); !ok) return ok;
     jobs_.add([this, token = std::move(*token)] {
-      // Where the server is gone a thousand others would only wait for it, too: they are as they were.
-      if (gone_) return;
+      // Where the server is gone a thousand others would only wait for it, too: they are as they were, and not published.
+      if (gone_) return remember({Errc::io, fmt::format("cannot publish s3://{}/{}: the server did not answer", token.bucket, token.key)});
       const auto ok = bucket_->complete_upload(token.key, token.upload, token.etags, token.size);
       if (ok) return settled(token.upload);
       if (ok.error().code == Errc::io) gone_ = true;
@@ -292,7 +313,7 @@ class S3Storage final : public Storage {
   }
 
   void send(const std::shared_ptr<Sending>& to, unsigned number, const std::shared_ptr<Part>& part, const std::string& sha256) {
-    if (to->dropped) return;
+    if (to->dropped || to->failed()) return;
     {
       const std::lock_guard lock(to->begin_mutex);
       if (to->upload.empty()) {
@@ -314,14 +335,18 @@ class S3Storage final : public Storage {
   }
 
   // Where it cannot be aborted now, whoever sweeps does it.
-  void drop(const std::string& key, const std::string& upload) {
-    jobs_.add([this, key, upload] {
-      if (gone_) return;
-      const auto aborted = bucket_->abort_upload(key, upload);
-      if (aborted) return;
+  void drop(const std::string& key, const std::string& upload) noexcept {
+    try {
+      jobs_.add([this, key, upload] {
+        if (gone_) return;
+        const auto aborted = bucket_->abort_upload(key, upload);
+        if (aborted) return;
+        lost_uploads_ = true;
+        if (aborted.error().code == Errc::io) gone_ = true;
+      });
+    } catch (const std::exception&) {
       lost_uploads_ = true;
-      if (aborted.error().code == Errc::io) gone_ = true;
-    });
+    }
   }
 
   // Every upload below the target that is open and wanted.
@@ -427,17 +452,21 @@ class S3Output final : public StorageOutput {
       ++sending_->pending;
       sending_->etags.resize(number_);
     }
-    storage_.jobs_.wait(kWaiting);
-    storage_.jobs_.add([&storage = storage_, to = sending_, number = number_, part = std::exchange(part_, nullptr), sha256 = hash_.take()] {
-      try {
-        storage.send(to, number, part, sha256);
-      } catch (const std::exception& e) {
-        to->fail({Errc::internal, e.what()});
-      }
-      const std::lock_guard lock(to->mutex);
-      --to->pending;
-      to->changed.notify_all();
-    });
+    try {
+      storage_.jobs_.wait(kWaiting);
+      storage_.jobs_.add(
+          [&storage = storage_, to = sending_, number = number_, part = std::exchange(part_, nullptr), sha256 = hash_.take()] {
+            try {
+              storage.send(to, number, part, sha256);
+            } catch (const std::exception& e) {
+              to->fail({Errc::internal, e.what()});
+            }
+            to->ended();
+          });
+    } catch (...) {
+      sending_->ended();
+      throw;
+    }
     ++number_;
     return {};
   }

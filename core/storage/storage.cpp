@@ -2,7 +2,9 @@
 
 #include "object_store/s3.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -82,8 +84,13 @@ lm_status seal(void*, lm_storage_output* output, void* ctx, void (*take)(void*, 
   });
 }
 void close(void*, lm_storage_output* output, std::uint32_t keep) {
-  if (keep == 1) output_of(output).keep();
-  delete &output_of(output);
+  const std::unique_ptr<StorageOutput> ended(&output_of(output));
+  lm_error error{};
+  // What cannot be kept is dropped, and not there when it is to be published.
+  static_cast<void>(guarded(&error, [&]() -> Result<void> {
+    if (keep == 1) ended->keep();
+    return {};
+  }));
 }
 lm_status publish(void* self, lm_str token, lm_error* error) {
   return guarded(error, [&] { return storage_of(self).publish(view(token)); });
@@ -111,6 +118,14 @@ bool is_safe_relative(std::string_view name) {
     begin = end + 1;
   }
   return true;
+}
+
+Result<void> Storages::check_folder(std::string_view target) {
+  constexpr std::array<std::string_view, 6> kSchemes{"s3:/", "S3:/", "az:/", "gs:/", "gcs:/", "file:/"};
+  if (target.find("://") == std::string_view::npos &&
+      std::none_of(kSchemes.begin(), kSchemes.end(), [&](std::string_view scheme) { return target.starts_with(scheme); }))
+    return {};
+  return fail(Errc::invalid, fmt::format("'{}' is neither a folder nor s3://BUCKET/PREFIX, which is what can be written to", target));
 }
 
 std::string Storages::absolute(const std::string& target) {

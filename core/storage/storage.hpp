@@ -76,6 +76,8 @@ class Storages {
  public:
   explicit Storages(S3Options options) : options_(std::move(options)) {}
   static bool is_remote(std::string_view target) { return target.starts_with("s3://"); }
+  // Errc::invalid: an address of some other store, which would become a folder of that name.
+  static Result<void> check_folder(std::string_view target);
   // One name for one place: an absolute path, or an address without '/' at its end.
   static std::string absolute(const std::string& target);
   std::unique_ptr<Storage> make(const std::string& target, std::string run_id, std::uint64_t memory);

@@ -64,6 +64,14 @@ TEST_F(LocalStorage, HasFinalNamesOnlyOncePublished) {
   EXPECT_EQ(fs::file_size(target_ / "t/part-1.parquet"), 5u);
 }
 
+TEST_F(LocalStorage, TakesNoAddressOfAnotherStoreForAFolder) {
+  for (const char* target : {"az://account/container", "gs://bucket", "S3://bucket", "s3:/bucket", "http://host/x"}) {
+    const auto opened = make_local_storage(target)->open();
+    ASSERT_FALSE(opened) << target;
+    EXPECT_EQ(opened.error().code, Errc::invalid);
+  }
+}
+
 TEST_F(LocalStorage, WritesPiecesOneBehindTheOther) {
   const auto made = output("x", "1");
   std::vector<std::string> texts;
