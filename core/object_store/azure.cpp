@@ -202,7 +202,9 @@ Verdict Container::judge(const http::Answer& answer, const std::string& token, s
   }
   if (answer.status == 403 && code == "AuthenticationFailed" && !service_->key_.empty() && service_->set_clock(answer, attempts, kSkew))
     return {Then::at_once, {}};
-  Verdict verdict = service_->judge(answer, code, said.message, code == "ServerBusy" || code == "OperationTimedOut", attempts);
+  // Hidden before it is cut to what people are shown.
+  Verdict verdict =
+      service_->judge(answer, code, service_->hidden(said.message), code == "ServerBusy" || code == "OperationTimedOut", attempts);
   if (verdict.then != Then::give_up) return verdict;
   std::string& what = verdict.error.what;
   if (code == "BlobArchived") what = "it is archived and must be rehydrated before it can be read (" + what + ")";

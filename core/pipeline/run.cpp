@@ -1362,8 +1362,10 @@ struct Engine::State {
       all_lost(fmt::format("parser '{}' broke its contract: {}", group.parser->id, call.contract));
     } else {
       give_instance(*group.parser, std::move(*instance));
+      return true;
     }
-    // Else it is not kept: an instance that failed is not trusted again.
+    // It is not kept: an instance that failed is not trusted again.
+    (*instance)->parser->distrust();
     return true;
   }
 

@@ -181,6 +181,7 @@ class IsolatedParser final : public ParserInstance {
     }
     library_->give(std::move(worker_));
   }
+  void distrust() override { worker_.reset(); }
   IsolatedParser(const IsolatedParser&) = delete;
   IsolatedParser& operator=(const IsolatedParser&) = delete;
 
@@ -219,7 +220,7 @@ class IsolatedParser final : public ParserInstance {
         if (!died(done.error())) {
           if (done.error().code != Errc::plugin) return done;
           for (const std::uint32_t b : numbers) losses.blocks.push_back({b, false, done.error().what});
-          library_->give(std::move(worker_));  // an instance that failed is not trusted again
+          worker_.reset();  // an instance that failed is not trusted again
           break;
         }
         if (++deaths < 2) continue;

@@ -91,6 +91,8 @@ class ParserInstance {
   virtual Result<ArrowSchema> schema(std::uint32_t table) = 0;
   // Errc::plugin: the parser has failed, and what it has left out is lost. Errc::io: the environment has.
   virtual Result<void> parse(std::span<const lm_block* const> blocks, const lm_emit&, const Stop&, Losses&) = 0;
+  // What it gave was not to be believed: its process, if it has one, ends with it.
+  virtual void distrust() {}
 };
 
 }  // namespace lm
