@@ -78,6 +78,7 @@ std::string safe_component(std::string_view value) {
 }
 
 Result<Target> Target::open(const lm_sink_config& config) {
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): the size of a field that is a pointer
   if (!LM_HAS(lm_sink_config, &config, storage) || !config.storage || !LM_HAS(lm_storage, config.storage, sweep))
     return fail(LM_UNSUPPORTED, "this sink needs a host that offers a storage: plugin ABI 1.1");
   const lm_storage& storage = *config.storage;

@@ -106,9 +106,9 @@ class NdjsonSink {
     } else {
       auto made = Target::open(config);
       if (!made) return tl::make_unexpected(made.error());
-      target = std::move(*made);
+      target = *made;
     }
-    return std::unique_ptr<NdjsonSink>(new NdjsonSink(std::move(*settings), std::move(target), config));
+    return std::unique_ptr<NdjsonSink>(new NdjsonSink(std::move(*settings), target, config));
   }
 
   // What was not sealed as a whole removes itself.
@@ -241,7 +241,7 @@ class NdjsonSink {
   };
 
   NdjsonSink(Settings settings, std::optional<Target> target, const lm_sink_config& config)
-      : settings_(std::move(settings)), target_(std::move(target)), run_(safe_component(view(config.run_id))) {
+      : settings_(std::move(settings)), target_(target), run_(safe_component(view(config.run_id))) {
     const std::size_t threads = std::max<std::uint32_t>(config.threads, 1);
     const std::uint64_t memory = config.memory_bytes != 0 ? config.memory_bytes : kDefaultMemory * threads;
     share_ = static_cast<std::size_t>(memory / threads);

@@ -226,7 +226,7 @@ struct ParquetSink::Relief {
 const lm_sink_descriptor& ParquetSink::descriptor() { return kDescriptor; }
 
 ParquetSink::ParquetSink(Target target, std::string run_id, const Options& options)
-    : target_(std::move(target)), run_id_(std::move(run_id)), options_(options) {}
+    : target_(target), run_id_(std::move(run_id)), options_(options) {}
 
 // Files that were not sealed remove themselves.
 ParquetSink::~ParquetSink() = default;
@@ -264,7 +264,7 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   options.file_bytes = *file;
   auto target = Target::open(config);
   if (!target) return tl::make_unexpected(target.error());
-  return std::unique_ptr<ParquetSink>(new ParquetSink(std::move(*target), std::move(run_id), options));
+  return std::unique_ptr<ParquetSink>(new ParquetSink(*target, std::move(run_id), options));
 }
 
 Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
