@@ -2,10 +2,11 @@
 
 #include "object_store/s3.hpp"
 
+#include <logmill/sdk/error.hpp>
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <new>
@@ -14,19 +15,9 @@
 namespace lm {
 namespace {
 
-std::string_view view(lm_str s) { return {s.data ? s.data : "", s.data ? static_cast<std::size_t>(s.size) : 0}; }
+using detail::tell;
 
-lm_status tell(lm_error* error, lm_status code, std::string_view message) {
-  if (error) {
-    error->code = code;
-    std::size_t length = std::min(message.size(), sizeof error->message - 1);
-    // A message is cut between characters, never within one.
-    while (length < message.size() && length > 0 && (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80) --length;
-    if (length != 0) std::memcpy(error->message, message.data(), length);
-    error->message[length] = '\0';
-  }
-  return code;
-}
+std::string_view view(lm_str s) { return {s.data ? s.data : "", s.data ? static_cast<std::size_t>(s.size) : 0}; }
 
 lm_status status_of(Errc code) {
   switch (code) {

@@ -20,6 +20,7 @@
 
 #include <logmill/sink.h>
 #include <logmill/sink_sweep.h>
+#include <logmill/sdk/error.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -110,17 +111,7 @@ concept Sink = requires(S& sink, const lm_sink_config& config, const lm_table& t
 
 namespace detail {
 
-inline lm_status tell(lm_error* error, lm_status code, std::string_view message) noexcept {
-  if (error) {
-    error->code = code;
-    std::size_t length = std::min(message.size(), sizeof error->message - 1);
-    // A message is cut between characters, never within one.
-    while (length < message.size() && length > 0 && (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80) --length;
-    if (length != 0) std::memcpy(error->message, message.data(), length);
-    error->message[length] = '\0';
-  }
-  return code;
-}
+using lm::detail::tell;
 
 // Runs `call`, which answers a Result<void>.
 template <class Call>
