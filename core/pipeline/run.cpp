@@ -115,6 +115,7 @@ struct ObjectRun {
   bool read_done = false;
   std::optional<Error> read_error;
   std::atomic<bool> stop{false};  // nothing more is wanted of it
+  bool passed_over = false;       // by now it is what an earlier run has read; known before its strand begins
   std::atomic<std::uint64_t> stored{0};
 
   std::atomic<unsigned> calls{0};  // pump() is wanted this often
@@ -404,6 +405,13 @@ struct Engine::State {
       object.ref = std::move(*now);
       object.read_error.reset();
       object.read_done = false;
+      // What it is again may be what was read long ago: its rows are there.
+      if (!journal) continue;
+      const auto wanted = journal->wanted(object.ref);
+      if (!wanted) fail_run(wanted.error());
+      if (wanted && *wanted) continue;
+      object.passed_over = true;
+      return end_reading(object, std::nullopt);
     }
   }
 
@@ -522,6 +530,7 @@ struct Engine::State {
   void pump(const ObjectPtr& object) {
     ObjectRun& o = *object;
     while (!o.finished) {
+      if (o.passed_over) return finish_strand(object, ObjectOutcome::read, "");
       if (stopping()) return finish_strand(object, ObjectOutcome::partly_read, "the run was stopped");
       // A block's worth is taken from the budget before anything is decoded towards it; it goes over to the block, or back.
       const std::uint64_t wanted = o.detected ? frame_limits.block_size : kHeadBytes;
@@ -988,6 +997,7 @@ struct Engine::State {
     ObjectRun& o = *object;
     if (o.open.fetch_sub(1) != 1) return;
     ++objects_done;
+    if (o.passed_over) return;
     // What was given up with the run is not done.
     if (journal && !failed) {
       const std::lock_guard lock(o.outcome_mutex);

@@ -36,7 +36,7 @@ class Journal {
     std::int64_t first = 0, last = 0;  // milliseconds
   };
   virtual ~Journal() = default;
-  virtual Result<bool> wanted(const ObjectRef&) = 0;  // [lister]
+  virtual Result<bool> wanted(const ObjectRef&) = 0;  // [any]
   virtual Result<void> done(const ObjectRef&, ObjectOutcome, const std::string& reason, std::uint64_t records,
                             std::uint64_t rejects) = 0;    // [any]
   virtual void wrote(const Table&, const TimeRange&) = 0;  // [any]

@@ -121,6 +121,23 @@ class Reading(S3Case):
         self.assertEqual(rows, [hashlib.md5(new).hexdigest()] * 7, "rows never say an ETag that their bytes did not have")
         self.assertEqual(len(events), 7 + 2 * 5)
 
+    def test_an_object_that_is_again_what_it_was_is_not_read_twice(self):
+        bucket, before = Bucket(), cloudtrail(1)
+        bucket.put_all({"a.gz": before, "b.gz": cloudtrail(2)})
+        command = ["run", bucket.uri(), "--to", "ndjson:out", "--state", "job.state", "--stats", "stats.json"]
+        self.logmill(*command)
+        bucket.put("a.gz", cloudtrail(99, 7))
+
+        def fault(request):
+            if request.method == "GET" and request.key == "a.gz":
+                bucket.put("a.gz", before)
+
+        with Proxy(fault) as proxy:
+            self.logmill(*command, "--s3-endpoint", proxy.endpoint)
+        self.assertEqual(self.stats()["objects"], 0)
+        manifest = json.loads((self.dir / "out/_manifest.json").read_bytes())
+        self.assertEqual((len(manifest["epochs"]), manifest["superseded"]), (1, []))
+
     def test_many_requests_are_in_flight_and_connections_are_used_again(self):
         bucket = Bucket()
         bucket.put_all({f"{i:04d}.gz": cloudtrail(1, 1) for i in range(600)})
