@@ -111,8 +111,9 @@ struct Supervisor::State {
         job();
         lock.lock();
       }
+      // Idle ones too: a plugin has threads of its own.
       for (Process* p : live) {
-        if (p->busy_ && resident(p->pid_) > p->limits_.memory) {
+        if (!p->too_large_ && resident(p->pid_) > p->limits_.memory) {
           p->too_large_ = true;
           p->kill();
         }
@@ -237,10 +238,6 @@ Result<void> Process::spawn(const std::filesystem::path& program, const std::fil
 }
 
 Process::~Process() {
-  {
-    const std::lock_guard lock(supervisor_->state_->mutex);
-    supervisor_->state_->live.erase(this);
-  }
   end();
   if (!room_.empty()) ::munmap(room_.data(), room_.size());
   close_fd(pidfd_);
@@ -258,7 +255,10 @@ void Process::kill() const {
 
 std::string Process::end() {
   close_fd(socket_);
-  busy_ = false;
+  {
+    const std::lock_guard lock(supervisor_->state_->mutex);
+    supervisor_->state_->live.erase(this);  // its number may be another process's soon
+  }
   const int pid = pid_;
   if (pid <= 0) return ended_;
   kill();
@@ -337,10 +337,12 @@ Result<Reply> Process::wait(const std::function<bool()>& stop) {
 }
 
 Result<Answer> Process::ask(Ask what, std::uint32_t index, const std::function<bool()>& stop) {
-  if (!alive()) return fail(Errc::plugin, ended_.empty() ? "its process has ended" : ended_);
+  if (!alive()) {
+    const std::string how = end();
+    return fail(Errc::plugin, how.empty() ? "its process has ended" : how);
+  }
   const std::size_t asked = message_->size();
   const Request request{what, index, asked};
-  busy_ = true;
   // A worker has one question at a time: whoever lets them pile up is not waited for.
   if (::send(socket_, &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof request && errno != EPIPE && errno != ECONNRESET) {
     const int error = errno;
@@ -349,9 +351,8 @@ Result<Answer> Process::ask(Ask what, std::uint32_t index, const std::function<b
     return fail(Errc::io, fmt::format("a worker process cannot be asked: {}", why(error)));
   }
   auto reply = wait(stop);
-  busy_ = false;
   if (!reply) {
-    if (alive()) end();
+    end();
     return tl::unexpected(reply.error());
   }
   give_back(requests_, asked);

@@ -65,7 +65,8 @@ class Process {
 
   // It has said what cannot be: it is ended, and nothing more can be asked.
   tl::unexpected<Error> distrust(std::string_view what);
-  bool alive() const { return socket_ >= 0; }
+  // Also one that holds too much, which the supervisor sees whether it is busy or not, is not.
+  bool alive() const { return socket_ >= 0 && !too_large_; }
 
  private:
   friend class Supervisor;
@@ -82,7 +83,7 @@ class Process {
   int pidfd_ = -1, socket_ = -1, requests_ = -1, replies_ = -1;
   std::span<std::byte> room_;  // for questions
   std::optional<Writer> message_;
-  std::atomic<bool> busy_{false}, too_large_{false};
+  std::atomic<bool> too_large_{false};
   std::string ended_;
 };
 

@@ -135,7 +135,7 @@ struct SchemaMemory {
   std::deque<std::vector<ArrowSchema*>> children;
 
   void read(Reader& in, ArrowSchema& schema, unsigned depth) {
-    if (depth == kDeepest || schemas.size() > kMostArrays) return in.fail();
+    if (depth == kDeepest) return in.fail();
     schema = ArrowSchema{};
     for (const char** text : {&schema.format, &schema.name}) {
       const std::string& kept = texts.emplace_back(in.text());
@@ -152,7 +152,10 @@ struct SchemaMemory {
           values.n_children)
         return in.fail();
     }
-    auto& below = children.emplace_back(in.count(5 * sizeof(std::uint64_t)));
+    // Said before room is made for them: each level could promise as many again.
+    const std::uint64_t count = in.count(5 * sizeof(std::uint64_t));
+    if (count > kMostArrays - std::min(schemas.size(), kMostArrays)) return in.fail();
+    auto& below = children.emplace_back(count);
     for (ArrowSchema*& child : below) {
       if (in.failed()) return;
       child = &schemas.emplace_back();

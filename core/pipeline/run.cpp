@@ -584,7 +584,7 @@ struct Engine::State {
     if (o.ended && o.read_error) torn = o.read_error->what;
     if (o.head.size() == 0) {
       // Some are known by their names: a service writes them to see whether it may.
-      const ParserPlugin* const known = torn.empty() ? detect(registry, o.ref.key, {}, true).parser : nullptr;
+      const ParserPlugin* const known = torn.empty() ? recognise(o.ref.key, {}, true).parser : nullptr;
       if (known && known->descriptor->kind == LM_KIND_SET_ASIDE) {
         o.reader = known->id;
         finish_strand(object, ObjectOutcome::set_aside, title_of(*known));
@@ -600,8 +600,9 @@ struct Engine::State {
     if (head.size() >= 3 && std::memcmp(head.data(), "\xef\xbb\xbf", 3) == 0) head = head.subspan(3);
     o.detected = true;
     FrameSpec spec;
-    if (const Match match = detect(registry, o.ref.key, head, whole);
-        match.score > 1 || !(o.root.wrapping = Wrapping::recognise(text_of(head)))) {
+    const Match match = recognise(o.ref.key, head, whole);
+    if (stopping()) return true;  // and what it is, is not known
+    if (match.score > 1 || !(o.root.wrapping = Wrapping::recognise(text_of(head)))) {
       const ParserPlugin* const parser = forced ? forced : match.parser;
       if (!parser) {
         finish_strand(object, ObjectOutcome::unrecognised,
@@ -645,14 +646,23 @@ struct Engine::State {
     return true;
   }
 
+  // That nobody could be asked is nothing to be said of an object: the run fails, or is being stopped.
+  Match recognise(std::string_view key, std::span<const std::byte> head, bool whole) {
+    auto match = detect(registry, key, head, whole, [this] { return stopping(); });
+    if (match) return std::move(*match);
+    if (match.error().code != Errc::cancelled) fail_run(match.error());
+    return {};
+  }
+
   // Header lines, as an isolated parser knows them. If that kills its workers, all lines are records, of an object that is given up.
-  static decltype(FrameSpec::are_prologues) asks_workers(ObjectRun& o, const ParserPlugin& parser) {
-    return [&o, &parser](std::string_view text, std::span<const lm_record> lines, std::vector<std::uint8_t>& are) {
-      if (o.is_given_up) return;
-      auto asked = parser.workers->prologues(parser.index, text, lines, are);
-      if (!asked)
-        give_up_object(
-            o, fmt::format("parser '{}' failed twice at header lines, each time in a fresh process: {}", parser.id, asked.error().what));
+  decltype(FrameSpec::are_prologues) asks_workers(ObjectRun& o, const ParserPlugin& parser) {
+    return [this, &o, &parser](std::string_view text, std::span<const lm_record> lines, std::vector<std::uint8_t>& are) {
+      if (o.is_given_up || stopping()) return;
+      auto asked = parser.workers->prologues(parser.index, text, lines, are, [this] { return stopping(); });
+      if (asked || asked.error().code == Errc::cancelled) return;
+      if (asked.error().code != Errc::plugin) return fail_run(asked.error());
+      give_up_object(
+          o, fmt::format("parser '{}' failed twice at header lines, each time in a fresh process: {}", parser.id, asked.error().what));
     };
   }
 
@@ -727,7 +737,9 @@ struct Engine::State {
       o.root.wrapping->finish(last);
       take_unwrapped(object, last, o.root, 1);
     }
-    auto [outcome, reason] = outcome_of(o);
+    // Contexts that nobody was asked about any more are not unknown.
+    auto [outcome, reason] =
+        o.root.wrapping && stopping() ? std::pair(ObjectOutcome::partly_read, std::string("the run was stopped")) : outcome_of(o);
     if (torn.empty()) {
       finish_strand(object, outcome, std::move(reason));
     } else {
@@ -861,7 +873,7 @@ struct Engine::State {
     route->name = !wanted.log_group.empty() ? fmt::format("log group '{}'", readable(wanted.log_group))
                   : !wanted.kind.empty()    ? fmt::format("'{}'", readable(wanted.kind))
                                             : "what it holds";
-    const ParserPlugin* const parser = forced ? forced : detect(registry, "", std::as_bytes(std::span(sample)), false).parser;
+    const ParserPlugin* const parser = forced ? forced : recognise("", std::as_bytes(std::span(sample)), false).parser;
     if (parser && parser->descriptor->kind == LM_KIND_SET_ASIDE) {
       route->to = Route::To::set_aside;
       route->name = title_of(*parser);
@@ -1344,8 +1356,8 @@ struct Engine::State {
       }
     };
     auto instance = take_instance(*group.parser);
-    if (!instance && group.parser->workers && instance.error().code == Errc::plugin) {
-      all_lost(instance.error().what);  // isolated, it takes nothing else with it
+    if (!instance && group.parser->workers && (instance.error().code == Errc::plugin || instance.error().code == Errc::invalid)) {
+      all_lost(instance.error().what);  // isolated, it takes nothing else with it; a configuration was tried before anything was read
       return true;
     }
     if (!instance) {

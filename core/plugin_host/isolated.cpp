@@ -71,10 +71,10 @@ Result<std::shared_ptr<WorkerLibrary>> WorkerLibrary::open(const std::filesystem
 Result<std::unique_ptr<Process>> WorkerLibrary::take() {
   {
     const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
+    while (!idle_.empty()) {
       auto out = std::move(idle_.back());
       idle_.pop_back();
-      return out;
+      if (out->alive()) return out;  // one that has grown too large meanwhile is no fault of the next job
     }
   }
   return Process::start(supervisor_, program_, file_, limits_);
@@ -86,11 +86,12 @@ void WorkerLibrary::give(std::unique_ptr<Process> worker) {
   idle_.push_back(std::move(worker));
 }
 
-Result<std::vector<int>> WorkerLibrary::ask_scores(Ask what, std::uint32_t parser, std::size_t count, const lm_sample& sample) {
+Result<std::vector<int>> WorkerLibrary::ask_scores(Ask what, std::uint32_t parser, std::size_t count, const lm_sample& sample,
+                                                   const Stop& stop) {
   auto worker = take();
   if (!worker) return tl::unexpected(worker.error());
   isolate::put_sample((*worker)->message(), sample);
-  auto answer = (*worker)->ask(what, parser);
+  auto answer = (*worker)->ask(what, parser, stop);
   if (!answer) return tl::unexpected(answer.error());
   std::vector<int> out;
   Reader in(answer->contents());
@@ -100,20 +101,21 @@ Result<std::vector<int>> WorkerLibrary::ask_scores(Ask what, std::uint32_t parse
   return out;
 }
 
-std::vector<int> WorkerLibrary::scores(const lm_sample& sample, std::string& trouble) {
+Result<std::vector<int>> WorkerLibrary::scores(const lm_sample& sample, std::string& trouble, const Stop& stop) {
   const std::size_t count = info_.parsers.size();
   std::vector<int> out(count);
   if (not_scored_ >= kMostNotScored && not_scored_ > scored_) {
     trouble = fmt::format("{} is no longer asked, for it has failed too often", file_.filename().string());
     return out;
   }
-  if (auto all = ask_scores(Ask::scores, 0, count, sample)) {
-    ++scored_;
-    return *all;
-  }
+  auto all = ask_scores(Ask::scores, 0, count, sample, stop);
+  if (all) ++scored_;
+  if (all || all.error().code != Errc::plugin) return all;
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (auto one = ask_scores(Ask::score, i, 1, sample)) {
+    if (auto one = ask_scores(Ask::score, i, 1, sample, stop)) {
       out[i] = one->front();
+    } else if (one.error().code != Errc::plugin) {
+      return one;
     } else {
       trouble = fmt::format("parser '{}' cannot say whether it does: {}", view(info_.parsers[i]->value().id), one.error().what);
     }
@@ -129,17 +131,23 @@ std::vector<int> WorkerLibrary::scores(const lm_sample& sample, std::string& tro
 }
 
 int IsolatedScores::score(const ParserPlugin& parser) {
+  if (failure_) return 0;
   for (const auto& [library, scores] : known_) {
     if (library == parser.workers.get()) return scores[parser.index];
   }
   std::string trouble;
-  known_.emplace_back(parser.workers.get(), parser.workers->scores(sample_, trouble));
+  auto scores = parser.workers->scores(sample_, trouble, stop_);
+  if (!scores) {
+    failure_ = scores.error();
+    return 0;
+  }
+  known_.emplace_back(parser.workers.get(), std::move(*scores));
   if (!trouble.empty()) trouble_ += (trouble_.empty() ? "" : "; ") + trouble;
   return known_.back().second[parser.index];
 }
 
 Result<void> WorkerLibrary::prologues(std::uint32_t parser, std::string_view text, std::span<const lm_record> lines,
-                                      std::vector<std::uint8_t>& is) {
+                                      std::vector<std::uint8_t>& is, const Stop& stop) {
   is.assign(lines.size(), 0);
   Result<void> out;
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -149,9 +157,10 @@ Result<void> WorkerLibrary::prologues(std::uint32_t parser, std::string_view tex
     message.text(text);
     message.number(lines.size());
     message.raw(lines.data(), lines.size_bytes());
-    auto answer = (*worker)->ask(Ask::prologues, parser);
+    auto answer = (*worker)->ask(Ask::prologues, parser, stop);
     if (!answer) {
       out = tl::unexpected(answer.error());
+      if (answer.error().code != Errc::plugin) return out;
       continue;
     }
     Reader in(answer->contents());
@@ -200,6 +209,7 @@ class IsolatedParser final : public ParserInstance {
   Result<void> parse(std::span<const lm_block* const> blocks, const lm_emit& emit, const Stop& stop, Losses& losses) override {
     std::vector<std::uint32_t> all(blocks.size());
     std::iota(all.begin(), all.end(), 0);
+    if (worker_ && !worker_->alive()) worker_.reset();  // as in WorkerLibrary::take
     if (!worker_) {
       if (auto started = start(); !started) return started;
     }

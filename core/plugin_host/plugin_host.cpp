@@ -349,10 +349,11 @@ Named named_by(const Registry::Impl& registry, std::string_view key, MayBe&& may
 
 }  // namespace
 
-Match detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole) {
+Result<Match> detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole,
+                     const std::function<bool()>& stop) {
   lm_sample sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
   Match best;
-  IsolatedScores isolated(sample);
+  IsolatedScores isolated(sample, stop);
   // Asked in the order of their ids: the first of those that are equally sure stands.
   const auto ask = [&](const ParserPlugin& p, bool tie) {
     const int score = std::clamp(p.factory ? p.factory->score(p.index, &sample) : isolated.score(p), 0, 100);
@@ -370,9 +371,11 @@ Match detect(const Registry::Impl& registry, std::string_view key, std::span<con
       others.push_back(p.get());
     }
   }
+  if (isolated.failure()) return tl::unexpected(*isolated.failure());
   if (best.score >= kCertain) return best;
   const ParserPlugin* const by_key = best.parser;
   for (const ParserPlugin* p : others) ask(*p, best.parser != by_key);
+  if (isolated.failure()) return tl::unexpected(*isolated.failure());
   // Content that says nothing (an array without records, a first record that is longer than what is looked at) is what its key says, if it can be, and if the key says it
   // plainly: a few numbers and hyphens do not.
   constexpr std::size_t kPlainly = 16;

@@ -33,7 +33,7 @@ std::string content_of(const fs::path& path) {
 
 std::string detected(std::string_view key, std::string_view content) {
   const auto head = std::as_bytes(std::span(content.substr(0, 64 << 10)));
-  const lm::Match match = lm::detect(registry(), key, head, content.size() <= head.size());
+  const lm::Match match = *lm::detect(registry(), key, head, content.size() <= head.size());
   return match.parser ? match.parser->id : "(nobody)";
 }
 

@@ -270,4 +270,25 @@ TEST(Transfer, WhatALibrarySaysOfItselfArrivesOrIsRefused) {
   EXPECT_GT(refused, 5000u);
 }
 
+// A column of so many members, on so many levels that each promise as many again.
+TEST(Transfer, ASchemaThatPromisesMoreThanAnyHasIsRefusedBeforeRoomIsMade) {
+  const auto node = [](lm::isolate::Writer& out, std::uint64_t children) {
+    out.text("+s");
+    out.text("a");
+    for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{0}, children}) out.number(n);
+  };
+  for (const auto& [wide, good] : {std::pair{1'000, true}, {60'000, true}, {70'000, false}}) {
+    lm::isolate::Writer out;
+    node(out, static_cast<std::uint64_t>(wide));
+    for (int i = 0; i < wide; ++i) node(out, 0);
+    auto read = lm::isolate::read_schema(out.contents());
+    EXPECT_EQ(read.has_value(), good) << wide;
+    if (read) read->release(&*read);
+  }
+  lm::isolate::Writer deep;
+  for (int level = 0; level < 40; ++level) node(deep, 60'000);
+  for (int i = 0; i < 60'000; ++i) node(deep, 0);
+  EXPECT_FALSE(lm::isolate::read_schema(deep.contents()));
+}
+
 }  // namespace
