@@ -245,6 +245,12 @@ Process::~Process() {
   close_fd(replies_);
 }
 
+bool Process::alive() const {
+  if (socket_ < 0 || too_large_) return false;
+  pollfd gone{pidfd_, POLLIN, 0};
+  return ::poll(&gone, 1, 0) <= 0;
+}
+
 void Process::kill() const {
   if (pidfd_ >= 0) {
     ::syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);

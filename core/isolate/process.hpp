@@ -65,8 +65,8 @@ class Process {
 
   // It has said what cannot be: it is ended, and nothing more can be asked.
   tl::unexpected<Error> distrust(std::string_view what);
-  // Also one that holds too much, which the supervisor sees whether it is busy or not, is not.
-  bool alive() const { return socket_ >= 0 && !too_large_; }
+  // Whether it may be asked: it has not ended, be it by itself between two questions, nor was it ended because it held too much.
+  bool alive() const;
 
  private:
   friend class Supervisor;

@@ -74,7 +74,7 @@ Result<std::unique_ptr<Process>> WorkerLibrary::take() {
     while (!idle_.empty()) {
       auto out = std::move(idle_.back());
       idle_.pop_back();
-      if (out->alive()) return out;  // one that has grown too large meanwhile is no fault of the next job
+      if (out->alive()) return out;  // what one has died of meanwhile is no fault of the next job
     }
   }
   return Process::start(supervisor_, program_, file_, limits_);

@@ -126,6 +126,34 @@ class Isolate(Case):
         self.assertIn("stopped; what was finished is kept", stderr)
         self.assert_gone(workers)
 
+    def test_ctrl_c_is_heard_while_a_parser_is_asked_whether_it_knows_the_object(self):
+        self.write("a.log", lines(10, odd=True))
+        process = self.start("a.log", *self.fault("slow"), "--to", "ndjson:out", "--isolate-time", "1000")
+        workers = self.busy_workers(process)
+        process.send_signal(signal.SIGINT)
+        self.assertIn("stopped; what was finished is kept", process.stderr.read().decode())
+        self.assertEqual(process.wait(), 1)
+        self.assert_gone(workers)
+
+    def test_a_worker_that_grows_while_it_is_idle_is_ended_and_costs_no_record(self):
+        process = subprocess.Popen([LOGMILL, "run", "-", *map(str, self.fault("grow")), "--to", "ndjson:out,compression=none", "--isolate-memory", "300M",
+                                    "--threads", "1"], cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environment())
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        count = 200_000  # more than a block
+        process.stdin.write(lines(10, odd=True).encode() + lines(count).encode())
+        process.stdin.flush()
+        while not (workers := workers_of(process.pid)):
+            self.assertIsNone(process.poll())
+        self.assert_gone(workers)
+        self.assertIsNone(process.poll())
+        process.stdin.write(lines(count).encode())
+        error = process.communicate()[1].decode()
+        self.assertEqual(process.returncode, 0, error)
+        rows = sum(path.read_bytes().count(b"\n") for path in (self.dir / "out").rglob("*.ndjson"))
+        self.assertEqual(rows, 11 + 2 * count)
+
     def test_no_worker_is_left_after_a_kill(self):
         self.write("a.log", lines(10, odd=True))
         process = self.start("a.log", *self.fault("hang"), "--to", "ndjson:out")

@@ -9,6 +9,9 @@
 #include <unistd.h>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <utility>
 
 namespace {
 
@@ -33,6 +36,15 @@ void lie() {
   hang();
 }
 
+// In a thread that the call leaves behind, and in memory that is shared, which no limit of the process holds.
+void grow() {
+  for (;;) {
+    void* const pages = ::mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (pages != MAP_FAILED) std::memset(pages, 1, 1 << 20);
+  }
+}
+bool grows = false;
+
 constexpr auto kTable =
     lm::table(lm::ocsf::v1_8::base_event, lm::profiles(),
               {{"activity_id"}, {"time"}, {"severity_id"}, {"message"}, {"status_code"}, lm::constant("metadata.product.name", "fault")});
@@ -42,6 +54,7 @@ struct Fault {
   static constexpr lm::Descriptor descriptor{
       .id = "test.fault", .title = "Fault", .vendor = "test", .version = "1.0.0", .reads = "TIME TEXT", .framing = lm::Framing::lines};
   static int score(lm::Sample s) {
+    if (way == Way::slow && s.head.find("odd") != s.head.npos) hang();
     if (way == Way::score && s.head.find("odd") != s.head.npos) crash();
     return s.first_line().find("fault") != s.npos ? 50 : 0;
   }
@@ -66,6 +79,7 @@ struct Fault {
         case Way::leak: leak(); break;
         case Way::exit: ::_exit(0);
         case Way::lie: lie(); break;
+        case Way::grow: grows = true; break;
         case Way::throws: throw std::runtime_error("thrown on purpose");
         default: break;
       }
@@ -112,7 +126,9 @@ lm_status create(std::uint32_t index, lm_str config, lm_parser* out, lm_error* e
       emit->reject(emit->ctx, 0, 0, LM_REJECT_MALFORMED, lm::detail::str("first"));
       emit->reject(emit->ctx, 0, 0, LM_REJECT_MALFORMED, lm::detail::str("second"));
     }
-    return its_parse(self, blocks, n, &mine, e);
+    const lm_status parsed = its_parse(self, blocks, n, &mine, e);
+    if (std::exchange(grows, false)) std::thread([] { ::usleep(200'000), grow(); }).detach();
+    return parsed;
   };
   return status;
 }

@@ -21,6 +21,8 @@ enum class Way {
   lie,
   tired,
   score,
+  slow,
+  grow,
   prologue,
   create,
   load

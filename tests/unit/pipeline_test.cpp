@@ -2,11 +2,14 @@
 #include <logmill/core.hpp>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 namespace {
@@ -40,6 +43,7 @@ class Pipeline : public testing::Test {
       out.error = loaded.error().what;
       return out;
     }
+    if (loaded_) loaded_();
     if (options.inputs.empty()) options.inputs = {folder_.string()};
     auto streams = lm::open_streams(registry, options, &out.summary);
     if (!streams) {
@@ -80,6 +84,7 @@ class Pipeline : public testing::Test {
 
   fs::path folder_;
   lm::Isolation isolation_;
+  std::function<void()> loaded_;  // once the library is
   static inline int counter_ = 0;
 };
 
@@ -308,6 +313,26 @@ class Isolated : public Pipeline {
     EXPECT_EQ(count(o).records_in, count(o).records_out + count(o).rejects);
   }
 };
+
+// There is one worker, which the first parse call keeps, and no room for another one that is to recognise the next object.
+TEST_F(Isolated, ARunForWhichNoWorkerCanBeStartedFailsAndNoObjectIsToBlame) {
+  for (int i = 0; i < 20; ++i) write(std::to_string(i), lines(60'000));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  loaded_ = [&] {
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit little = before;
+    little.rlim_cur = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) + (std::uint64_t{3} << 30);
+    ::setrlimit(RLIMIT_AS, &little);
+  };
+  lm::RunOptions options;
+  options.threads = 1;
+  const Outcome o = run("none", options);
+  ::setrlimit(RLIMIT_AS, &before);
+  EXPECT_NE(o.error.find("a worker process cannot be started"), std::string::npos) << o.error;
+  EXPECT_EQ(o.summary.unrecognised, 0u);
+}
 
 TEST_F(Isolated, GivesWhatItGivesInThisProcess) {
   for (int i = 0; i < 50; ++i) write("small/" + std::to_string(i), lines(7) + "broken\n");
