@@ -1,6 +1,7 @@
 """--isolate: a plugin that crashes, hangs or leaks costs the object that did it; workers see no secrets and never outlive the run."""
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -164,16 +165,23 @@ class Isolate(Case):
 
     def test_a_worker_has_nothing_of_the_run_but_its_work(self):
         self.write("a.log", lines(10, odd=True))
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET",
+                 "IDENTITY_HEADER", "HTTPS_PROXY", "https_proxy", "my_token", "PGPASSWORD")
+        secrets = {name: "http://user:example-secret@127.0.0.1" for name in names}
         with open(self.dir / "a.log", "rb") as inherited:
             os.set_inheritable(inherited.fileno(), True)
             process = subprocess.Popen([LOGMILL, "run", "a.log", *map(str, self.fault("hang")), "--to", "ndjson:out"], cwd=self.dir, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False,
-                                       env=self.environment(AWS_SECRET_ACCESS_KEY="example-secret", MY_TOKEN="example-token"))
+                                       env=self.environment(**secrets, TZ="UTC", LC_ALL="C.UTF-8"))
             self.addCleanup(process.wait)
             self.addCleanup(process.kill)
             for worker in self.busy_workers(process):
                 place = pathlib.Path(f"/proc/{worker}")
-                self.assertNotIn(b"example-", (place / "environ").read_bytes())
+                environment = (place / "environ").read_bytes()
+                self.assertNotIn(b"example-", environment)
+                seen = {variable.partition(b"=")[0].decode() for variable in environment.split(b"\0")[:-1]}
+                self.assertLessEqual({"TZ", "LC_ALL"}, seen)
+                self.assertEqual({name for name in seen if not re.fullmatch("PATH|HOME|LANG|LANGUAGE|TZ|TZDIR|TMPDIR|(LC|LD)_.*|.*SAN_OPTIONS", name)}, set())
                 opened = [os.readlink(fd) for fd in (place / "fd").iterdir()]
                 self.assertEqual([name for name in opened if name.startswith(str(self.dir))], [])
                 status = (place / "status").read_text()
