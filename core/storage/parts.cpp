@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace lm {
 namespace {
@@ -36,27 +37,24 @@ Result<void> Spool::open() {
   return {};
 }
 
-Result<std::uint64_t> Spool::append(std::string_view bytes) {
-  std::uint64_t at = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (auto ok = open(); !ok) return tl::unexpected(ok.error());
-    at = end_;
-    end_ += bytes.size();
-    live_ += bytes.size();
-  }
+Result<std::uint64_t> Spool::reserve(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (auto ok = open(); !ok) return tl::unexpected(ok.error());
+  live_ += bytes;
+  return std::exchange(end_, end_ + bytes);
+}
+
+Result<void> Spool::write(std::uint64_t at, std::string_view bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t n = ::pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(at + done));
     if (n > 0) {
       done += static_cast<std::size_t>(n);
     } else if (n == 0 || errno != EINTR) {
-      const int error = n == 0 ? EIO : errno;
-      release(at, bytes.size());
       return fail(Errc::io, fmt::format("cannot write the temporary file for what waits to be sent (TMPDIR names its folder): {}",
-                                        std::strerror(error)));
+                                        std::strerror(n == 0 ? EIO : errno)));
     }
   }
-  return at;
+  return {};
 }
 
 bool Spool::read(std::uint64_t at, std::span<char> out) const {
@@ -85,45 +83,44 @@ void Spool::release(std::uint64_t at, std::uint64_t bytes) {
 Part::~Part() {
   for (const Stretch& s : stretches_) {
     if (s.spooled) {
-      room_.spool.release(s.spool, s.size);
+      room_.spool.release(s.spool, s.room);
     } else {
-      room_.held -= s.memory.capacity();
+      room_.held -= s.room;
     }
   }
 }
 
 Result<void> Part::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (!stretches_.empty() && !stretches_.back().spooled) {
-      Stretch& last = stretches_.back();
-      if (const std::size_t n = std::min(bytes.size(), last.memory.capacity() - last.memory.size()); n != 0) {
-        last.memory.append(bytes.substr(0, n));
-        last.size += n, size_ += n;
-        bytes.remove_prefix(n);
-        continue;
-      }
+    if (stretches_.empty() || stretches_.back().size == stretches_.back().room) {
+      if (auto ok = add_stretch(std::clamp<std::size_t>(std::max<std::size_t>(bytes.size(), size_), kSmallest, kLargest)); !ok) return ok;
     }
-    const std::size_t wanted = std::clamp<std::size_t>(std::max<std::size_t>(bytes.size(), size_), kSmallest, kLargest);
-    if (room_.held.fetch_add(wanted) + wanted <= room_.most) {
-      Stretch fresh;
-      fresh.memory.reserve(wanted);
-      room_.held += fresh.memory.capacity() - wanted;
-      stretches_.push_back(std::move(fresh));
-      continue;
+    Stretch& last = stretches_.back();
+    const std::string_view some = bytes.substr(0, last.room - last.size);
+    if (!last.spooled) {
+      last.memory.append(some);
+    } else if (auto ok = room_.spool.write(last.spool + last.size, some); !ok) {
+      return ok;
     }
-    room_.held -= wanted;
-    auto at = room_.spool.append(bytes);
-    if (!at) return tl::unexpected(at.error());
-    if (!stretches_.empty() && stretches_.back().spooled && stretches_.back().spool + stretches_.back().size == *at) {
-      stretches_.back().size += bytes.size();
-    } else {
-      Stretch fresh;
-      fresh.spool = *at, fresh.size = bytes.size(), fresh.spooled = true;
-      stretches_.push_back(std::move(fresh));
-    }
-    size_ += bytes.size();
-    return {};
+    last.size += some.size(), size_ += some.size();
+    bytes.remove_prefix(some.size());
   }
+  return {};
+}
+
+Result<void> Part::add_stretch(std::size_t wanted) {
+  Stretch fresh;
+  if (room_.held.fetch_add(wanted) + wanted <= room_.most) {
+    fresh.memory.reserve(wanted);
+    fresh.room = fresh.memory.capacity();
+    room_.held += fresh.room - wanted;
+  } else {
+    room_.held -= wanted;
+    auto at = room_.spool.reserve(wanted);
+    if (!at) return tl::unexpected(at.error());
+    fresh.spool = *at, fresh.room = wanted, fresh.spooled = true;
+  }
+  stretches_.push_back(std::move(fresh));
   return {};
 }
 

@@ -26,14 +26,16 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // Answers where it is.
-  Result<std::uint64_t> append(std::string_view bytes);
+  // Room for so many bytes that nobody else writes to; answers where. It takes no space on the disk before it is written to.
+  Result<std::uint64_t> reserve(std::uint64_t bytes);
+  // Within what is reserved. So are the others.
+  Result<void> write(std::uint64_t at, std::string_view bytes);
   bool read(std::uint64_t at, std::span<char> out) const;
-  void release(std::uint64_t at, std::uint64_t bytes);
+  void release(std::uint64_t at, std::uint64_t bytes);  // what was reserved at once
 
  private:
   Result<void> open();
-  std::mutex mutex_;  // guards all but reading
+  std::mutex mutex_;  // guards all but reading and writing
   int fd_ = -1;
   std::uint64_t end_ = 0, live_ = 0;
 };
@@ -58,14 +60,18 @@ class Part {
   std::uint64_t size() const { return size_; }
   // As many bytes as there are from `at` on, and room for; 0: they cannot be read.
   std::size_t read(std::uint64_t at, std::span<char> out) const;
+  // How many stretches it is made of: few, however small the pieces are that it was appended, and however many parts are written side by side.
+  std::size_t stretches() const { return stretches_.size(); }
 
  private:
   struct Stretch {
     std::string memory;       // its capacity is held, or
-    std::uint64_t spool = 0;  // it is there,
-    std::uint64_t size = 0;   // and so long
+    std::uint64_t spool = 0;  // it is there;
+    std::uint64_t size = 0;   // so long,
+    std::uint64_t room = 0;   // with room for so much
     bool spooled = false;
   };
+  Result<void> add_stretch(std::size_t wanted);
   PartRoom& room_;
   std::vector<Stretch> stretches_;
   std::uint64_t size_ = 0;

@@ -230,5 +230,24 @@ TEST(Parts, GiveBackWhatWasPutIn) {
   EXPECT_EQ(room.held, 0u);
 }
 
+// As a thousand partitions that are written side by side do it, with no memory left.
+TEST(Parts, JoinSmallPiecesAlsoInTheFile) {
+  PartRoom room(0);
+  std::vector<std::unique_ptr<Part>> parts;
+  for (int i = 0; i < 50; ++i) parts.push_back(std::make_unique<Part>(room));
+  const auto letter = [](int part, int piece) { return static_cast<char>('a' + (part + piece) % 26); };
+  for (int piece = 0; piece < 5'000; ++piece) {
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(parts[static_cast<std::size_t>(i)]->append(std::string(100, letter(i, piece))));
+  }
+  for (int i = 0; i < 50; ++i) {
+    const Part& part = *parts[static_cast<std::size_t>(i)];
+    ASSERT_EQ(part.size(), 500'000u);
+    EXPECT_LE(part.stretches(), 10u);
+    std::string all(part.size(), '\0');
+    ASSERT_EQ(part.read(0, all), all.size());
+    for (int piece = 0; piece < 5'000; ++piece) ASSERT_EQ(all[static_cast<std::size_t>(piece) * 100 + 99], letter(i, piece));
+  }
+}
+
 }  // namespace
 }  // namespace lm
