@@ -60,19 +60,35 @@ Result<std::string> Bucket::put_part(const std::string& key, const std::string& 
 }
 
 Result<void> Bucket::complete_upload(const std::string& key, const std::string& upload, const std::vector<std::string>& etags,
-                                     std::uint64_t size) {
+                                     std::uint64_t size, const std::string& before) {
   Call call{"POST", key, {{"uploadId", upload}}, {{"content-type", "application/xml"}}, aws::completion(etags)};
   call.idle_timeout = kCompletion;
   const auto answer = ask(call, [](const http::Answer& a) { return aws::parse_completed(a.body); });
   if (answer) return {};
   if (answer.error().code != Errc::not_found) return tl::unexpected(answer.error());
   // The answer to an earlier attempt, of this process or of one that was killed, may have been lost.
-  const auto there = head(key);
-  if (there && there->size == size) return {};
+  const auto there = look_up(key, size);
+  if (there && there->size == size && (before.empty() || there->etag != before)) return {};
   if (!there && there.error().code != Errc::not_found) return tl::unexpected(there.error());
   return fail(Errc::not_found,
               fmt::format("{}. Somebody has aborted the upload, or a rule of the bucket's life cycle, before it was published",
                           answer.error().what));
+}
+
+Result<store::Head> Bucket::look_up(const std::string& key, std::uint64_t size) {
+  auto there = head(key);
+  if (there || there.error().code != Errc::invalid) return there;
+  // Whoever may write need not be allowed to read: then a listing knows.
+  const auto page = list({key, "", "", "", 1});
+  if (!page)
+    return fail(Errc::invalid,
+                fmt::format("the upload is not open any more, and whether it was completed cannot be told: the answer was lost, and neither may the "
+                            "object be asked for (HEAD, s3:GetObject: {}) nor its name be listed (s3:ListBucket: {}). If an object of {} bytes stands "
+                            "there, it is complete; allow one of the two to find out",
+                            there.error().what, page.error().what, size));
+  if (page->objects.empty() || page->objects.front().key != key) return fail(Errc::not_found, "404");  // it would be the first
+  const store::ListedObject& found = page->objects.front();
+  return store::Head{found.etag, found.size, found.mtime_ms, found.growing};
 }
 
 Result<bool> Bucket::abort_upload(const std::string& key, const std::string& upload) {
@@ -85,18 +101,25 @@ Result<bool> Bucket::abort_upload(const std::string& key, const std::string& upl
 }
 
 Result<aws::UploadPage> Bucket::list_uploads(const std::string& prefix, const aws::UploadPage& after) {
-  // Not with encoding-type=url: servers differ in what they encode then, and whether they say so.
   store::Pairs query{{"uploads", ""}, {"prefix", prefix}};
   if (!after.next_key.empty()) query.emplace_back("key-marker", after.next_key);
   if (!after.next_id.empty()) query.emplace_back("upload-id-marker", after.next_id);
+  // With encoding-type=url only where it must be: servers differ in what they encode then, and whether they say so. But somebody else's key may have characters in
+  // it that XML cannot hold.
   aws::UploadPage page;
-  const auto answer = ask({"GET", {}, query}, [&](const http::Answer& a) -> Result<void> {
-    auto read = aws::parse_uploads(a.body);
-    if (!read) return tl::unexpected(read.error());
-    page = std::move(*read);
-    return {};
-  });
-  if (!answer) return tl::unexpected(answer.error());
+  for (const bool encoded : {false, true}) {
+    if (encoded) query.emplace_back("encoding-type", "url");
+    bool readable = false;
+    const auto answer = ask({"GET", {}, query}, [&](const http::Answer& a) -> Result<void> {
+      auto read = aws::parse_uploads(a.body, encoded);
+      readable = read.has_value();
+      if (!readable && encoded) return tl::unexpected(read.error());
+      if (readable) page = std::move(*read);
+      return {};
+    });
+    if (!answer) return tl::unexpected(answer.error());
+    if (readable) break;
+  }
   return page;
 }
 

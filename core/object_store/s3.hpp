@@ -52,9 +52,10 @@ class Bucket final : public store::Bucket {
   Result<std::string> create_upload(const std::string& key, bool* repeated = nullptr);
   Result<std::string> put_part(const std::string& key, const std::string& upload, unsigned number, const Content&,
                                const Stop& stop);  // its ETag
-  // Succeeds as well if it was done before: the upload is not there any more, and the object is, and has that size. Errc::not_found: neither is there.
-  Result<void> complete_upload(const std::string& key, const std::string& upload, const std::vector<std::string>& etags,
-                               std::uint64_t size);
+  // Succeeds as well if it was done before: the upload is not there any more, and the object is, and has that size, and another ETag than `before`, which is that of
+  // what it replaces, or "". Errc::not_found: neither is there; Errc::invalid: that may not be asked.
+  Result<void> complete_upload(const std::string& key, const std::string& upload, const std::vector<std::string>& etags, std::uint64_t size,
+                               const std::string& before = {});
   Result<bool> abort_upload(const std::string& key, const std::string& upload);  // whether it was there; a few attempts
   Result<aws::UploadPage> list_uploads(const std::string& prefix, const aws::UploadPage& after);
   Result<void> put(const std::string& key, const Content&);
@@ -67,6 +68,7 @@ class Bucket final : public store::Bucket {
 
  private:
   store::Pairs encryption() const;
+  Result<store::Head> look_up(const std::string& key, std::uint64_t size);
   std::string region();
 
   std::shared_ptr<Service> service_;

@@ -180,7 +180,7 @@ Result<store::ListPage> parse_list(std::string_view xml) {
   return std::move(r.page);
 }
 
-Result<UploadPage> parse_uploads(std::string_view xml) {
+Result<UploadPage> parse_uploads(std::string_view xml, bool asked) {
   UploadPage page;
   OpenUpload current;
   bool url = false, known = false, too_many = false, bad = false;
@@ -213,10 +213,10 @@ Result<UploadPage> parse_uploads(std::string_view xml) {
   if (bad) return fail(Errc::corrupt, "the listing has an upload without a key or an id");
   if (too_many) return fail(Errc::limit, fmt::format("the listing has more than {} uploads on a page", kMaxEntries));
   if (page.truncated && page.next_key.empty()) return fail(Errc::corrupt, "the listing goes on, but does not say where");
-  if (url) {
+  if (url || asked) {
     for (OpenUpload& upload : page.uploads) upload.key = store::percent_decode(upload.key, true);
-    page.next_key = store::percent_decode(page.next_key, true);
   }
+  if (url) page.next_key = store::percent_decode(page.next_key, true);
   return page;
 }
 

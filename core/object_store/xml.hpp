@@ -38,8 +38,8 @@ struct UploadPage {
   bool truncated = false;         // there is one
 };
 
-// ListMultipartUploadsResult.
-Result<UploadPage> parse_uploads(std::string_view xml);
+// ListMultipartUploadsResult. Names are decoded where the answer says that they are encoded. `asked`: that was asked for, and keys are, also if nothing is said (Ceph).
+Result<UploadPage> parse_uploads(std::string_view xml, bool asked = false);
 // The id in InitiateMultipartUploadResult.
 Result<std::string> parse_upload_id(std::string_view xml);
 // CompleteMultipartUploadResult, which may have white space before it.

@@ -506,13 +506,14 @@ Result<void> S3Storage::replace(std::string_view name, const std::function<Resul
     ok = bucket_->put(key, content_of(small, output.hash()));
   } else {
     ok = output.finish();
-    const auto token = ok ? output.seal() : Result<std::string>(tl::unexpected(ok.error()));
+    const auto sealed = ok ? output.seal() : Result<std::string>(tl::unexpected(ok.error()));
+    if (!sealed) return tl::unexpected(sealed.error());
+    const auto token = token_of(*sealed);
     if (!token) return tl::unexpected(token.error());
-    output.keep();
-    ok = publish(*token);
-    if (ok) ok = settle();
-    if (!ok) abandon();
-    return ok;
+    // What is replaced may have the same size, and must not be taken for what replaces it.
+    const auto before = bucket_->head(key);
+    ok = bucket_->complete_upload(key, token->upload, token->etags, token->size, before ? before->etag : std::string());
+    if (ok) output.keep(), settled(token->upload);
   }
   return ok ? ok : tl::unexpected(cannot_write(key, ok.error()));
 }

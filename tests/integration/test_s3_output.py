@@ -14,7 +14,7 @@ import killing
 import make_sample_archive
 import pyarrow.parquet
 from e2e import LOGMILL, flow_text, trail
-from s3_server import Bucket, Proxy, S3Job
+from s3_server import Bucket, Proxy, S3Job, request
 from test_s3 import S3Case
 
 
@@ -28,6 +28,14 @@ def sends(request) -> bool:
 
 def completes(request) -> bool:
     return request.method == "POST" and "uploadId" in request.query
+
+
+def lose_once(request, lost: set) -> tuple:
+    """The answer to a completion is lost, and the next attempt is told what S3 says then. (Ceph says that it is done, and so would hide what is to be tested.)"""
+    if request.target in lost:
+        return "status", 404, "NoSuchUpload"
+    lost.add(request.target)
+    return ("lost",)
 
 
 class OutputCase(S3Case):
@@ -161,14 +169,48 @@ class Faults(OutputCase):
 
     def test_a_lost_answer_to_a_completion_is_found_out(self):
         lost = set()
+        self.injected(lambda request: lose_once(request, lost) if completes(request) else None)
+        self.assertTrue(lost)
 
-        def fault(request):
-            if completes(request) and request.key not in lost:
-                lost.add(request.key)
+    def test_whether_a_completion_whose_answer_was_lost_was_one_is_found_out_by_a_listing_or_told_to_be_unknown(self):
+        for listed in (True, False):
+            lost = set()
+
+            def fault(request):
+                if completes(request):
+                    return lose_once(request, lost)
+                if request.method == "HEAD" or request.listing and not listed:
+                    return "status", 403, "" if request.method == "HEAD" else "AccessDenied"
+
+            with self.subTest(listed=listed):
+                if listed:
+                    self.injected(fault)
+                    continue
+                with Proxy(fault) as proxy:
+                    done = self.run_to(Bucket().uri("x"), "--s3-endpoint", proxy.endpoint, code=1)
+                text = " ".join(done.stderr.split())
+                self.assertIn("whether it was completed cannot be told", text)
+                self.assertIn("s3:GetObject: 403", text)
+                self.assertIn("s3:ListBucket: 403 AccessDenied", text)
+
+    def test_keys_of_others_that_xml_cannot_hold_do_not_hinder_the_sweep(self):
+        self.inputs()
+        self.run_to("local")
+        bucket, lost = Bucket(), set()
+        foreign = bucket.path("x/rows/a\x01+b")
+        status, answer = request("POST", foreign, "uploads=")
+        self.assertEqual(status, 200)
+
+        def fault(asked):
+            if creates(asked) and asked.key not in lost:
+                lost.add(asked.key)
                 return ("lost",)
 
-        self.injected(fault)
-        self.assertTrue(lost)
+        with Proxy(fault) as proxy:
+            self.run_to(bucket.uri("x"), "--s3-endpoint", proxy.endpoint)
+        upload = answer.partition(b"<UploadId>")[2].partition(b"<")[0].decode()
+        self.assertEqual(request("DELETE", foreign, "uploadId=" + upload)[0], 204, "it is still there")
+        self.expect_equal(bucket, "x/")
 
     def test_an_upload_that_nobody_knows_is_aborted_at_the_end(self):
         lost = set()
@@ -245,6 +287,27 @@ class ExactlyOnce(OutputCase):
         self.assertEqual([gone["uri"] for gone in json.loads(bucket.get("x/lake/_manifest.json"))["superseded"]], ["in/3.json.gz"])
         self.run_to(bucket.uri("x"), "--state", "job.state")
         self.assertEqual(len(json.loads(bucket.get("x/rows/_manifest.json"))["epochs"]), 2)
+
+    def test_a_manifest_of_more_than_a_part_is_replaced_whatever_is_answered(self):
+        for i in range(16_000):
+            self.write(f"in/{'d' * 200}/{'e' * 200}/{'f' * 100}{i:05}", b"1 2\n")
+        bucket, lost = Bucket(), set()
+
+        def fault(asked):
+            if completes(asked) and asked.key.endswith("_manifest.json"):
+                return lose_once(asked, lost)
+
+        with Proxy(fault) as proxy:
+            for _ in range(2):
+                self.logmill("run", "in", "--plugin", "aws.vpcflow", "--to", f"ndjson:{bucket.uri('x')}", "--state", "job.state", "--s3-endpoint", proxy.endpoint,
+                             code=None)
+                for path in (self.dir / "in").rglob("*[0-9]"):
+                    os.utime(path, (0, 0))
+        manifest = bucket.get("x/_manifest.json")
+        self.assertGreater(len(manifest), 8 << 20)
+        self.assertEqual(len(json.loads(manifest)["superseded"]), 16_000)
+        self.assertTrue(lost)
+        self.assertEqual(bucket.uploads(), [])
 
     def test_a_job_may_write_below_what_it_reads(self):
         bucket = Bucket()
