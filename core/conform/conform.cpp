@@ -11,6 +11,7 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <stdexcept>
 #include <unordered_map>
 
 namespace lm {
@@ -243,21 +244,41 @@ class ConformImpl final : public Conform {
       block_log_names_.push_back(log.empty() ? -1 : log_names_.intern(log));
     }
 
-    auto arena = ArrayArena::make();
-    const ArrowArray& in = arena->hold(&taken);
-    in_root_ = &in;
-    rows_ = static_cast<std::size_t>(in.length);
-    made_.clear();
-    trace(*arena, rows_);
-    ArrowArray& root = structure(*arena, root_, &in, rows_);
-    root.null_count = 0, root.buffers[0] = nullptr;
-    out.bytes = arena->bytes() + batch.bytes;
-    out.epoch = epoch_;
-    ArrayArena::finish(std::move(arena), root, &out.array);
+    try {
+      complete(taken, batch.bytes, out);
+    } catch (const std::length_error&) {
+      out.too_large = true;
+      batch.array = taken;
+      batch.origins = origins_.data();
+    } catch (...) {
+      batch.array = taken;
+      throw;
+    }
     return out;
   }
 
  private:
+  // Takes `taken` over, unless it throws. std::length_error: a column would be too large.
+  void complete(ArrowArray& taken, std::uint64_t bytes, ConformedBatch& out) {
+    auto arena = ArrayArena::make();
+    in_root_ = &taken;
+    rows_ = static_cast<std::size_t>(taken.length);
+    made_.clear();
+    trace(*arena, rows_);
+    ArrowArray& root = structure(*arena, root_, &taken, rows_);
+    root.null_count = 0, root.buffers[0] = nullptr;
+    arena->hold(&taken);
+    out.bytes = arena->bytes() + bytes;
+    out.epoch = epoch_;
+    ArrayArena::finish(std::move(arena), root, &out.array);
+  }
+
+  // Of a column of the batch at hand, before room is made for it.
+  void check_size(std::size_t bytes) const {
+    if (bytes > (rows_ == 1 ? static_cast<std::size_t>(INT32_MAX) : options_.most_bytes))
+      throw std::length_error("a column has more than 2 GiB in one row");
+  }
+
   static std::string_view capture(const lm_object& object, std::string_view name) {
     for (std::uint64_t i = 0; i < object.n_captures; ++i) {
       if (view(object.captures[i].name) == name) return view(object.captures[i].value);
@@ -588,6 +609,7 @@ class ConformImpl final : public Conform {
     for (std::size_t i = 0; i < rows; ++i) {
       if (valid_at(in, i)) size += MergedDictionary::text_at(*in.dictionary, static_cast<std::size_t>(codes[i])).size();
     }
+    check_size(size);
     Memory offsets = allocate_zeroed((rows + 1) * 4), text = allocate_zeroed(size);
     std::size_t at = 0;
     for (std::size_t i = 0; i < rows; ++i) {
@@ -857,6 +879,7 @@ class ConformImpl final : public Conform {
 
   ArrowArray& profiles(ArrayArena& arena, PlanNode& plan, std::size_t rows) {
     const std::size_t n = profiles_.size();
+    check_size(rows * n * sizeof(std::int32_t));
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
     ArrowArray& item = arena.add(static_cast<std::int64_t>(rows * n), 2);
     // Offsets, and behind them the codes, of the longest batch so far.
@@ -882,6 +905,7 @@ class ConformImpl final : public Conform {
   // "<object hash>-<record offset, hexadecimal>", and "-<item>" where a record gives several rows: see docs/adr.
   [[gnu::noinline]] ArrowArray& uids(ArrayArena& arena, std::size_t rows) {
     constexpr std::size_t kMost = 32 + 1 + 16 + 1 + 8;
+    check_size(rows * kMost);
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 3);
     Memory offsets = detail::allocate((rows + 1) * 4), text = detail::allocate(rows * kMost + 1);
     char* const first = slots<char>(text);
@@ -941,6 +965,7 @@ class ConformImpl final : public Conform {
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 3);
     std::size_t size = 0;
     for (const lm_origin& o : origins_) size += blocks_[o.block].block->records[o.record].length;
+    check_size(size);
     Memory offsets = allocate_zeroed((rows + 1) * 4), text = allocate_zeroed(size);
     std::size_t at = 0;
     for (std::size_t i = 0; i < rows; ++i) {
@@ -1012,6 +1037,7 @@ class ConformImpl final : public Conform {
       most += static_cast<std::size_t>(x.leaf->length - x.leaf->null_count);
       active_.push_back(std::move(x));
     }
+    check_size(most * sizeof(std::int32_t));
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 2);
     Memory values = detail::allocate(most * 4);
     if (!active_.empty() && std::all_of(active_.begin(), active_.end(), [](const Active& x) { return x.plain(); })) {

@@ -28,11 +28,13 @@ struct BlockOrigin {
 struct ConformOptions {
   std::optional<std::int64_t> since_ms, until_ms;
   bool raw_data = false;
+  std::size_t most_bytes = std::size_t{256} << 20;  // of a column that is made here, unless it is one row's: Arrow's offsets reach to 2 GiB
 };
 
 struct ConformedBatch {
   ArrowArray array{};  // the caller's to release; length 0 (and nothing to release) if all rows were filtered
   std::uint64_t bytes = 0, instance = 0, epoch = 0, rows_filtered = 0;
+  bool too_large = false;  // nothing was made; the rows that were not filtered are in the parser's batch, to be given again in pieces
 };
 
 // One table of one parser instance. Belongs to the thread that has the instance.
@@ -43,7 +45,8 @@ class Conform {
                                                  std::string_view parser_label, const ConformOptions&);
   virtual ~Conform() = default;
   virtual const Table& table() const = 0;
-  // Takes the batch's array over. The array was checked (plugin_host/validate.hpp).
+  // Takes the batch's array over, unless what is made of it is too large. The array was checked (plugin_host/validate.hpp). Text that the parser has once may be
+  // wanted in many rows: that of a record that gives many (raw_data), or of a dictionary's entry. One row is too large only if it has more than offsets reach.
   virtual Result<ConformedBatch> run(lm_batch& batch, std::span<const BlockOrigin> blocks) = 0;
 };
 
@@ -54,5 +57,8 @@ std::string object_hash(std::string_view uri, std::string_view etag);
 // as long as the result.
 void take_rows(const ArrowSchema& schema, ArrowArray* source, std::span<const std::uint32_t> indices, ArrowArray* out,
                std::uint64_t* bytes);
+
+// The rows before `at`, and the others, as new arrays in the same way.
+void split_rows(const ArrowSchema& schema, ArrowArray* source, std::size_t at, ArrowArray* first, ArrowArray* second);
 
 }  // namespace lm

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <set>
 
 namespace lm {
 namespace {
@@ -85,6 +86,12 @@ std::string sibling_path(std::uint32_t class_uid, std::string_view path) {
 Result<void> TableSet::add(const lm_class& declared) {
   const ocsf::Class* ocsf_class = catalogue().find_class(declared.class_uid);
   if (!ocsf_class) return fail(Errc::plugin, fmt::format("class {} is not an OCSF {} class", declared.class_uid, catalogue().version));
+  // They become a dictionary, in which each stands once.
+  std::set<std::string_view> profiles;
+  for (std::uint64_t i = 0; i < declared.n_profiles; ++i) {
+    if (const std::string_view profile = view(declared.profiles[i]); !profiles.insert(profile).second)
+      return fail(Errc::plugin, fmt::format("the profile '{}' is named twice in {}", profile, ocsf_class->name));
+  }
   for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
     const std::string_view path = view(declared.columns[i].path);
     const auto resolved = catalogue().resolve(declared.class_uid, path);

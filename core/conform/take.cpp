@@ -2,6 +2,10 @@
 
 #include <logmill/sdk/arrays.hpp>
 
+#include <memory>
+#include <numeric>
+#include <utility>
+
 namespace lm {
 namespace {
 
@@ -107,6 +111,23 @@ void take_rows(const ArrowSchema& schema, ArrowArray* source, std::span<const st
   ArrowArray& root = take(*arena, schema, held, indices);
   *bytes = arena->bytes();
   ArrayArena::finish(std::move(arena), root, out);
+}
+
+void split_rows(const ArrowSchema& schema, ArrowArray* source, std::size_t at, ArrowArray* first, ArrowArray* second) {
+  const auto shared = std::shared_ptr<ArrowArray>(new ArrowArray(*source), [](ArrowArray* a) {
+    a->release(a);
+    delete a;
+  });
+  source->release = nullptr;
+  std::vector<std::uint32_t> rows(static_cast<std::size_t>(shared->length));
+  std::iota(rows.begin(), rows.end(), 0);
+  const std::span<const std::uint32_t> all(rows);
+  for (const auto& [out, some] : {std::pair{first, all.first(at)}, {second, all.subspan(at)}}) {
+    auto arena = ArrayArena::make();
+    arena->keep(shared);
+    ArrowArray& root = take(*arena, schema, *shared, some);
+    ArrayArena::finish(std::move(arena), root, out);
+  }
 }
 
 }  // namespace lm

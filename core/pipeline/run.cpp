@@ -36,6 +36,7 @@
 #include <spdlog/spdlog.h>
 #include <xxhash.h>
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -1176,16 +1177,21 @@ struct Engine::State {
     if (!batch.origins) return refuse("it emitted rows without origins");
     if (auto why = check_origins(call, batch); !why.empty()) return refuse(std::move(why));
     if (auto why = missing_required(call, batch); !why.empty()) return refuse(std::move(why));
-    Conform& conform = *call.instance->tables[batch.table];
-    const auto rows_in = static_cast<std::uint64_t>(batch.array.length);
     // Marked before conform takes the batch: the origins are borrowed, and conform may filter.
     mark_origins(call, batch);
+    return take_rows(call, batch);
+  }
+
+  // Rows that are checked and marked.
+  lm_status take_rows(ParseCall& call, lm_batch& batch) {
+    Conform& conform = *call.instance->tables[batch.table];
+    const auto rows_in = static_cast<std::uint64_t>(batch.array.length);
     auto out = conform.run(batch, call.origins);
     if (!out) {
       fail_run(out.error());
       return LM_CANCELLED;
     }
-    const std::uint64_t rows_out = rows_in - out->rows_filtered;
+    const std::uint64_t rows_out = out->too_large ? 0 : rows_in - out->rows_filtered;
     {
       ParserTally& tally = *call.group->tally;
       const std::lock_guard lock(tally.mutex);
@@ -1194,6 +1200,7 @@ struct Engine::State {
       count.rows_filtered += out->rows_filtered;
     }
     rows += rows_out;
+    if (out->too_large) return take_pieces(call, batch);
     if (!out->array.release) return LM_OK;
     if (journal) tell_times(conform.table(), out->array);
     if (sinks.empty()) out->array.release(&out->array);
@@ -1207,6 +1214,32 @@ struct Engine::State {
       }
     }
     return stopping() && failed ? LM_CANCELLED : LM_OK;
+  }
+
+  // What is made of these rows is too large for one batch.
+  lm_status take_pieces(ParseCall& call, lm_batch& batch) {
+    const auto count = static_cast<std::size_t>(batch.array.length);
+    if (count == 1) {
+      const lm_origin& o = batch.origins[0];
+      call.seen[call.first[o.block] + o.record] = 0;  // so that the record is rejected
+      call.contract = "it emitted a row that has more than 2 GiB in one column";
+      batch.array.release(&batch.array);
+      return LM_OK;
+    }
+    struct Piece {
+      lm_batch batch;
+      ~Piece() {
+        if (batch.array.release) batch.array.release(&batch.array);
+      }
+    };
+    std::array<Piece, 2> pieces{Piece{batch}, Piece{batch}};
+    for (Piece& p : pieces) p.batch.array.release = nullptr, p.batch.bytes /= 2;
+    pieces[1].batch.origins += count / 2;
+    split_rows(call.instance->schemas[batch.table], &batch.array, count / 2, &pieces[0].batch.array, &pieces[1].batch.array);
+    for (Piece& p : pieces) {
+      if (const lm_status status = take_rows(call, p.batch); status != LM_OK) return status;
+    }
+    return LM_OK;
   }
 
   void tell_times(const Table& table, const ArrowArray& array) {

@@ -143,6 +143,8 @@ const lm_parser_descriptor* descriptor(std::uint32_t i) noexcept {
   }();
   if (way == Way::unknown_column) columns[3].path = lm::detail::str("mesage");
   if (way == Way::derived_column) columns[3].path = lm::detail::str("class_name");
+  static const lm_str twice[] = {lm::detail::str("cloud"), lm::detail::str("cloud")};
+  if (way == Way::profile_twice) c.profiles = twice, c.n_profiles = 2;
   c.columns = columns.data();
   d.classes = &c;
   return &d;

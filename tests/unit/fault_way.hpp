@@ -7,6 +7,7 @@ enum class Way {
   twice,
   unknown_column,
   derived_column,
+  profile_twice,
   short_array,
   bad_code,
   no_time,

@@ -256,6 +256,7 @@ TEST_F(Pipeline, APluginThatLiesFailsItsRecordsWithItsNameAndLosesNone) {
 TEST_F(Pipeline, ALibraryThatLiesOfItselfIsRefusedWithTheReason) {
   EXPECT_NE(run("unknown_column", {}).error.find("'mesage' is not OCSF"), std::string::npos);
   EXPECT_NE(run("derived_column", {}).error.find("'class_name'"), std::string::npos);
+  EXPECT_NE(run("profile_twice", {}).error.find("'cloud' is named twice"), std::string::npos);
   EXPECT_NE(run("foreign_abi", {}).error.find("built for ABI 2"), std::string::npos);
 }
 
