@@ -81,11 +81,13 @@ Result<store::Head> Bucket::look_up(const std::string& key, std::uint64_t size) 
   // Whoever may write need not be allowed to read: then a listing knows.
   const auto page = list({key, "", "", "", 1});
   if (!page)
-    return fail(Errc::invalid,
-                fmt::format("the upload is not open any more, and whether it was completed cannot be told: the answer was lost, and neither may the "
-                            "object be asked for (HEAD, s3:GetObject: {}) nor its name be listed (s3:ListBucket: {}). If an object of {} bytes stands "
-                            "there, it is complete; allow one of the two to find out",
-                            there.error().what, page.error().what, size));
+    return fail(
+        Errc::invalid,
+        fmt::format(
+            "the upload is not open any more, and whether it was completed cannot be told: the answer was lost, and neither may the "
+            "object be asked for (HEAD, s3:GetObject: {}) nor its name be listed (s3:ListBucket: {}). If an object of {} bytes stands "
+            "there, it is complete; allow one of the two to find out",
+            there.error().what, page.error().what, size));
   if (page->objects.empty() || page->objects.front().key != key) return fail(Errc::not_found, "404");  // it would be the first
   const store::ListedObject& found = page->objects.front();
   return store::Head{found.etag, found.size, found.mtime_ms, found.growing};

@@ -1179,11 +1179,11 @@ struct Engine::State {
     if (auto why = missing_required(call, batch); !why.empty()) return refuse(std::move(why));
     // Marked before conform takes the batch: the origins are borrowed, and conform may filter.
     mark_origins(call, batch);
-    return take_rows(call, batch);
+    return complete_rows(call, batch);
   }
 
   // Rows that are checked and marked.
-  lm_status take_rows(ParseCall& call, lm_batch& batch) {
+  lm_status complete_rows(ParseCall& call, lm_batch& batch) {
     Conform& conform = *call.instance->tables[batch.table];
     const auto rows_in = static_cast<std::uint64_t>(batch.array.length);
     auto out = conform.run(batch, call.origins);
@@ -1200,7 +1200,7 @@ struct Engine::State {
       count.rows_filtered += out->rows_filtered;
     }
     rows += rows_out;
-    if (out->too_large) return take_pieces(call, batch);
+    if (out->too_large) return complete_pieces(call, batch);
     if (!out->array.release) return LM_OK;
     if (journal) tell_times(conform.table(), out->array);
     if (sinks.empty()) out->array.release(&out->array);
@@ -1217,7 +1217,7 @@ struct Engine::State {
   }
 
   // What is made of these rows is too large for one batch.
-  lm_status take_pieces(ParseCall& call, lm_batch& batch) {
+  lm_status complete_pieces(ParseCall& call, lm_batch& batch) {
     const auto count = static_cast<std::size_t>(batch.array.length);
     if (count == 1) {
       const lm_origin& o = batch.origins[0];
@@ -1237,7 +1237,7 @@ struct Engine::State {
     pieces[1].batch.origins += count / 2;
     split_rows(call.instance->schemas[batch.table], &batch.array, count / 2, &pieces[0].batch.array, &pieces[1].batch.array);
     for (Piece& p : pieces) {
-      if (const lm_status status = take_rows(call, p.batch); status != LM_OK) return status;
+      if (const lm_status status = complete_rows(call, p.batch); status != LM_OK) return status;
     }
     return LM_OK;
   }

@@ -133,7 +133,8 @@ class ConformTest : public testing::Test {
     std::vector<std::int32_t> activity, status, src_type, dst_type;
     std::vector<const char*> src, dst;  // null: absent
     std::vector<lm_origin> origins;
-    bool same_types = false;  // the two type columns are one
+    std::vector<std::int64_t> times{};  // empty: the same in every row
+    bool same_types = false;            // the two type columns are one
   };
 
   static const void* numbers(detail::ArrayArena& arena, const void* from, std::size_t bytes) {
@@ -168,9 +169,17 @@ class ConformTest : public testing::Test {
   }
 
   ConformedBatch run(In& in, std::span<const BlockOrigin> blocks) {
+    lm_batch batch = make(in);
+    auto out = conform_->run(batch, blocks);
+    EXPECT_TRUE(out);
+    EXPECT_TRUE(validate(whole_, out->array, Validation::full));
+    return *out;
+  }
+
+  lm_batch make(In& in) {
     auto arena = detail::ArrayArena::make();
     const std::size_t rows = in.activity.size();
-    const std::vector<std::int64_t> times(rows, 1'772'352'000'000);
+    const std::vector<std::int64_t> times = in.times.empty() ? std::vector<std::int64_t>(rows, 1'772'352'000'000) : in.times;
     ArrowArray& time = arena->add(static_cast<std::int64_t>(rows), 2);
     time.buffers[1] = numbers(*arena, times.data(), rows * 8);
     const auto endpoint = [&](ArrowArray& ip, ArrowArray& type) -> ArrowArray& {
@@ -190,10 +199,7 @@ class ConformTest : public testing::Test {
     batch.origins = in.origins.data();
     detail::ArrayArena::finish(std::move(arena), root, &batch.array);
     EXPECT_TRUE(validate(schema_, batch.array, Validation::full));
-    auto out = conform_->run(batch, blocks);
-    EXPECT_TRUE(out);
-    EXPECT_TRUE(validate(whole_, out->array, Validation::full));
-    return *out;
+    return batch;
   }
 
   // The array at a path, "src_endpoint.ip"; "[]" is a list's element.
@@ -291,6 +297,48 @@ TEST_F(ConformTest, WhatComesFromTheOriginIsTheRecords) {
   EXPECT_EQ(values(out, "lineage.uri"), std::vector<std::string>(8, "one"));
   EXPECT_EQ(values(out, "lineage.etag"), std::vector<std::string>(8, "e1"));
   out.array.release(&out.array);
+}
+
+// Of 8 rows a filter leaves 6, of 50 bytes each, where a column may have 120 (metadata.uid has room for 58 a row), or one row.
+TEST_F(ConformTest, WhatIsTooLargeForABatchIsMadeInPieces) {
+  const std::string data(400, 'x');
+  std::vector<lm_record> records;
+  for (std::uint32_t i = 0; i < 8; ++i) records.push_back({i * 50, 50});
+  const lm_block block{
+      sizeof(lm_block), 0, reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), records.data(), 8, 0, 0, nullptr, 0, &one_};
+  const BlockOrigin blocks[] = {{&block, nullptr, hash_one_}};
+  In in{{6, 6, 6, 6, 6, 6, 6, 6}, {1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}, {}, {}, {}};
+  in.src = in.dst = std::vector<const char*>(8, "192.0.2.1");
+  for (std::uint32_t i = 0; i < 8; ++i) in.origins.push_back({0, i, 0, 0}), in.times.push_back(i % 4 == 1 ? 0 : 1000 + i);
+  for (const std::size_t most : {std::size_t{120}, std::size_t{1}}) {
+    conform_ = *Conform::create(*tables_.find(4001), class_, schema_, "test 1", {1000, {}, true, most});
+    std::vector<std::int64_t> seen;
+    std::uint64_t filtered = 0, batches = 0;
+    const std::function<void(lm_batch)> give = [&](lm_batch batch) {
+      const auto out = conform_->run(batch, blocks);
+      ASSERT_TRUE(out);
+      filtered += out->rows_filtered;
+      if (out->too_large) {
+        ASSERT_GT(batch.array.length, 1);
+        lm_batch first = batch, second = batch;
+        const auto half = batch.array.length / 2;
+        second.origins += half;
+        split_rows(schema_, &batch.array, static_cast<std::size_t>(half), &first.array, &second.array);
+        give(first);
+        give(second);
+        return;
+      }
+      ++batches;
+      ASSERT_TRUE(validate(whole_, const_cast<ArrowArray&>(out->array), Validation::full));
+      for (const std::int64_t record : numbers<std::int64_t>(*out, "lineage.record")) seen.push_back(record);
+      for (const std::string& raw : values(*out, "raw_data")) EXPECT_EQ(raw, data.substr(0, 50));
+      const_cast<ArrowArray&>(out->array).release(&const_cast<ArrowArray&>(out->array));
+    };
+    give(make(in));
+    EXPECT_EQ(seen, (std::vector<std::int64_t>{0, 2, 3, 4, 6, 7}));
+    EXPECT_EQ(filtered, 2u);
+    EXPECT_EQ(batches, most == 1 ? 6u : 4u);
+  }
 }
 
 TEST_F(ConformTest, CaptionsFollowTheirIds) {

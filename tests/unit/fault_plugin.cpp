@@ -84,6 +84,12 @@ struct Fault {
         default: break;
       }
     }
+    for (int i = 1; way == Way::many && odd && i < 40; ++i) {
+      auto row = rows.begin(record);
+      row.set<"activity_id">(1);
+      row.set<"severity_id">(1);
+      row.set<"time">(*time);
+    }
     auto row = rows.begin(record);
     row.set<"activity_id">(1);
     row.set<"severity_id">(1);

@@ -12,6 +12,7 @@ enum class Way {
   bad_code,
   no_time,
   throws,
+  many,
   foreign_abi,
   // and takes its process along
   crash,

@@ -136,7 +136,8 @@ TEST(UploadAnswers, AreRead) {
   EXPECT_TRUE(page->truncated);
   const std::string silent = "<NextKeyMarker>a%2F</NextKeyMarker><Upload><Key>a%01%2B</Key><UploadId>2</UploadId></Upload>";
   EXPECT_EQ(aws::parse_uploads(begin + silent + end)->uploads[0].key, "a%01%2B");
-  EXPECT_EQ(aws::parse_uploads(begin + silent + end, true)->uploads[0].key, "a\x01+") << "what was asked for is done, whether it is said or not";
+  EXPECT_EQ(aws::parse_uploads(begin + silent + end, true)->uploads[0].key, "a\x01+")
+      << "what was asked for is done, whether it is said or not";
   EXPECT_EQ(aws::parse_uploads(begin + silent + end, true)->next_key, "a%2F");
   EXPECT_FALSE(aws::parse_uploads(begin + "<IsTruncated>true</IsTruncated>" + end)) << "it would begin again";
   EXPECT_FALSE(aws::parse_uploads(begin + "<Upload><Key>a</Key></Upload>" + end));

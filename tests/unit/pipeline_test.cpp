@@ -228,6 +228,18 @@ TEST_F(Pipeline, RowsOutsideTheWindowAreCountedNotWritten) {
   EXPECT_EQ(count(o).records_in, count(o).records_out);
 }
 
+// The text of one record in the many rows that it gives is more than one batch may have.
+TEST_F(Pipeline, RowsWhoseTextIsTooMuchForOneBatchComeInSeveral) {
+  write("a", lines(10) + "1772352100 odd " + std::string(8 << 20, 'x') + "\n" + "1772352101 good\n");
+  lm::RunOptions options;
+  options.raw_data = true;
+  const Outcome o = run("many", options);
+  EXPECT_EQ(o.error, "");
+  EXPECT_EQ(o.rows.at("base_event"), 10u + 40 + 1);
+  EXPECT_EQ(count(o).records_out, 12u);
+  EXPECT_TRUE(o.summary.complete());
+}
+
 TEST_F(Pipeline, ARecordThatAParserForgetsIsRejectedInItsName) {
   write("a", lines(10) + "1772352100 odd\n" + "1772352101 good\n");
   for (const char* fault : {"silent"}) {
