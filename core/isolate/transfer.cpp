@@ -135,7 +135,7 @@ struct SchemaMemory {
   std::deque<std::vector<ArrowSchema*>> children;
 
   void read(Reader& in, ArrowSchema& schema, unsigned depth) {
-    if (depth == kDeepest) return in.fail();
+    if (depth == kDeepest || schemas.size() > kMostArrays) return in.fail();
     schema = ArrowSchema{};
     for (const char** text : {&schema.format, &schema.name}) {
       const std::string& kept = texts.emplace_back(in.text());

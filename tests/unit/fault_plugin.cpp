@@ -2,6 +2,7 @@
 #include "fault_way.hpp"
 
 #include <logmill/sdk.hpp>
+#include <logmill/sdk/error.hpp>
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -122,6 +123,7 @@ lm_status spoil(void*, lm_batch* batch) {
 
 lm_status create(std::uint32_t index, lm_str config, lm_parser* out, lm_error* error) noexcept {
   if (way == Way::create) crash();
+  if (way == Way::refuse) return lm::detail::tell(error, LM_INVALID, "it wants another configuration");
   const lm_status status = Library::create(index, config, out, error);
   static const auto its_parse = out->parse;  // the same of every instance; created on any thread
   out->parse = [](void* self, const lm_block* const* blocks, std::uint64_t n, const lm_emit* emit, lm_error* e) noexcept {

@@ -27,6 +27,7 @@ enum class Way {
   grow,
   prologue,
   create,
+  refuse,
   load
 };
 extern const Way way;

@@ -446,10 +446,17 @@ TEST_F(Isolated, WhatKillsDetectionOrFramingIsNamedAndNothingElseSuffers) {
 TEST_F(Isolated, APluginThatCannotStartCostsWhatItWasToRead) {
   write("a", lines(10));
   EXPECT_NE(run("load", {}).error.find("it cannot be loaded: killed by SIGSEGV"), std::string::npos) << run("load", {}).error;
-  const Outcome o = run("create", {});
-  balances(o);
-  EXPECT_EQ(count(o).rejects, 10u);
-  EXPECT_NE(o.summary.reports[0].reason.find("cannot start: killed by SIGSEGV"), std::string::npos) << o.summary.reports[0].reason;
+  for (const auto& [fault, reason] :
+       {std::pair{"create", "cannot start: killed by SIGSEGV"}, {"refuse", "it wants another configuration"}}) {
+    const Outcome o = run(fault, {});
+    balances(o);
+    EXPECT_EQ(count(o).rejects, 10u);
+    EXPECT_NE(o.summary.reports[0].reason.find(reason), std::string::npos) << o.summary.reports[0].reason;
+  }
+  // One that was given is tried before anything is read, as in this process.
+  lm::RunOptions options;
+  options.plugin_config["test.fault"] = "{\"colour\":\"red\"}";
+  EXPECT_NE(run("refuse", options).error.find("it wants another configuration"), std::string::npos);
 }
 
 TEST_F(Isolated, APluginThatBreaksTheContractIsToldFromOneThatDies) {
