@@ -10,11 +10,9 @@ import subprocess
 import unittest
 from collections import Counter
 
-import killing
-import make_sample_archive
 import pyarrow.parquet
 from e2e import LOGMILL, flow_text, trail
-from s3_server import Bucket, Proxy, S3Job, request
+from s3_server import Bucket, Proxy, request
 from test_s3 import S3Case
 
 
@@ -318,13 +316,6 @@ class ExactlyOnce(OutputCase):
             self.assertEqual(self.stats()["objects"], objects)
         done = self.logmill("run", bucket.uri("in/"), "--to", f"ndjson:{bucket.uri()}", "--state", "other.state", code=2)
         self.assertIn("lies below", done.stderr)
-
-    def test_killed_jobs_give_the_rows_of_an_undisturbed_one(self):
-        make_sample_archive.build_many(self.dir / "archive", 60, 10)
-        figures = killing.rounds(LOGMILL, self.dir, self.dir / "archive", int(os.environ.get("LOGMILL_KILL_ROUNDS", "8")), 20260301, "32K", self.environment(),
-                                 kind=S3Job)
-        self.assertGreater(figures["commits"], 1)
-        self.assertGreaterEqual(figures["kills"], figures["rounds"])
 
 
 if __name__ == "__main__":
