@@ -1,1 +1,1 @@
-logmill_test(frame_test SOURCES unit/frame_test.cpp LIBRARIES logmill_frame fmt::fmt LABELS pipeline)
+logmill_test(frame_test SOURCES unit/frame_test.cpp LIBRARIES logmill_frame fmt::fmt LABELS pipeline BUSY)
