@@ -23,7 +23,12 @@ SECRET = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
 HOST = ENDPOINT.removeprefix("http://")
 
 
-def request(method: str, path: str, query: str = "", body: bytes = b"", **more: str) -> tuple[int, bytes]:
+def request(*arguments, **more) -> tuple[int, bytes]:
+    answer, body = ask(*arguments, **more)
+    return answer.status, body
+
+
+def ask(method: str, path: str, query: str = "", body: bytes = b"", **more: str) -> tuple[http.client.HTTPResponse, bytes]:
     """`path` and `query` as they are sent, encoded; `more`: headers, with _ for -."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
@@ -43,7 +48,7 @@ def request(method: str, path: str, query: str = "", body: bytes = b"", **more: 
     headers = {**signed, "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/{scope},SignedHeaders={names},Signature={signature}"}
     connection.request(method, path + ("?" + query if query else ""), body or None, headers)
     answer = connection.getresponse()
-    return answer.status, answer.read()
+    return answer, answer.read()
 
 
 _local = threading.local()
@@ -82,6 +87,12 @@ class Bucket:
         answer = request("GET", self.path(key))
         self.must(answer)
         return answer[1]
+
+    def encryption(self, key: str) -> tuple[str, str]:
+        """How the server says that the object is encrypted, and by which key."""
+        answer, body = ask("GET", self.path(key))
+        self.must((answer.status, body))
+        return answer.headers["x-amz-server-side-encryption"], answer.headers["x-amz-server-side-encryption-aws-kms-key-id"]
 
     def listed(self, what: str, query: dict) -> list[str]:
         """Every text of the elements named `what`, on all pages of a listing by keys."""

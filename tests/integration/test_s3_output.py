@@ -138,6 +138,20 @@ class Writing(OutputCase):
         self.assertEqual(headers["x-amz-request-payer"], "requester")
         self.assertIn("--s3-sse", self.logmill("run", "in", "--to", f"parquet:{bucket.uri()}", "--s3-sse-kms-key-id", "x", code=2).stderr)
 
+    def test_what_a_key_encrypts_is_written_and_read_again(self):
+        self.inputs()
+        bucket = Bucket()
+        to = ["--to", f"ndjson:{bucket.uri('lake')},compression=none", "--s3-sse", "aws:kms", "--s3-sse-kms-key-id"]
+        refused = self.logmill("run", "in", *to, "of nobody", code=2)
+        self.assertIn("of nobody", refused.stderr)
+        self.logmill("run", "in", *to, "logs")
+        keys = [key for key in bucket.keys("lake/") if key.endswith(".ndjson")]
+        self.assertTrue(keys)
+        for key in keys:
+            self.assertEqual(bucket.encryption(key), ("aws:kms", "logs"))
+        bucket.put("trail.json", json.dumps({"Records": trail(1, 3)}).encode(), x_amz_server_side_encryption="aws:kms", x_amz_server_side_encryption_aws_kms_key_id="logs")
+        self.assertEqual(len(self.events(bucket.uri("trail.json"))), 3)
+
 
 class Faults(OutputCase):
     def injected(self, fault, *arguments) -> tuple[Bucket, Proxy]:
