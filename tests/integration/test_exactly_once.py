@@ -26,6 +26,20 @@ class ExactlyOnce(Case):
         self.assertEqual({uri for uri, _ in counted}, {f"in/{i}.json" for i in range(4)})
         self.assertEqual(len(counted), len(set(counted)))
 
+    def test_the_view_of_the_documentation_tells_which_row_repeats_which(self):
+        events = trail(seed=1, count=12)
+        self.write("in/a.json", envelope(events))
+        self.write("in/b.json", envelope(events[6:]))
+        self.logmill("run", "in", "--to", "parquet:lake")
+        view = re.search(r"```sql\n(.*?);\n```", (ROOT / "docs/questions.md").read_text(), re.S)[1].replace("'lake/", f"'{self.dir}/lake/")
+        base = duckdb.connect()
+        base.sql(view)
+        rows = base.sql("SELECT metadata.uid, lineage.uri, metadata.original_event_uid, duplicate_of FROM api_activity").fetchall()
+        first = {event: uid for uid, uri, event, _ in rows if uri == "in/a.json"}
+        self.assertGreater(len(rows), len(first))
+        for uid, uri, event, of in rows:
+            self.assertEqual(of, first[event] if uri == "in/b.json" else None)
+
     def test_rows_in_parquet_survive_kills(self):
         make_sample_archive.build_many(self.dir / "archive", 60, 8)
         self.assertTrue(killing.pyarrow)
