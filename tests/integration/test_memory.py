@@ -1,5 +1,4 @@
-"""Memory is bounded by --memory, not by how much there is: a listing, and an object, of several times the size cost next to nothing more. The whole promise, a million keys
-and 5 GB within 512M, was measured by hand with the same stub; the figures are in docs/object-storage.md."""
+"""A listing of 1,000,000 keys and an object of 5 GB stay within --memory 512M: peak resident memory, as the kernel counts it. Sanitizers hold what was freed: with them, less is asked."""
 import json
 import subprocess
 import sys
@@ -31,21 +30,22 @@ class Memory(Case):
                               ("run", ("run", "s3://b/", "--shard", "7/1000000", "--to", "ndjson:out", "--memory", "512M"))):
             with self.subTest(name):
                 peaks = []
-                for keys in (20_000, 100_000):
+                for keys in (20_000, 100_000 if SANITIZED else 1_000_000):
                     with Stub(keys, flow_text(2)) as stub:
                         peak, out = self.peak(stub, *command)
                         if name != "run":
                             self.assertEqual(json.loads(out)["objects"], keys)
                         self.assertGreaterEqual(stub.pages, keys // 1000)
                     peaks.append(peak)
-                self.assertLess(peaks[1] - peaks[0], 24 * MB, f"80,000 more keys cost {peaks}")
+                self.assertLess(peaks[1], 512 * MB, f"{peaks}")
+                self.assertLess(peaks[1] - peaks[0], 24 * MB, f"a longer listing costs {peaks}")
 
     @unittest.skipIf(SANITIZED, "sanitizers hold what was freed")
     def test_an_object_costs_what_is_on_its_way(self):
         header, *lines = flow_text(20_000, 1).splitlines(keepends=True)
         piece = b"".join(lines)
         peaks = []
-        for pieces in (8, 48):
+        for pieces in (8, -(-5_000_000_000 // len(piece))):
             body_size = len(header) + pieces * len(piece)
 
             def body(begin: int, pieces=pieces):
