@@ -40,6 +40,9 @@ class Job:
     def fetch(self) -> None:
         """Has self.folder/rows and self.folder/lake hold what stands where the job writes to."""
 
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+
     def check_nothing_open(self) -> None:
         """Nothing is left of what was not published, where it does not show in files."""
 
@@ -165,7 +168,7 @@ def rounds(logmill: str, folder: pathlib.Path, archive: pathlib.Path, count: int
                     if killed or attempt > 0:
                         break
                     whole = min(whole, time.monotonic() - began)
-                    shutil.rmtree(job.folder)
+                    job.remove()
                     job = kind(logmill, folder / f"round-{number}", archive, checkpoint, env)
             job.finish()
             job.check_finished()
@@ -174,7 +177,7 @@ def rounds(logmill: str, folder: pathlib.Path, archive: pathlib.Path, count: int
             expect(not missing and not doubled, f"{sum(missing.values())} rows are missing and {sum(doubled.values())} are there that should not be")
         except Broken as broken:
             raise Broken(f"round {number} of seed {seed} ({job.folder}): {broken}") from broken
-        shutil.rmtree(job.folder)
+        job.remove()
         if tell:
             tell(f"round {number + 1} of {count}: {kills} runs killed")
     return {"rounds": count, "kills": kills, "rows": sum(wanted.values()), "commits": len(reference.manifest("rows")["epochs"]),

@@ -149,6 +149,12 @@ class S3Job(killing.Job):
             shutil.rmtree(self.folder / folder, ignore_errors=True)
         self.bucket.download(self.folder, "a b/")
 
+    def remove(self) -> None:
+        """From the server too, which holds everything in memory."""
+        super().remove()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(self.bucket.delete, self.bucket.keys()))
+
     def check_nothing_open(self) -> None:
         killing.expect(not self.bucket.uploads(), f"uploads are open: {self.bucket.uploads()}")
 
