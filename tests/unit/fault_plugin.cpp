@@ -44,7 +44,7 @@ void grow() {
     if (pages != MAP_FAILED) std::memset(pages, 1, 1 << 20);
   }
 }
-bool grows = false;
+std::atomic<bool> grows = false;
 
 constexpr auto kTable =
     lm::table(lm::ocsf::v1_8::base_event, lm::profiles(),
@@ -135,7 +135,7 @@ lm_status create(std::uint32_t index, lm_str config, lm_parser* out, lm_error* e
       emit->reject(emit->ctx, 0, 0, LM_REJECT_MALFORMED, lm::detail::str("second"));
     }
     const lm_status parsed = its_parse(self, blocks, n, &mine, e);
-    if (std::exchange(grows, false)) std::thread([] { ::usleep(200'000), grow(); }).detach();
+    if (grows.exchange(false)) std::thread([] { ::usleep(200'000), grow(); }).detach();
     return parsed;
   };
   return status;
