@@ -49,4 +49,6 @@ void set_up_logging(const Common& common) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void log_error(const std::string& text) { spdlog::error("{}", text); }
+
 }  // namespace lm::cli

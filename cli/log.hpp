@@ -8,5 +8,6 @@
 namespace lm::cli {
 
 void set_up_logging(const Common&);
+void log_error(const std::string& text);
 
 }  // namespace lm::cli

@@ -12,7 +12,6 @@
 #include <logmill/core.hpp>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -27,7 +26,7 @@ namespace lm::cli {
 namespace {
 
 int fail_with(int code, const std::string& what) {
-  spdlog::error("{}", what);
+  log_error(what);
   return code;
 }
 

@@ -34,6 +34,7 @@ def main() -> None:
         sys.path.insert(0, str(ROOT / "tests/integration"))
         from s3_server import S3Job as kind  # noqa: PLC0415
     folder = arguments.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)  # what a soak that was stopped has left
     make_sample_archive.build_many(folder / "archive", arguments.objects, arguments.records)
     began = time.monotonic()
     figures = killing.rounds(str(arguments.logmill.resolve()), folder, folder / "archive", arguments.rounds, arguments.seed, arguments.checkpoint,

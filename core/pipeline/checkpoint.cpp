@@ -2,12 +2,12 @@
 //
 // An epoch has sinks of its own, under an id of its own, and the pipeline is drained at its end: what the sinks hold then is what the objects gave that the journal has
 // noted down, neither more nor less. Whenever the process dies, an epoch is committed, and its outputs are only to be renamed, or it never was.
+#include "base/log.hpp"
 #include "ledger/ledger.hpp"
 #include "pipeline/manifest.hpp"
 #include "pipeline/run_impl.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <set>
 
@@ -129,8 +129,9 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
   if (!outputs) return tl::unexpected(outputs.error());
   auto targets = ledger.targets();
   if (!targets) return tl::unexpected(targets.error());
-  spdlog::info("the run before did not come to its end: {} of its outputs were committed and are published now, the rest is done again",
-               outputs->size());
+  log(LogLevel::info,
+      fmt::format("the run before did not come to its end: {} of its outputs were committed and are published now, the rest is done again",
+                  outputs->size()));
   std::vector<std::unique_ptr<OutputSink>> sinks;
   for (const LedgerTarget& target : *targets) {
     std::unique_ptr<OutputSink>& sink = sinks.emplace_back();

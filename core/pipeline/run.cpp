@@ -33,7 +33,6 @@
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_scheduler_observer.h>
 #include <simdjson.h>
-#include <spdlog/spdlog.h>
 #include <xxhash.h>
 #include <algorithm>
 #include <array>

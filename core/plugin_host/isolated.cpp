@@ -1,8 +1,9 @@
 #include "plugin_host/isolated.hpp"
 
+#include "base/log.hpp"
+
 #include <fmt/format.h>
 #include <simdjson.h>
-#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -32,19 +33,13 @@ std::string shown(std::string_view text) {
   return out;
 }
 
-void log(std::uint64_t level, std::string_view text) {
-  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
-                                                          spdlog::level::warn, spdlog::level::err};
-  spdlog::log(kLevels[std::min<std::uint64_t>(level, 4)], "{}", shown(text));
-}
-
 // What happens once may happen a million times, and the summary has it: the first few are enough to see at once that something does.
 void tell(const std::string& what) {
   constexpr unsigned kMost = 20;
   static std::atomic<unsigned> told{0};
   const unsigned n = told.fetch_add(1);
-  spdlog::log(n < kMost ? spdlog::level::warn : spdlog::level::debug, "{}", what);
-  if (n + 1 == kMost) spdlog::warn("further failures of isolated parsers are told at --log-level debug, and in the summary");
+  log(n < kMost ? LogLevel::warning : LogLevel::debug, what);
+  if (n + 1 == kMost) log(LogLevel::warning, "further failures of isolated parsers are told at --log-level debug, and in the summary");
 }
 
 }  // namespace
@@ -126,7 +121,7 @@ Result<std::vector<int>> WorkerLibrary::scores(const lm_sample& sample, std::str
   }
   tell(fmt::format("{}: {}", shown(view(sample.key)), trouble));
   if (++not_scored_ == kMostNotScored && not_scored_ > scored_)
-    spdlog::warn("{} is no longer asked, for it has failed too often", file_.string());
+    log(LogLevel::warning, fmt::format("{} is no longer asked, for it has failed too often", file_.string()));
   return out;
 }
 
@@ -358,7 +353,7 @@ class IsolatedParser final : public ParserInstance {
                       str(e.text));
           break;
         case Emitted::drift: emit.drift(emit.ctx, str(e.text), e.a); break;
-        case Emitted::log: log(e.a, e.text); break;
+        case Emitted::log: log(log_level(e.a), shown(e.text)); break;
         case Emitted::reason: break;
       }
     }

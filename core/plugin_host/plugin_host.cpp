@@ -1,12 +1,12 @@
 #include "plugin_host/plugin_host.hpp"
 
+#include "base/log.hpp"
 #include "plugin_host/isolated.hpp"
 #include "plugin_host/library.hpp"
 
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
@@ -21,11 +21,7 @@ namespace {
 
 constexpr std::string_view kVersion = LOGMILL_VERSION;
 
-void write_log(std::uint32_t level, lm_str message) {
-  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
-                                                          spdlog::level::warn, spdlog::level::err};
-  spdlog::log(kLevels[std::min<std::uint32_t>(level, 4)], "{}", view(message));
-}
+void write_log(std::uint32_t level, lm_str message) { log(log_level(level), view(message)); }
 
 const void* host_extension(const char* id) {
   static const lm_log log{sizeof(lm_log), 0, write_log};

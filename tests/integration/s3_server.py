@@ -43,12 +43,19 @@ def ask(method: str, path: str, query: str = "", body: bytes = b"", **more: str)
         key = hmac.digest(key, part.encode(), "sha256")
     text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
     signature = hmac.new(key, text.encode(), "sha256").hexdigest()
-    connection = getattr(_local, "connection", None) or http.client.HTTPConnection(HOST, timeout=60)
-    _local.connection = connection
     headers = {**signed, "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/{scope},SignedHeaders={names},Signature={signature}"}
-    connection.request(method, path + ("?" + query if query else ""), body or None, headers)
-    answer = connection.getresponse()
-    return answer, answer.read()
+    # A busy machine may keep the server from answering for a minute; what is asked here can be asked again.
+    for attempt in range(5):
+        _local.connection = getattr(_local, "connection", None) or http.client.HTTPConnection(HOST, timeout=60)
+        try:
+            _local.connection.request(method, path + ("?" + query if query else ""), body or None, headers)
+            answer = _local.connection.getresponse()
+            return answer, answer.read()
+        except (OSError, http.client.HTTPException):
+            _local.connection = None
+            if attempt == 4:
+                raise
+    raise AssertionError("not reached")
 
 
 _local = threading.local()

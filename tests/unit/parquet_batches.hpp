@@ -27,7 +27,7 @@ struct Column {
   int same_as = -1;  // a sibling before this one; in some batches this column is its very arrays
 };
 
-inline std::string quoted(const std::string& text) {
+inline std::string json_text(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -225,7 +225,7 @@ class BatchMaker {
           } else {
             children.push_back(&build(child, physical, own, values));
           }
-          for (std::size_t i = 0; i < physical; ++i) texts[i] += (texts[i].empty() ? "" : ",") + quoted(child.name) + ":" + values[i];
+          for (std::size_t i = 0; i < physical; ++i) texts[i] += (texts[i].empty() ? "" : ",") + json_text(child.name) + ":" + values[i];
         }
         arena_->set_children(array, std::move(children));
         each([&](std::size_t i) { return "{" + texts[i] + "}"; });
@@ -268,7 +268,7 @@ class BatchMaker {
         ArrowArray& values = arena_->add(static_cast<std::int64_t>(dictionary.size()), 3);
         text_array(values, dictionary);
         array.dictionary = &values;
-        each([&](std::size_t i) { return there[i] ? quoted(dictionary[static_cast<std::size_t>(codes[i])]) : ""; });
+        each([&](std::size_t i) { return there[i] ? json_text(dictionary[static_cast<std::size_t>(codes[i])]) : ""; });
         break;
       }
       case 'u':
@@ -276,13 +276,13 @@ class BatchMaker {
         std::vector<std::string> values(physical);
         const bool shared = column.name == "uid";
         for (std::size_t i = 0; i < physical; ++i) {
-          values[i] = column.kind == 'j' ? "{" + quoted(word()) + ": " + std::to_string(below(100)) + "}"
+          values[i] = column.kind == 'j' ? "{" + json_text(word()) + ": " + std::to_string(below(100)) + "}"
                       : shared           ? "0123456789abcdef0123456789abcdef-" + std::to_string(serial_ + i * 7)
                                          : word() + word();
           if (!there[i] && one_in(2)) values[i].clear();
         }
         text_array(array, values);
-        each([&](std::size_t i) { return quoted(values[i]); });
+        each([&](std::size_t i) { return json_text(values[i]); });
         break;
       }
       case 'i': {

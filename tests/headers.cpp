@@ -1,0 +1,1 @@
+// Nothing: what tests include is compiled once, with this file.
