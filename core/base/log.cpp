@@ -12,6 +12,8 @@ void log(LogLevel level, std::string_view text) {
   spdlog::log(kLevels[static_cast<std::size_t>(level)], "{}", text);
 }
 
-LogLevel log_level(std::uint64_t number) { return static_cast<LogLevel>(std::min<std::uint64_t>(number, static_cast<std::uint64_t>(LogLevel::error))); }
+LogLevel log_level(std::uint64_t number) {
+  return static_cast<LogLevel>(std::min<std::uint64_t>(number, static_cast<std::uint64_t>(LogLevel::error)));
+}
 
 }  // namespace lm

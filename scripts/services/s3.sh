@@ -78,6 +78,9 @@ cat >"$dir/ceph.conf" <<EOF
   rgw frontends = beast endpoint=127.0.0.1:$port
   rgw thread pool size = 128
   rgw dns name = s3.eu-west-1.amazonaws.com
+  rgw gc obj min wait = 2
+  rgw gc processor period = 2
+  rgw gc processor max time = 60
   rgw crypt require ssl = false
   rgw crypt s3 kms backend = testing
   rgw crypt s3 kms encryption keys = logs=bG9nbWlsbC1sb2dtaWxsLWxvZ21pbGwtbG9nbWlsbC0=
