@@ -26,6 +26,7 @@ TEST(AzureTime, IsTheSameInEveryForm) {
   EXPECT_EQ(azure::time("2026-03-02 13:04:58.123999900"), kTime + 123);
   EXPECT_EQ(azure::time("2018/11/08 21:09:36.6900118"), 1541711376690);
   EXPECT_EQ(azure::time("2022-09-09T8:48:50.361Z"), 1662713330361);
+  EXPECT_EQ(azure::time("3/2/2026, 1:04:58.123 PM"), kTime + 123);
   EXPECT_EQ(azure::time("3/2/2026 12:00:00 AM"), 1772409600000);
   EXPECT_EQ(azure::time("3/2/2026 12:00:00 PM"), 1772452800000);
   EXPECT_EQ(azure::time("3/2/2026 1:04 PM"), kTime - 58000);
@@ -73,6 +74,12 @@ TEST(AzureValues, FindsTheDomainOfAnAddressAlone) {
   EXPECT_FALSE(azure::ends_ignoring_case("Logs", "signinlogs"));
   EXPECT_TRUE(azure::contains_ignoring_case("OneWaySMS", "sms"));
   EXPECT_FALSE(azure::contains_ignoring_case("sm", "sms"));
+}
+
+TEST(AzureValues, TakesOffColumnsWhatExportsPutBehindThem) {
+  EXPECT_EQ(azure::column("TimeGenerated [UTC]"), "TimeGenerated");
+  EXPECT_EQ(azure::column("Application ID "), "Application ID");
+  for (const char* name : {"", "TimeGenerated", "[UTC]", "Date (UTC)"}) EXPECT_EQ(azure::column(name), name);
 }
 
 TEST(AzureValues, ReadsLevelsByNameAndNumber) {
@@ -251,6 +258,7 @@ TEST(AzureEnvelope, KnowsTheWorkspaceFromTheTenant) {
   EXPECT_EQ(row.envelope.tenant(), "t-1");
   EXPECT_EQ(row.envelope.table, lm::Text("SigninLogs"));
   EXPECT_EQ(row.rest.finish(), R"({"_Internal_X":1,"SourceSystem":"Azure AD","TenantId":"w-1"})");
+  EXPECT_TRUE(Read(R"({"TimeGenerated [UTC]":"3/2/2026, 1:04:58.123 PM"})").envelope.is_row());
   Read workspace(R"({"TenantId":"w-1","TimeGenerated":"2026-03-02T10:00:00Z","_ResourceId":"/tenants/t-2/providers/microsoft.aadiam"})");
   EXPECT_EQ(workspace.envelope.tenant(), "t-2");
 }

@@ -1,6 +1,7 @@
 // logmill/sdk/azure.hpp -- what Azure's logs have in common: the envelope of resource logs, resource ids, levels, times, addresses of callers.
 //   lm::azure::time("3/2/2026 1:04:58 PM")                  -> 1772456698000    beside RFC 3339 what portals, PowerShell and older services write; without a zone in UTC
 //   lm::azure::present("00000000-0000-0000-0000-000000000000") -> absent        as are "", "-", "N/A" and "?"
+//   lm::azure::column("TimeGenerated [UTC]")                -> "TimeGenerated"  as CSV exports name it
 //   lm::azure::severity_id("Warning")                       -> 3                of a level, by name or number; 99 for a word that is none
 //   lm::azure::source_endpoint(row, "[2001:db8::1]:443")    sets src_endpoint's ip, port, intermediate_ips; answers whether nothing of the text is left
 //   lm::azure::ResourceId id; id.read("/SUBSCRIPTIONS/...") -> id.subscription(), group(), provider(), type(), name(), tenant(), lower()
@@ -49,6 +50,13 @@ template <class... Words>
 constexpr Text present_but(Text text, Words... words) {
   const Text there = present(text);
   return there && (equals_ignoring_case(*there, words) || ...) ? Text() : there;
+}
+
+// The name of a column without what CSV exports put behind it: "TimeGenerated [UTC]" is TimeGenerated, and some portals' headers end in a space.
+constexpr std::string_view column(std::string_view name) {
+  while (name.ends_with(' ')) name.remove_suffix(1);
+  if (name.ends_with(" [UTC]")) name.remove_suffix(6);
+  return name;
 }
 
 // As Field::text, without the texts that say that there is none.
@@ -500,7 +508,7 @@ struct Envelope : detail::EnvelopeTexts {
              "resultDescription", "durationMs", "callerIpAddress", "correlationId", "level", "location", "identity", "tenantId",
              "AADTenantId", "resourceId", "_ResourceId", "SourceSystem", "_ItemId", "_BilledSize", "_IsBillable", "_SubscriptionId",
              "_TimeReceived", "MG", "ManagementGroupName", "Resource", "ResourceGroup", "ResourceProvider");
-    const int key = kKeys.find(f.key);
+    const int key = kKeys.find(column(f.key));
     if (key < 0) {
       if (!f.key.starts_with("_Internal_")) return false;
       return f.keep(), true;
