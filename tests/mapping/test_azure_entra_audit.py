@@ -310,6 +310,25 @@ class EntraAudit(mapping.Mapping):
             event["actor"].pop("idp", None)
         self.assertEqual(graph, wanted)
 
+    PORTAL = {"Date (UTC)": "2026-03-02T09:14:07Z", "CorrelationId": FULL["correlationId"], "Service": "Core Directory", "Category": "RoleManagement",
+              "Activity": "Add member to role", "Result": "success", "ResultReason": "", "ActorType": "User", "ActorDisplayName": "Ada Admin", "ActorObjectId": ADA["id"],
+              "ActorUserPrincipalName": "ada@example.com", "IPAddress": "203.0.113.10", "ActorServicePrincipalId": "", "ActorServicePrincipalName": "",
+              "Target1Type": "User", "Target1DisplayName": "Bob Example", "Target1ObjectId": BOB["id"], "Target1UserPrincipalName": "bob@example.com",
+              "Target1ModifiedProperty1Name": "Role.ObjectID", "Target1ModifiedProperty1OldValue": "", "Target1ModifiedProperty1NewValue": "\"r-1\"",
+              "Target1ModifiedProperty2Name": "Role.DisplayName", "Target1ModifiedProperty2OldValue": "",
+              "Target1ModifiedProperty2NewValue": "\"Global Administrator\"", "AdditionalDetail1Key": "User-Agent", "AdditionalDetail1Value": "Mozilla/5.0"}
+
+    def test_a_row_of_the_portals_csv(self):
+        quote = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731
+        for content in (json.dumps(self.PORTAL), ",".join(self.PORTAL) + "\n" + ",".join(map(quote, self.PORTAL.values())) + "\n"):
+            self.check(self.one(content), {
+                "class_uid": 3005, "activity_id": 1, "time": 1772442847000, "metadata.correlation_uid": FULL["correlationId"], "metadata.source": "Core Directory",
+                "message": "Add member to role", "status_id": 1, "actor.user.uid": ADA["id"], "actor.user.name": "ada@example.com",
+                "actor.user.display_name": "Ada Admin", "src_endpoint.ip": "203.0.113.10", "user.uid": BOB["id"], "user.name": "bob@example.com",
+                "user.display_name": "Bob Example", "privileges": ["Global Administrator"], "resources.0.uid": "r-1", "http_request.user_agent": "Mozilla/5.0",
+                "unmapped.category": "RoleManagement", "unmapped.Target1ModifiedProperty2Name": "Role.DisplayName"})
+            self.assertEqual(self.stats()["parsers"][self.PARSER].get("drift", {}), {})
+
     def test_the_category_of_the_activity_is_kept_whichever_way_it_came(self):
         self.check(self.one(FULL), {"metadata.log_name": "AuditLogs", "unmapped.properties.category": "RoleManagement"})
         self.check(self.one(row(FULL, True)), {"metadata.log_name": "AuditLogs", "unmapped.Category": "RoleManagement"})

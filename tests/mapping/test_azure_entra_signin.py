@@ -340,6 +340,42 @@ class EntraSignIn(mapping.Mapping):
             event["actor"]["idp"].pop("tenant_uid", None)
         self.assertEqual(graph, wanted)
 
+    PORTAL = {"Date (UTC)": "2026-03-02T09:59:58Z", "Request ID": "a0000000-0000-4000-8000-000000000001", "User agent": "Mozilla/5.0",
+              "Correlation ID": "c0000000-0000-4000-8000-000000000001", "User ID": FULL["properties"]["userId"], "User": "Bob Example", "Username": "bob@example.com",
+              "User type": "Member", "Incoming token type": "Primary refresh token", "Authentication Protocol": "None", "Unique token identifier": "dG9rZW4",
+              "Application": "Azure Portal", "Application ID ": "app-1", "Resource": "Azure Key Vault", "Resource ID ": "res-1", "Resource tenant ID": TENANT,
+              "Home tenant ID": TENANT, "IP address": "198.51.100.7", "Location": "Utrecht, Utrecht (province), NL", "Status": "Failure", "Sign-in error code": "50126",
+              "Failure reason": "Invalid username or password.", "Client app": "Browser", "Device ID": "d-1", "Browser": "Edge 120", "Operating System": "Windows10",
+              "Compliant": "false", "Multifactor authentication auth method": "Text message", "Authentication requirement": "Multifactor authentication",
+              "Session ID": "s-1", "Autonomous system  number": "64500", "Token issuer type": "AzureAD", "Conditional Access": "Failure", "Latency": "120"}
+
+    def test_a_row_of_the_portals_csv(self):
+        for content in (json.dumps(self.PORTAL), ",".join(self.PORTAL) + "\n" + ",".join(f'"{value}"' for value in self.PORTAL.values()) + "\n"):
+            event = self.one(content)
+            self.check(event, {
+                "time": 1772445598000, "metadata.original_event_uid": self.PORTAL["Request ID"], "metadata.correlation_uid": self.PORTAL["Correlation ID"],
+                "user.uid": FULL["properties"]["userId"], "user.name": "bob@example.com", "user.display_name": "Bob Example", "user.type": "Member", "user.org.uid": TENANT,
+                "actor.app_name": "Azure Portal", "actor.app_uid": "app-1", "actor.idp.name": "AzureAD", "service.name": "Azure Key Vault", "service.uid": "res-1",
+                "src_endpoint": {"ip": "198.51.100.7", "uid": "d-1", "autonomous_system": {"number": 64500}, "os": {"name": "Windows10", "type": "Windows", "type_id": 100},
+                                 "location": {"city": "Utrecht", "region": "Utrecht (province)", "country": "NL"}},
+                "status_id": 2, "status_code": "50126", "status_detail": "Invalid username or password.", "is_mfa": True, "action_id": 2,
+                "auth_factors": [{"factor_type": "Text message", "factor_type_id": 1}], "session.uid": "s-1", "session.uid_alt": "dG9rZW4",
+                "http_request.user_agent": "Mozilla/5.0", "auth_protocol": None, "authentication_token.type": "Primary refresh token",
+                "unmapped": {"Resource tenant ID": TENANT, "Client app": "Browser", "Browser": "Edge 120", "Compliant": "false", "Latency": "120"}})
+            self.assertEqual(self.stats()["parsers"][self.PARSER].get("drift", {}), {})
+        nowhere = {key: value for key, value in self.PORTAL.items() if key not in ("IP address", "Device ID")}
+        self.check(self.one(nowhere), {"src_endpoint": None, "unmapped.location": "Utrecht, Utrecht (province), NL"})
+        for word, status in (("Success", 1), ("Failure", 2), ("Interrupted", 99)):
+            alone = {key: value for key, value in self.PORTAL.items() if key != "Sign-in error code"} | {"Status": word, "Sign-in error code": ""}
+            self.check(self.one(alone), {"status_id": status, "status_code": word})
+
+    def test_a_row_of_a_csv_export_of_log_analytics(self):
+        columns = {key: json.dumps(value) if isinstance(value, (dict, list, bool, int)) else value for key, value in row(FULL, True).items()}
+        columns["TimeGenerated [UTC]"] = "3/2/2026, 10:00:01.123 AM"
+        columns["CreatedDateTime [UTC]"] = columns.pop("CreatedDateTime")
+        del columns["TimeGenerated"]
+        self.assertEqual(core(self.one(columns)), core(self.one(FULL)))
+
     def test_every_category(self):
         for category in ("SignInLogs", "NonInteractiveUserSignInLogs", "ServicePrincipalSignInLogs", "ManagedIdentitySignInLogs", "ADFSSignInLogs",
                          "MicrosoftServicePrincipalSignInLogs", "signinlogs", "SIGNINLOGS"):

@@ -195,14 +195,15 @@ struct Audit {
 }  // namespace
 
 struct EntraAudit {
-  static constexpr lm::Descriptor descriptor{
-      .id = "azure.entra_audit",
-      .title = "Microsoft Entra audit logs",
-      .vendor = "Microsoft",
-      .version = "1.0.0",
-      .reads = "Directory audits as resource logs (JSON lines, records), rows of Log Analytics, or objects of Microsoft Graph",
-      .framing = lm::Framing::json,
-      .envelope = "records"};
+  static constexpr lm::Descriptor descriptor{.id = "azure.entra_audit",
+                                             .title = "Microsoft Entra audit logs",
+                                             .vendor = "Microsoft",
+                                             .version = "1.0.0",
+                                             .reads =
+                                                 "Directory audits as resource logs (JSON lines, records), rows of Log Analytics or of the "
+                                                 "portal's CSV, or objects of Microsoft Graph",
+                                             .framing = lm::Framing::json,
+                                             .envelope = "records"};
 
   static constexpr auto keys = lm::strings("insights-logs-auditlogs/**", "am-auditlogs/**");
 
@@ -214,6 +215,7 @@ struct EntraAudit {
       const bool row = outline.record("ActivityDateTime") && (outline.record("InitiatedBy") || outline.record("TargetResources"));
       return graph || row ? sure : 0;
     }
+    if (outline.record("Date (UTC)") && outline.record("Activity") && outline.record("Service")) return sure;
     // Some exports write the activity's category in the envelope instead of AuditLogs.
     const std::string_view properties = outline.record_raw("properties");
     if (!properties.empty()) {
@@ -233,9 +235,10 @@ struct EntraAudit {
              lm::Rows<kEntity>& entities) {
     Audit e;
     nested_ = foreign_ = false;
+    initiator_key_ = "initiatedBy";
     envelope_.clear(), inner_.clear();
     for (auto* writer : {&rest_, &properties_rest_, &initiator_rest_, &user_rest_, &app_rest_}) writer->clear();
-    found_.clear(), targets_.clear(), targets_told_ = true, texts_used_ = 0;
+    found_.clear(), targets_.clear(), property_ = detail_key_ = Text(), targets_told_ = true, texts_used_ = 0;
     const bool read = json_.read(record.text(), [&](std::string_view key, Value& value) {
       if (foreign_) return;
       const Field f{rest_, key, value};
@@ -337,7 +340,7 @@ struct EntraAudit {
                     "additionalDetails", "tenantId", "operationName", "identity", "resultType", "resultDescription",
                     // Known, and without a place.
                     "tenantGeo", "durationMs", "operationVersion", "resultSignature", "callerIpAddress", "level");
-    switch (kKeys.find(f.key)) {
+    switch (kKeys.find(azure::column(f.key))) {
       case kKeys.at("id"): azure::text(f, e.id); break;
       case kKeys.at("category"): e.category.read(f); break;
       case kKeys.at("correlationId"): e.correlation.read(f); break;
@@ -360,12 +363,59 @@ struct EntraAudit {
       case kKeys.at("identity"): e.identity.read(f); break;
       case kKeys.at("resultType"): e.result_type.read_scalar(f); break;
       case kKeys.at("resultDescription"): e.result_description.read(f); break;
-      case -1:
-        record.drift(f.key);
-        f.keep();
-        break;
+      case -1: portal(record, e, f); break;
       default: f.keep();
     }
+  }
+
+  // Columns of the portal's CSV. Of targets it has several, numbered, and so of their properties: "Target1ModifiedProperty2OldValue". They are kept too, but for the first target.
+  void portal(lm::Record record, Audit& e, const Field& f) {
+    static constexpr auto kColumns = azure::keys(
+        "Date (UTC)", "Service", "Activity", "ActorDisplayName", "ActorObjectId", "ActorUserPrincipalName", "ActorServicePrincipalId",
+        "ActorServicePrincipalName", "IPAddress", "Target1Type", "Target1DisplayName", "Target1ObjectId", "Target1UserPrincipalName",
+        // Known, and without a place.
+        "ActorType", "ActorHomeTenantId", "ActorHomeTenantName");
+    const std::string_view name = azure::column(f.key);
+    const auto first = [&](Text Target::*member) {
+      if (found_.empty()) found_.emplace_back();
+      azure::text(f, found_[0].*member);
+    };
+    switch (kColumns.find(name)) {
+      case kColumns.at("Date (UTC)"): e.at.read(f); break;
+      case kColumns.at("Service"): azure::text(f, e.service); break;
+      case kColumns.at("Activity"): azure::text(f, e.activity); break;
+      case kColumns.at("ActorDisplayName"): azure::text(f, e.display_name); break;
+      case kColumns.at("ActorObjectId"): azure::text(f, e.user_id); break;
+      case kColumns.at("ActorUserPrincipalName"): azure::text(f, e.user_name); break;
+      case kColumns.at("ActorServicePrincipalId"): e.principal_id.read(f); break;
+      case kColumns.at("ActorServicePrincipalName"): e.principal_name.read(f); break;
+      case kColumns.at("IPAddress"): e.address.read(f); break;
+      case kColumns.at("Target1Type"): first(&Target::type); break;
+      case kColumns.at("Target1DisplayName"): first(&Target::name); break;
+      case kColumns.at("Target1ObjectId"): first(&Target::id); break;
+      case kColumns.at("Target1UserPrincipalName"): first(&Target::principal); break;
+      case -1: numbered(record, e, f, name); break;
+      default: f.keep();
+    }
+  }
+
+  // The name of a modified property comes before its values.
+  void numbered(lm::Record record, Audit& e, const Field& f, std::string_view name) {
+    const bool detail = name.starts_with("AdditionalDetail"), target = name.starts_with("Target");
+    if (!detail && !target) {
+      record.drift(f.key);
+      return f.keep();
+    }
+    const Text value = azure::present(f.value.text());
+    if (detail && name.ends_with("Key")) detail_key_ = value;
+    if (detail && name.ends_with("Value") && detail_key_ && lm::equals_ignoring_case(*detail_key_, "User-Agent") && !e.agent)
+      e.agent = value;
+    if (name.find("ModifiedProperty") != std::string_view::npos) {
+      if (name.ends_with("Name")) property_ = value;
+      if (name.ends_with("OldValue") && property_) changed(e, *property_, unquoted(value), {});
+      if (name.ends_with("NewValue") && property_) changed(e, *property_, {}, unquoted(value));
+    }
+    f.keep();
   }
 
   // It is told in a member of its own, or among the details.
@@ -744,6 +794,7 @@ struct EntraAudit {
   std::size_t texts_used_ = 0;
   std::string targets_;
   std::string_view initiator_key_, targets_key_, name_;
+  Text property_, detail_key_;  // of the portal's CSV, the last that was named
   bool nested_ = false, foreign_ = false, targets_told_ = true;
 };
 

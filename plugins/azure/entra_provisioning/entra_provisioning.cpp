@@ -177,7 +177,7 @@ struct EntraProvisioning {
                     // Known, and without a place.
                     "jobId", "cycleId", "servicePrincipal", "sourceSystem", "targetSystem", "statusInfo", "modifiedProperties",
                     "resultType", "operationName", "category", "activityDisplayName", "loggedByService", "result", "resultReason");
-    const int key = kKeys.find(f.key);
+    const int key = kKeys.find(azure::column(f.key));
     switch (key) {
       case kKeys.at("id"): e.id.read(f); break;
       case kKeys.at("activityDateTime"): e.at.read_scalar(f); break;

@@ -157,7 +157,7 @@ struct EntraRisk {
         "@odata.type", "accountEnabled", "activity", "appId", "callerIpAddress", "detectionTimingType", "homeTenantId", "isDeleted",
         "isEnabled", "isGuest", "isProcessing", "keyIds", "mitreTechniqueId", "requestId", "riskReason", "riskReasons",
         "servicePrincipalType", "tokenIssuerType", "userType", "uniqueTokenIdentifier", "crossTenantAccessType");
-    switch (kKeys.find(f.key)) {
+    switch (kKeys.find(azure::column(f.key))) {
       case kKeys.at("id"): e.id.read(f); break;
       case kKeys.at("detectedDateTime"): e.detected.read_scalar(f); break;
       case kKeys.at("riskLastUpdatedDateTime"): e.risky_since.read_scalar(f); break;

@@ -92,7 +92,7 @@ enum class Who { user, application, managed_identity };
 constexpr bool is_sign_in(std::string_view category) { return azure::ends_ignoring_case(category, "SignInLogs"); }
 
 struct SignIn {
-  Named created, id, correlation, tenant;
+  Named created, id, correlation, tenant, outcome;
   Named user_id, user_name, display_name, user_type, sign_in_identifier, alternate_name, home_tenant;
   Named principal_id, principal_name, credential, credential_type;
   Text app, app_id, service, service_id, agent, protocol, session, token, issuer_name, issuer_type, event_type;
@@ -165,7 +165,8 @@ struct EntraSignIn {
       .title = "Microsoft Entra sign-in logs",
       .vendor = "Microsoft",
       .version = "1.0.0",
-      .reads = "Sign-ins as resource logs (JSON lines, records), rows of Log Analytics, or objects of Microsoft Graph",
+      .reads =
+          "Sign-ins as resource logs (JSON lines, records), rows of Log Analytics or of the portal's CSV, or objects of Microsoft Graph",
       .framing = lm::Framing::json,
       .envelope = "records"};
 
@@ -184,6 +185,7 @@ struct EntraSignIn {
     for (const std::string_view name : {"category", "Category", "operationName"}) {
       if (outline.record(name)) return 0;
     }
+    if (outline.record("Date (UTC)") && outline.record("Sign-in error code")) return sure;
     // Microsoft Graph has no envelope.
     return outline.record_text("createdDateTime") && outline.record("appId") && outline.record("status") &&
                    (outline.record("userPrincipalName") || outline.record("servicePrincipalId") || outline.record("resourceDisplayName"))
@@ -193,7 +195,8 @@ struct EntraSignIn {
 
   void parse(lm::Record record, lm::Rows<kSignIn>& rows) {
     SignIn e;
-    foreign_ = nested_ = false;
+    foreign_ = nested_ = portal_ = false;
+    location_key_ = "location", device_key_ = "deviceDetail";
     envelope_.clear(), inner_.clear();
     for (auto* writer : {&rest_, &properties_rest_, &location_rest_, &device_rest_}) writer->clear();
     factors_.clear(), policies_.clear(), risks_.clear();
@@ -204,6 +207,7 @@ struct EntraSignIn {
         nested_ = true;
         return azure::object(f, inner_, properties_rest_, [&](const Field& m) { member(record, e, m); });
       }
+      if (portal_ && key == "Resource") return azure::text(f, e.service);
       if (envelope_.take(f)) {
         const Text what = envelope_.category ? envelope_.category : envelope_.table;
         foreign_ = what && !is_sign_in(*what) && !(envelope_.table && is_sign_in(*envelope_.table));
@@ -269,7 +273,7 @@ struct EntraSignIn {
         "servicePrincipalCredentialThumbprint", "sessionLifetimePolicies", "signInIdentifierType", "ssoExtensionVersion",
         "tokenProtectionStatusDetails", "userDisplayNameAlternate", "appliedEventListeners", "createdDateTimeInMs", "rngcStatus",
         "tenantGeo", "sourceAppClientId");
-    switch (kKeys.find(f.key)) {
+    switch (kKeys.find(azure::column(f.key))) {
       case kKeys.at("id"): e.id.read(f); break;
       case kKeys.at("createdDateTime"): e.created.read_scalar(f); break;
       case kKeys.at("userDisplayName"): e.display_name.read(f); break;
@@ -294,7 +298,10 @@ struct EntraSignIn {
         device_key_ = f.key;
         azure::object(f, inner_, device_rest_, [&](const Field& m) { device(record, e, m); });
         break;
-      case kKeys.at("status"): azure::object(f, inner_, [&](const Field& m) { status(record, e, m); }); break;
+      case kKeys.at("status"):
+        if (f.value.type() != Type::string) return azure::object(f, inner_, [&](const Field& m) { status(record, e, m); });
+        status_text(record, e, f);
+        break;
       case kKeys.at("mfaDetail"):
         azure::object(f, inner_, [&](const Field& m) {
           Text method;
@@ -345,6 +352,56 @@ struct EntraSignIn {
       case kKeys.at("clientAppUsed"): keep_but(f, "Unknown"); break;
       case kKeys.at("riskLevelAggregated"):
       case kKeys.at("riskLevel"): keep_but(f, "none", "hidden"); break;
+      case -1: portal(record, e, f); break;
+      default: f.keep();
+    }
+  }
+
+  // Columns of the portal's CSV, which are named for people.
+  void portal(lm::Record record, SignIn& e, const Field& f) {
+    static constexpr auto kColumns = azure::keys(
+        "Date (UTC)", "Request ID", "User agent", "Correlation ID", "User ID", "User", "Username", "User type", "Incoming token type",
+        "Authentication Protocol", "Unique token identifier", "Application", "Application ID", "Resource ID", "Home tenant ID",
+        "IP address", "Sign-in error code", "Failure reason", "Device ID", "Operating System", "Multifactor authentication auth method",
+        "Authentication requirement", "Sign-in identifier", "Session ID", "Autonomous system number", "Autonomous system  number",
+        "Token issuer type", "Token issuer name", "Conditional Access", "Service principal ID", "Service principal name",
+        // Known, and without a place.
+        "Browser", "Compliant", "Managed", "Join Type", "Client app", "Client credential type", "Cross tenant access type",
+        "Original transfer method", "App owner tenant ID", "Resource tenant ID", "Resource owner tenant ID", "Home tenant name",
+        "Multifactor authentication result", "Multifactor authentication auth detail", "IP address (seen by resource)",
+        "Through Global Secure Access", "Global Secure Access IP address", "Flagged for review", "Latency");
+    switch (kColumns.find(azure::column(f.key))) {
+      case kColumns.at("Date (UTC)"): e.created.read(f), portal_ = true; break;
+      case kColumns.at("Request ID"): e.id.read(f); break;
+      case kColumns.at("User agent"): azure::text(f, e.agent); break;
+      case kColumns.at("Correlation ID"): e.correlation.read(f); break;
+      case kColumns.at("User ID"): e.user_id.read(f); break;
+      case kColumns.at("User"): e.display_name.read(f); break;
+      case kColumns.at("Username"): e.user_name.read(f); break;
+      case kColumns.at("User type"): e.user_type.read(f); break;
+      case kColumns.at("Incoming token type"): e.token_type.read(f); break;
+      case kColumns.at("Authentication Protocol"): azure::text(f, e.protocol), e.protocol = azure::present_but(e.protocol, "none"); break;
+      case kColumns.at("Unique token identifier"): azure::text(f, e.token); break;
+      case kColumns.at("Application"): azure::text(f, e.app); break;
+      case kColumns.at("Application ID"): azure::text(f, e.app_id); break;
+      case kColumns.at("Resource ID"): azure::text(f, e.service_id); break;
+      case kColumns.at("Home tenant ID"): e.home_tenant.read(f); break;
+      case kColumns.at("IP address"): e.address.read(f); break;
+      case kColumns.at("Sign-in error code"): azure::scalar(f, e.error); break;
+      case kColumns.at("Failure reason"): azure::text(f, e.reason); break;
+      case kColumns.at("Device ID"): azure::text(f, e.device); break;
+      case kColumns.at("Operating System"): e.system.read(f); break;
+      case kColumns.at("Multifactor authentication auth method"): factor(f.value.text()); break;
+      case kColumns.at("Authentication requirement"): e.requirement.read(f); break;
+      case kColumns.at("Sign-in identifier"): e.sign_in_identifier.read(f); break;
+      case kColumns.at("Session ID"): azure::text(f, e.session); break;
+      case kColumns.at("Autonomous system number"):
+      case kColumns.at("Autonomous system  number"): f.integer(e.system_number, 1, INT32_MAX); break;
+      case kColumns.at("Token issuer type"): azure::text(f, e.issuer_type); break;
+      case kColumns.at("Token issuer name"): azure::text(f, e.issuer_name); break;
+      case kColumns.at("Conditional Access"): e.access.read(f); break;
+      case kColumns.at("Service principal ID"): e.principal_id.read(f); break;
+      case kColumns.at("Service principal name"): e.principal_name.read(f); break;
       case -1:
         record.drift(f.key);
         f.keep();
@@ -407,6 +464,20 @@ struct EntraSignIn {
     }
   }
 
+  // An object as text, or the portal's word.
+  void status_text(lm::Record record, SignIn& e, const Field& f) {
+    const Text text = azure::present(f.value.text());
+    if (!text) return;
+    lm::json::Reader& reader = inner_.next();
+    if (lm::trim(*text).starts_with('{') && reader.valid(*text)) {
+      f.rest.enter(f.key);
+      reader.read(*text, [&](std::string_view key, Value& v) { status(record, e, Field{f.rest, key, v}); });
+      f.rest.leave();
+    } else {
+      e.outcome = {text, f.key};
+    }
+  }
+
   static void status(lm::Record record, SignIn& e, const Field& f) {
     static constexpr auto kKeys = azure::keys("errorCode", "failureReason", "additionalDetails");
     switch (kKeys.find(f.key)) {
@@ -455,19 +526,21 @@ struct EntraSignIn {
   }
 
   void result(SignInRow& row, const SignIn& e) {
-    const Text code = e.error ? e.error : envelope_.result_type;
+    const Text code = e.error ? e.error : envelope_.result_type ? envelope_.result_type : e.outcome.value;
     int status = 0;
     if (code) {
       const auto number = lm::integer(*code);
-      if (number && is_interrupt(*number)) {
-        status = 99;
-        row.set<"status">("Interrupted");
-      } else if (number) {
-        status = *number == 0 ? 1 : 2;
+      const auto is = [&](std::string_view word) { return lm::equals_ignoring_case(*code, word); };
+      if (number) {
+        status = is_interrupt(*number) ? 99 : *number == 0 ? 1 : 2;
       } else {
-        status = lm::equals_ignoring_case(*code, "Success") ? 1 : lm::equals_ignoring_case(*code, "Failure") ? 2 : 0;
+        status = is("Success") ? 1 : is("Failure") ? 2 : is("Interrupted") ? 99 : 0;
       }
+      if (status == 99) row.set<"status">("Interrupted");
     }
+    constexpr std::string_view kWords[] = {"", "Success", "Failure"};
+    const std::string_view word = status == 99 ? std::string_view("Interrupted") : kWords[status];
+    e.outcome.keep_unless(own(), code == e.outcome.value ? code : Text(word));
     row.set<"status_id">(status);
     row.set<"status_code">(code);
     if (envelope_.result_type && envelope_.result_type != code) envelope_.keep(rest_, "resultType", envelope_.result_type);
@@ -545,7 +618,7 @@ struct EntraSignIn {
     row.set<"http_request.user_agent">(e.agent);
   }
 
-  void source(SignInRow& row, const SignIn& e) {
+  void source(SignInRow& row, SignIn& e) {
     const Text caller = envelope_.caller;
     if (e.address.value) {
       if (!azure::source_endpoint(row, *e.address.value)) e.address.keep(own());
@@ -555,12 +628,23 @@ struct EntraSignIn {
     }
     row.set<"src_endpoint.uid">(e.device);
     row.set<"src_endpoint.name">(e.device_name);
-    const Text country = e.country.value ? e.country.value : azure::present(envelope_.location);
+    Text code = azure::present(envelope_.location);
+    const bool endpoint = row.is_set<"src_endpoint.ip">() || e.device || e.device_name;
+    if (portal_ && endpoint && code && !e.country.value) {
+      // "Utrecht, Utrecht (province), NL"
+      const std::size_t last = code->rfind(", "), first = code->find(", ");
+      if (last != std::string_view::npos) {
+        if (first != last) e.state = {code->substr(first + 2, last - first - 2), "state"};
+        e.city = {code->substr(0, first), "city"};
+        code = code->substr(last + 2);
+      }
+    }
+    const Text country = e.country.value ? e.country.value : code;
     if (envelope_.location && e.country.value && envelope_.location != country) envelope_.keep(rest_, "location", envelope_.location);
     const bool geo = e.latitude && e.longitude && (*e.latitude != 0 || *e.longitude != 0);
     const bool place = e.city.value || e.state.value || country;
     // What describes an endpoint is none by itself.
-    if (!row.is_set<"src_endpoint.ip">() && !e.device && !e.device_name) {
+    if (!endpoint) {
       e.city.keep(location_rest_), e.state.keep(location_rest_), e.country.keep(location_rest_);
       if (geo) keep_coordinates(e);
       if (country && !e.country.value) envelope_.keep(rest_, "location", country);
@@ -597,8 +681,9 @@ struct EntraSignIn {
       row.set<"auth_protocol_id">(protocol_id(*e.protocol));
     }
     if (const Text requirement = e.requirement.value) {
-      const bool multi = lm::equals_ignoring_case(*requirement, "multiFactorAuthentication");
-      if (multi || lm::equals_ignoring_case(*requirement, "singleFactorAuthentication")) {
+      const auto is = [&](std::string_view word) { return lm::equals_ignoring_case(*requirement, word); };
+      const bool multi = is("multiFactorAuthentication") || is("Multifactor authentication");
+      if (multi || is("singleFactorAuthentication") || is("Single-factor authentication")) {
         row.set<"is_mfa">(multi);
       } else {
         e.requirement.keep(own());
@@ -667,7 +752,7 @@ struct EntraSignIn {
   std::vector<Policy> policies_;
   std::string scratch_;
   std::string_view location_key_, device_key_;  // as they were spelled
-  bool foreign_ = false, nested_ = false, failed_ = false;
+  bool foreign_ = false, nested_ = false, portal_ = false, failed_ = false;
 };
 
 LOGMILL_PARSERS(EntraSignIn)

@@ -184,7 +184,7 @@ struct GraphActivity {
                     "c_Sid", "sessionId", "operationId",
                     // Known, and without a place.
                     "clientAuthMethod", "wids", "atContent", "atContentH", "atContentP", "tokenId", "issuedAt", "callerIpAddress");
-    switch (kKeys.find(f.key)) {
+    switch (kKeys.find(azure::column(f.key))) {
       case kKeys.at("timeGenerated"): e.at.read_scalar(f); break;
       case kKeys.at("requestId"): azure::text(f, e.id); break;
       case kKeys.at("clientRequestId"): azure::text(f, e.client_id); break;
