@@ -125,7 +125,7 @@ class Csv final : public LineWrapping {
     return std::all_of(names.begin(), names.end(), [](const std::string& name) {
       const auto letter = [](char c) { return (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' || c == '@'; };
       return !name.empty() && name.size() <= 64 && letter(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) {
-        return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ' ';
+        return letter(c) || (c >= '0' && c <= '9') || std::string_view(".- ()[]").find(c) != std::string_view::npos;
       });
     });
   }
