@@ -329,6 +329,51 @@ std::uint64_t Unwrapped::locate(const Record& r, std::size_t at) const {
   return below->locate(parent, static_cast<std::size_t>(r.raw.data() - below->text(parent).data()) + in_raw);
 }
 
+void KindTeller::tell(std::string_view record, WrappingContext& context) {
+  static constexpr std::size_t kLongest = 128, kNames = 3;
+  static constexpr std::string_view kProviders = "/providers/";
+  const auto lowered = [](std::string_view text) {
+    std::string out(text.substr(0, kLongest));
+    std::transform(out.begin(), out.end(), out.begin(), lower);
+    return out;
+  };
+  context.kind.clear(), context.likeness.clear();
+  if (record.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
+  std::string type, provider;
+  bool generated = false;
+  std::size_t names = 0;
+  const bool json = reader_.read(record, [&](std::string_view key, json::Value& value) {
+    if (names < kNames) ++names, (context.likeness += key.substr(0, kLongest)) += ' ';
+    if (key.size() < 4 || key.size() > 13) return;
+    if (equals_ignoring_case(key, "category")) {
+      if (const auto text = value.text()) context.kind = lowered(*text);
+    } else if (key == "Type") {
+      if (const auto text = value.text()) type = lowered(*text);
+    } else if (key == "TimeGenerated") {
+      generated = true;
+    } else if (equals_ignoring_case(key, "resourceid") || equals_ignoring_case(key, "_resourceid")) {
+      const auto text = value.text();
+      if (!text) return;
+      // All ids are read whole: those of resources within others name two providers, and the one in front is the service.
+      const std::string id = [&] {
+        std::string all(*text);
+        std::transform(all.begin(), all.end(), all.begin(), lower);
+        return all;
+      }();
+      if (const std::size_t at = id.find(kProviders); at != std::string::npos)
+        provider = before(std::string_view(id).substr(at + kProviders.size()), '/').substr(0, kLongest);
+    }
+  });
+  if (json) {
+    if (context.kind.empty() && generated) context.kind = std::move(type);
+    if (!context.kind.empty()) context.likeness = std::move(provider);
+  } else {
+    // A line: what stands between its spaces is of another log if there is more or less of it.
+    context.kind.clear();
+    context.likeness = std::to_string(std::count(record.begin(), record.end(), ' '));
+  }
+}
+
 bool open_envelope(const Unwrapped& from, std::uint32_t record, std::string_view envelope, Unwrapped& out) {
   const Unwrapped::Record& r = from.records[record];
   const std::string_view text = from.text(r);

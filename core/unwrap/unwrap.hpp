@@ -8,6 +8,8 @@
 #include "base/place.hpp"
 #include "frame/frame.hpp"
 
+#include <logmill/sdk/json.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +23,7 @@ namespace lm {
 // What a wrapping says of what it holds; "" where it says nothing. Records of one context are of one kind.
 struct WrappingContext {
   std::string account, region, log_group, log_stream, kind;
+  std::string likeness;    // what else tells records of one kind from those of another; for nobody's eyes
   bool documents = false;  // it holds whole documents, as objects do, not records
   bool operator==(const WrappingContext&) const = default;
 };
@@ -61,6 +64,17 @@ class Wrapping {
   virtual void finish(Unwrapped&) {}
   // The same of records that were wrapped themselves; false: this wrapping is of objects only. Adds to `out`, whose `below` is `from`.
   virtual bool unwrap_again(const Unwrapped& from, std::uint32_t record, Unwrapped& out) = 0;
+};
+
+// Tells of what kind a record is that came among others, by a glance: what nobody could be asked about for each record anew.
+// Of a record of Azure `kind` is the category, or the table that Log Analytics has it in, in lower case, and `likeness` the provider of its resource, because some
+// categories ("AuditEvent") are several providers'. Of others `kind` is "" and `likeness` how they begin.
+class KindTeller {
+ public:
+  void tell(std::string_view record, WrappingContext&);
+
+ private:
+  json::Reader reader_;
 };
 
 // Takes the elements of the array that is the member `envelope` of a JSON document, as framing does with an object. False: the document has none, or is no JSON.
