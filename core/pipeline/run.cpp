@@ -59,6 +59,7 @@ constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
 constexpr std::size_t kGroupBlocks = 4096;
 constexpr std::size_t kListAhead = 10'000;                 // objects listed but not yet opened
+constexpr int kFallback = 40;                              // what a parser is no surer of is what others have left
 constexpr unsigned kMaxWrappings = 4;                      // one in another
 constexpr std::size_t kMaxRefusals = 8;                    // parsers that may call a record foreign, one after the other
 constexpr std::size_t kMaxRoutes = 4096;                   // kinds of records that are told apart in one wrapping, by where they come from
@@ -613,7 +614,9 @@ struct Engine::State {
     FrameSpec spec;
     const Match match = recognise(o.ref.key, head, whole);
     if (stopping()) return true;  // and what it is, is not known
-    if (match.score > 1 || !(o.root.wrapping = Wrapping::recognise(text_of(head)))) {
+    if (match.score <= kFallback) o.root.wrapping = Wrapping::recognise(text_of(head));
+    if (match.score > 1 && o.root.wrapping && (forced || !o.root.wrapping->mixes())) o.root.wrapping.reset();
+    if (!o.root.wrapping) {
       const ParserPlugin* const parser = forced ? forced : match.parser;
       if (!parser) {
         finish_strand(object, ObjectOutcome::unrecognised,
@@ -777,7 +780,22 @@ struct Engine::State {
         send(object, std::move(work));
       }
     }
-    for (const FrameReject& r : o.framer->take_rejects()) reject_frame(o, r, r.record);
+    for (FrameReject& r : o.framer->take_rejects()) {
+      if (o.root.wrapping && r.code == LM_REJECT_TRUNCATED) take_whole_of(object, r);
+      reject_frame(o, r, r.record);
+    }
+  }
+
+  // Leaves of a record of the wrapping that was cut off what is behind the last whole one in it.
+  void take_whole_of(const ObjectPtr& object, FrameReject& r) {
+    Unwrapped inner;
+    object->root.wrapping->unwrap_cut(r, inner);
+    if (inner.records.empty()) return;
+    const Place last = inner.records.back().place;
+    take_unwrapped(object, inner, object->root, 1);
+    const std::uint64_t whole = std::min(last.offset + last.length - r.offset, r.length);
+    r.offset += whole, r.length -= whole;
+    r.bytes.erase(0, whole);
   }
 
   void send(const ObjectPtr& object, WorkBlock work) {
@@ -877,6 +895,7 @@ struct Engine::State {
             known.kind == wanted.kind)
           return *route;
       }
+      if (wanted.log_group.empty() && !from.inner.empty()) return *from.inner.front().second;
     }
     ++o.routes;
     std::string sample;

@@ -322,7 +322,7 @@ namespace {
 bool may_be(const ParserPlugin& parser, std::span<const std::byte> head) {
   const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
   if (text.find('\0') != std::string_view::npos) return false;
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  const std::size_t first = text.find_first_not_of(" \t\r\n,");
   const bool json = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
   return json == (parser.descriptor->framing == LM_FRAMING_JSON);
 }

@@ -1,8 +1,10 @@
-// Logs that other logs carry: CloudWatch subscriptions, exports and API answers, EventBridge events, queue messages, CloudTrail lookups, CSV exports of query engines.
+// Logs that other logs carry: CloudWatch subscriptions, exports and API answers, EventBridge events, queue messages, CloudTrail lookups, CSV exports of query engines; Azure's
+// resource logs where they are mixed, answers of Log Analytics and pages of Microsoft Graph.
 // A wrapping says how an object is framed and takes from each of its records the records within. What these are is found out as for any object, by the parsers.
 //
 // Source: AWS, "Amazon CloudWatch Logs User Guide", "Real-time processing of log data with subscriptions", "Exporting log data to Amazon S3"; "Amazon EventBridge User
-// Guide", "Events"; "AWS CLI Command Reference", cloudtrail lookup-events; RFC 4180.
+// Guide", "Events"; "AWS CLI Command Reference", cloudtrail lookup-events; RFC 4180; Microsoft, "Azure Monitor", "Resource logs", "Azure Monitor Log Analytics API: Response format";
+// "Microsoft Graph", "Paging".
 #pragma once
 
 #include "base/place.hpp"
@@ -62,6 +64,10 @@ class Wrapping {
   // Appends what the block's records hold. Views into the block must not outlive it.
   virtual void unwrap(const Block&, Unwrapped&) = 0;
   virtual void finish(Unwrapped&) {}
+  // What is whole in a record of the wrapping that was cut off, from its beginning on.
+  virtual void unwrap_cut(const FrameReject&, Unwrapped&) {}
+  // Whether its records are each of a kind of its own: then it is asked before a parser that takes what others leave.
+  virtual bool mixes() const { return false; }
   // The same of records that were wrapped themselves; false: this wrapping is of objects only. Adds to `out`, whose `below` is `from`.
   virtual bool unwrap_again(const Unwrapped& from, std::uint32_t record, Unwrapped& out) = 0;
 };
@@ -71,7 +77,7 @@ class Wrapping {
 // categories ("AuditEvent") are several providers'. Of others `kind` is "" and `likeness` how they begin.
 class KindTeller {
  public:
-  void tell(std::string_view record, WrappingContext&);
+  bool tell(std::string_view record, WrappingContext&);  // false: it is no JSON object
 
  private:
   json::Reader reader_;
