@@ -1,8 +1,11 @@
 """The forms in which Azure's logs are delivered: whatever a record comes in, it comes out the same, at its parser, and its lineage leads to it. The parsers are a test's, of two categories and of
 all others."""
+import gzip
 import json
 import pathlib
+import struct
 import unittest
+import zlib
 
 from e2e import LOGMILL, Case
 
@@ -23,6 +26,56 @@ COLUMNS = [{"name": "TimeGenerated", "type": "datetime"}, {"name": "Type", "type
            {"name": "dynamic", "type": "dynamic"}, {"name": "n", "type": "int"}]
 
 
+def long(n: int) -> bytes:
+    n = (n << 1) ^ (n >> 63)
+    out = bytearray()
+    while n > 127:
+        out.append(n & 127 | 128)
+        n >>= 7
+    return bytes([*out, n])
+
+
+def data(b: bytes) -> bytes:
+    return long(len(b)) + b
+
+
+def literals(b: bytes) -> bytes:
+    """Snappy without copies."""
+    size, n = bytearray(), len(b)
+    while n > 127:
+        size.append(n & 127 | 128)
+        n >>= 7
+    parts = [b[i:i + 60] for i in range(0, len(b), 60)]
+    return bytes([*size, n]) + b"".join(bytes([(len(p) - 1) << 2]) + p for p in parts)
+
+
+CODECS = {"null": lambda b: b, "deflate": lambda b: zlib.compress(b, 6, -15), "snappy": lambda b: literals(b) + struct.pack(">I", zlib.crc32(b))}
+PROPERTY = ["long", "double", "string", "bytes"]
+SYNC = bytes(range(16))
+
+
+def capture(bodies: list[bytes | None], codec: str = "null", a_block: int = 3, nulls: bool = False, head: dict | None = None) -> bytes:
+    """As Event Hubs Capture writes."""
+    kinds = ["null", *PROPERTY] if nulls else PROPERTY
+    schema = {"type": "record", "name": "EventData", "namespace": "Microsoft.ServiceBus.Messaging", "fields": [
+        {"name": "SequenceNumber", "type": "long"}, {"name": "Offset", "type": "string"}, {"name": "EnqueuedTimeUtc", "type": "string"},
+        {"name": "SystemProperties", "type": {"type": "map", "values": kinds}}, {"name": "Properties", "type": {"type": "map", "values": kinds}}, {"name": "Body", "type": ["null", "bytes"]}]}
+    shift = int(nulls)
+    events = []
+    for i, body in enumerate(bodies):
+        properties = long(1) + data(b"x-opt") + long(2 + shift) + data(b"{}") + long(0)
+        if i % 2:  # blocks that say how long they are
+            inner = data(b"a") + long(0 + shift) + long(-5) + data(b"b") + long(1 + shift) + struct.pack("<d", 2.5)
+            properties = long(-2) + data(inner) + long(0)
+        events.append(long(i) + data(str(i).encode()) + data(b"3/1/2026 12:00:00 PM") + properties + long(0) + (long(0) if body is None else long(1) + data(body)))
+    meta = head or {"avro.codec": codec.encode(), "avro.schema": json.dumps(schema).encode()}
+    out = b"Obj\x01" + long(len(meta)) + b"".join(data(k.encode()) + data(v) for k, v in meta.items()) + long(0) + SYNC
+    for i in range(0, len(events), a_block):
+        some = events[i:i + a_block]
+        out += long(len(some)) + data(CODECS[codec](b"".join(some))) + SYNC
+    return out
+
+
 class AzureForms(Case):
     def setUp(self):
         super().setUp()
@@ -35,10 +88,9 @@ class AzureForms(Case):
         events = self.events("x", "--plugin-dir", PLUGINS, "--isolate", "never", "--rejects", "rejects", "--stats", "stats.json", *more, code=code)
         self.parsers = {id: (c["records_in"], c["records_out"]) for id, c in self.stats()["parsers"].items() if c["records_in"]}
         self.assertEqual(sum(c for _, c in self.parsers.values()), len({e["metadata"]["uid"] for e in events}))
-        data = text.encode() if isinstance(text, str) else text
-        for e in events:
+        for e in events if isinstance(text, str) else []:
             at = e["lineage"]
-            self.assertIn(json.dumps(e["message"]), data[at["offset"]:at["offset"] + at["length"]].decode())
+            self.assertIn(json.dumps(e["message"]), text.encode()[at["offset"]:at["offset"] + at["length"]].decode())
         return events
 
     def whats(self, events: list[dict]) -> list[str]:
@@ -137,6 +189,55 @@ class AzureForms(Case):
         self.assertEqual(self.whats(self.read("\n".join(map(json.dumps, [*self.records, *odd])), 3)), self.wanted(self.records))
         self.assertEqual({x["code"] for x in self.rejects() if "offset" in x}, {"foreign"})
         self.assertEqual(len(self.rejects()), 300)
+
+    def bodies(self, size: int = 7) -> list[bytes]:
+        return [json.dumps({"records": self.records[i:i + size]}).encode() for i in range(0, 40, size)]
+
+    def test_what_event_hubs_capture_has_stored_is_read_in_every_codec(self):
+        bodies = self.bodies()
+        plain = sorted((e["metadata"]["uid"].split("-")[1], e["message"]) for e in self.read(b"\n".join(bodies)))
+        for codec in CODECS:
+            for nulls in (False, True):
+                with self.subTest(codec=codec, nulls=nulls):
+                    events = self.read(capture([None, *bodies[:2], b"", *bodies[2:]], codec, nulls=nulls))
+                    # The decoded stream is the bodies, a line each.
+                    self.assertEqual(sorted((e["metadata"]["uid"].split("-")[1], e["message"]) for e in events), plain)
+                    self.assertEqual(self.parsers, {"test.alpha": (20, 20), "test.beta": (10, 10), "test.rest": (10, 10)})
+        mixed = [gzip.compress(b) if i % 2 else json.dumps(json.loads(b), indent=2).encode() for i, b in enumerate(bodies)]
+        self.assertEqual(self.whats(self.read(capture(mixed, "deflate"))), self.wanted(self.records))
+        self.assertEqual(self.whats(self.read(gzip.compress(capture(bodies[:3]) + capture(bodies[3:], "snappy")))), self.wanted(self.records))
+        large = [json.dumps({"records": [{**r, "more": "x" * 20_000} for r in self.records[i:i + 7]]}).encode() for i in range(0, 40, 7)]
+        self.assertEqual(self.whats(self.read(capture(large, "deflate", 100))), self.wanted(self.records))
+
+    def test_a_window_without_events_is_empty_and_no_failure(self):
+        for codec in CODECS:
+            for some in ([], [None, b""]):
+                self.write("x", capture(some, codec))
+                self.assertIn("empty", self.logmill("run", "x", "--to", "ndjson:-", code=0).stderr)
+
+    def test_a_damaged_capture_gives_what_came_before_the_damage_and_says_so(self):
+        bodies = self.bodies(4)
+        for codec in CODECS:
+            whole = capture(bodies, codec)
+            for name, damaged, least in (("cut", whole[:-300], 30), ("cut in the last marker", whole[:-5], 40), ("no marker", whole[:-16] + bytes(16), 40),
+                                         ("noise behind", whole + b"noise", 40)):
+                with self.subTest(codec=codec, name=name):
+                    events = self.read(damaged, 3)
+                    self.assertGreaterEqual(len(events), least if codec == "null" else least - 8)
+                    self.assertIn("avro", [r for r in self.rejects() if "offset" not in r][0]["message"])
+        broken = bytearray(capture(bodies, "snappy", 100))
+        broken[-18] ^= 1
+        self.assertEqual(len(self.read(bytes(broken), 3)), 40)
+        self.assertIn("checksum", self.rejects()[-1]["message"])
+        odd = [bodies[0], gzip.compress(bodies[1])[:-3], *bodies[2:]]
+        self.assertEqual(len(self.read(capture(odd), 3)), 40)
+        self.assertIn("gzip stream of a body", self.rejects()[-1]["message"])
+
+    def test_an_avro_file_that_is_no_capture_is_said_to_be_none(self):
+        schema = json.dumps({"type": "record", "name": "r", "fields": [{"name": "x", "type": "long"}]}).encode()
+        for head, why in (({"avro.schema": schema}, "not what Event Hubs Capture writes"), ({"avro.schema": b"{"}, "schema"), ({"avro.schema": schema, "avro.codec": b"zstandard"}, "zstandard")):
+            self.write("x", capture([], head=head))
+            self.assertIn(why, self.logmill("run", "x", "--to", "ndjson:-", code=3).stderr)
 
 
 if __name__ == "__main__":
