@@ -335,7 +335,7 @@ class Avro final : public Codec {
  private:
   enum class Next { magic, entries, entries_size, key_size, key, value_size, value, sync, count, size, data, block_sync };
 
-  void fail(std::string what, Errc code = Errc::corrupt) {
+  void fail(const std::string& what, Errc code = Errc::corrupt) {
     if (!error_) error_ = Error{code, "avro: " + what};
   }
   void want(Next next, std::size_t bytes) { next_ = next, wanted_ = bytes; }

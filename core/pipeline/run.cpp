@@ -1536,7 +1536,8 @@ struct Engine::State {
     WrappingContext context;
     teller.tell(text, context);
     std::string key(reinterpret_cast<const char*>(refused.data()), refused.size_bytes());
-    key.append(reinterpret_cast<const char*>(&from.target), sizeof from.target);
+    const auto target_before = reinterpret_cast<std::uintptr_t>(from.target);
+    key.append(reinterpret_cast<const char*>(&target_before), sizeof target_before);
     ((key += context.kind) += '\0') += context.likeness;
     const bool lines = text.find('\n') == std::string_view::npos;
     key += lines ? '1' : '0';
