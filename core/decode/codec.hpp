@@ -1,4 +1,4 @@
-// One compression format, a member (gzip), frame (zstd, lz4) or stream (xz, bzip2) at a time.
+// One compression format (and Avro containers, which are opened as if they were one), a member (gzip), frame (zstd, lz4) or stream (xz, bzip2) at a time.
 #pragma once
 
 #include "base/result.hpp"
@@ -36,6 +36,7 @@ std::unique_ptr<Codec> make_zstd();
 std::unique_ptr<Codec> make_bzip2();
 std::unique_ptr<Codec> make_xz();
 std::unique_ptr<Codec> make_lz4();
+std::unique_ptr<Codec> make_avro();
 
 // The libraries count in 32 bits.
 inline unsigned clamp32(std::size_t n) { return n < (1u << 30) ? static_cast<unsigned>(n) : 1u << 30; }

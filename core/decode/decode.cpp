@@ -34,6 +34,7 @@ constexpr Format kFormats[] = {
     {"bzip2", "BZh.\x17\x72\x45\x38\x50\x90", make_bzip2},
     {"xz", {"\xfd\x37zXZ\0", 6}, make_xz},
     {"lz4", "\x04\x22\x4d\x18", make_lz4},
+    {"avro", "Obj\x01", make_avro},
 };
 constexpr std::size_t kLongestMagic = 10;
 

@@ -1,5 +1,5 @@
-// From stored bytes to decoded bytes, told apart by magic number, never by name: gzip (all members), zstd (all frames), bzip2, xz, lz4, or as they
-// stand. Layers are peeled until the bytes are no longer compressed (gzip in gzip is real), at most kMaxLayers.
+// From stored bytes to decoded bytes, told apart by magic number, never by name: gzip (all members), zstd (all frames), bzip2, xz, lz4, Avro (the
+// bodies that Event Hubs Capture has stored, a line each), or as they stand. Layers are peeled until the bytes are no longer compressed (gzip in gzip is real), at most kMaxLayers.
 #pragma once
 
 #include "base/result.hpp"

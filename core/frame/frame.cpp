@@ -301,7 +301,9 @@ class LineFramer final : public FramerBase {
 //   scalar    in something else than an object or an array, where a record could be
 //   lost      in a record that is broken, on the way to the next one
 // A top-level object is a record itself unless it has the envelope's member, whose first letter may be small or a capital; its members are looked at one by one for that. Where a parser has no envelope,
-// they are not.
+// they are not. An element of an array is an envelope too if it begins with that member: collectors put batches into arrays, and batches into batches.
+//
+// What was cut out of such a document is read as well: elements with commas between them and in front, and the end of the array and of the object around it behind them.
 //
 // A record that lacks a quote or a bracket would swallow what follows. Mostly the scan proves it at once (json_scan.hpp); otherwise it shows by how the record
 // ends, by the size limit, or by the end of the stream. Then we go back and look for the next place where a record begins; what lies before it is
@@ -321,6 +323,7 @@ class JsonFramer final : public FramerBase {
         by_member();
       } else if (torn.empty()) {
         unfinished_ = get_lost();
+        if (!unfinished_) break;
       } else if (!swallowed(size())) {  // that the record is unfinished is no proof that it is broken
         break;
       }
@@ -336,7 +339,7 @@ class JsonFramer final : public FramerBase {
         add_reject(open_, to, LM_REJECT_TRUNCATED,
                    torn.empty() ? std::string("the JSON ends inside this record") : fmt::format("the record is cut off: {}", torn));
       }
-    } else if (state_ == State::array && torn.empty()) {
+    } else if ((state_ == State::array || nested_ != 0) && torn.empty()) {
       // Nothing of a record is left over, but more may have followed: that must not go unsaid.
       add_reject(end, end, LM_REJECT_TRUNCATED, "the JSON ends inside the array of records: there may have been more of them");
     }
@@ -373,7 +376,7 @@ class JsonFramer final : public FramerBase {
       if (more) continue;
       if (!skipping_ && open_ != kNone && state_ != State::closing && size() - open_ > limits_.max_record) {
         // In a sound record of this size nothing looks like the beginning of another, as far as those before it tell.
-        if (state_ != State::lost && (!beginnings_.empty() || back_ == State::top) && may_rescan()) {
+        if (state_ != State::lost && !spec_.holds_others && (!beginnings_.empty() || back_ == State::top) && may_rescan()) {
           if (const std::size_t found = find_beginning(open_ + 1, size(), true); found != kNone) {
             cut_off(found);
             continue;
@@ -425,11 +428,32 @@ class JsonFramer final : public FramerBase {
       state_ = in_envelope_ ? State::object : State::top;
       return true;
     }
+    if (here == State::array && c == '{' && !spec_.envelope.empty()) {
+      const Envelope there = envelope_at(pos_);
+      if (there.open) return false;
+      if (there.records != kNone) {
+        pos_ = there.records;
+        ++nested_;
+        in_envelope_ = enveloped_ = true;
+        return true;
+      }
+    }
     if (here == State::top && c == '[') {
       ++pos_;
       in_envelope_ = false;
+      in_array_ = true;
+      nested_ = 0;
       state_ = State::array;
       return true;
+    }
+    if (here == State::top && c == ']' && ordinal_ != 0) {
+      // The end of what others have the beginning of.
+      const std::size_t next = after_space(pos_ + 1, size());
+      if (next == size() && !finishing_) return false;
+      if (next == size() || at(next) == '}') {
+        pos_ = std::min(next + 1, size());
+        return true;
+      }
     }
     open_ = pos_;
     back_ = here;
@@ -442,6 +466,28 @@ class JsonFramer final : public FramerBase {
       state_ = c == '{' || c == '[' ? State::record : State::scalar;
     }
     return true;
+  }
+
+  // Whether the object at `i` begins as an envelope does, and where its records begin.
+  struct Envelope {
+    bool open = false;  // not enough of it is there
+    std::size_t records = kNone;
+  };
+  Envelope envelope_at(std::size_t i) const {
+    const std::size_t end = std::min(size(), i + kContext);
+    const auto ends = [&] { return Envelope{end == size() && !finishing_, kNone}; };
+    const std::size_t n = spec_.envelope.size();
+    i = after_space(i + 1, end);
+    if (i < end && at(i) != '"') return {};
+    if (i < end && i + 1 < end && lower(at(i + 1)) != lower(spec_.envelope[0])) return {};
+    if (i + n + 2 > end) return ends();
+    if (at(i + n + 1) != '"' || !equals_but_first_case(text(i + 1, i + n + 1), spec_.envelope)) return {};
+    i = after_space(i + n + 2, end);
+    if (i == end) return ends();
+    if (at(i) != ':') return {};
+    i = after_space(i + 1, end);
+    if (i == end) return ends();
+    return {false, at(i) == '[' ? i + 1 : kNone};
   }
 
   enum class Scanned { more, closed, broken };
@@ -517,7 +563,7 @@ class JsonFramer final : public FramerBase {
 
   // The record at hand, which ends at `end`, shows the beginning of another inside: it is cut off there.
   bool swallowed(std::size_t end) {
-    if (beginnings_.empty() || !may_rescan()) return false;
+    if (beginnings_.empty() || spec_.holds_others || !may_rescan()) return false;
     const std::size_t found = find_beginning(open_ + 1, end, true);
     if (found == kNone) return false;
     cut_off(found);
@@ -593,7 +639,7 @@ class JsonFramer final : public FramerBase {
 
   // The record at hand is broken: from here on we look for the next one. False: nothing to look in.
   bool get_lost() {
-    if (open_ == kNone) return false;
+    if (open_ == kNone || spec_.holds_others) return false;
     if (skipping_) {
       lost_at_ = pos_;
     } else {
@@ -670,8 +716,8 @@ class JsonFramer final : public FramerBase {
     // A record that broke off may have lost its brace; one that begins as others do is told without it.
     return before > least && (at(before - 1) == '}' || !beginnings_.empty()) && key < look_to_ && at(key) == '"';
   }
-  std::size_t after_space(std::size_t i) const {
-    const std::size_t end = std::min(look_to_, i + kContext / 2);
+  std::size_t after_space(std::size_t i) const { return after_space(i, std::max(i, std::min(look_to_, i + kContext / 2))); }
+  std::size_t after_space(std::size_t i, std::size_t end) const {
     while (i < end && is_space(at(i))) ++i;
     return i;
   }
@@ -688,6 +734,9 @@ class JsonFramer final : public FramerBase {
       if (to - open_ > limits_.max_record) {
         begin_oversize(open_, to);
         end_oversize();
+      } else if (back_ == State::array && next_state_ == State::top && at(to - 1) != '}' && at(to - 1) != ']') {
+        add_reject(open_, to, LM_REJECT_TRUNCATED,
+                   "the record is cut off, and the array of records with it: another document begins behind it");
       } else {
         add_record(open_, to);
       }
@@ -696,6 +745,7 @@ class JsonFramer final : public FramerBase {
     open_ = kNone;
     unfinished_ = false;
     state_ = next_state_;
+    if (state_ == State::top) nested_ = 0;
     if (pos_ >= limits_.block_size) cut(pos_);
   }
 
@@ -705,7 +755,11 @@ class JsonFramer final : public FramerBase {
       ++pos_;
     } else if (c == '}') {
       ++pos_;
-      if (enveloped_) {
+      if (nested_ != 0) {
+        --nested_;
+        in_envelope_ = enveloped_ = nested_ != 0 || !in_array_;
+        state_ = State::array;
+      } else if (enveloped_) {
         state_ = State::top;
       } else {
         end_record(pos_);
@@ -764,6 +818,7 @@ class JsonFramer final : public FramerBase {
     if (key_matches_ && (v == '[' || v == 'n')) {
       // The document is an envelope: what was passed over are members without records.
       enveloped_ = in_envelope_ = true;
+      if (nested_ == 0) in_array_ = false;
       skipping_ = false;
       oversize_ = {};
       open_ = kNone;
@@ -782,6 +837,7 @@ class JsonFramer final : public FramerBase {
   bool no_object() {
     if (enveloped_) {
       enveloped_ = false;
+      nested_ = 0;
       state_ = State::top;
       return true;
     }
@@ -836,6 +892,8 @@ class JsonFramer final : public FramerBase {
   bool key_matches_ = false;
   bool enveloped_ = false;    // the top-level object at hand has shown its records
   bool in_envelope_ = false;  // the array at hand is the envelope's
+  bool in_array_ = false;     // the outermost is no envelope's
+  std::size_t nested_ = 0;    // envelopes around the array at hand, less the outermost
   bool finishing_ = false;
   bool unfinished_ = false;  // lost only because the stream ended
   std::vector<std::string> beginnings_;

@@ -44,6 +44,8 @@ struct FrameSpec {
   std::function<bool(std::string_view line)> is_prologue;  // LM_FRAMING_LINES; may be empty
   // The same, for who is far away and is asked for many lines at once: they lie in `text`, and a byte for each is the answer. May be empty; wins over is_prologue.
   std::function<void(std::string_view text, std::span<const lm_record> lines, std::vector<std::uint8_t>& are)> are_prologues = nullptr;
+  // LM_FRAMING_JSON: what a record holds may look like a record. Then none is looked for in one that is broken; it goes on to its last bracket.
+  bool holds_others = false;
 };
 
 // One object's framer. The decoder writes straight into its buffer:

@@ -12,7 +12,8 @@
 // called again when some is given back; I/O threads wait for their object's chunks to be taken. No task ever waits.
 //
 // Accounts: every record that framing delivers is marked once, by a row or by a reject. What a parser leaves unmarked, or marks twice, is the parser's fault: the
-// host rejects the record in its name, so that nothing is lost in silence.
+// host rejects the record in its name, so that nothing is lost in silence. A record that its parser calls foreign is offered to the others (docs/adr/0015): it goes over
+// to another's account, and is no reject as long as there is somebody who has not been asked.
 #include "conform/conform.hpp"
 #include "decode/decode.hpp"
 #include "frame/frame.hpp"
@@ -39,9 +40,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <random>
 #include <set>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace lm {
@@ -55,7 +58,9 @@ constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
 constexpr std::size_t kGroupBlocks = 4096;
 constexpr std::size_t kListAhead = 10'000;                 // objects listed but not yet opened
+constexpr int kFallback = 40;                              // what a parser is no surer of is what others have left
 constexpr unsigned kMaxWrappings = 4;                      // one in another
+constexpr std::size_t kMaxRefusals = 8;                    // parsers that may call a record foreign, one after the other
 constexpr std::size_t kMaxRoutes = 4096;                   // kinds of records that are told apart in one wrapping, by where they come from
 constexpr std::uint64_t kSmallBytes = 16 << 10;            // objects that are no larger go from thread to thread together,
 constexpr std::size_t kTogether = 64;                      // so many at most, and a chunk's worth
@@ -142,6 +147,11 @@ struct ObjectRun {
   std::string reader;            // the id of the parser or of the wrapping; "" if there is none
   ParserTally* tally = nullptr;  // of records that framing or the wrapping rejects
 
+  // Where records go that a parser of it has called foreign, and the others' share of them.
+  std::mutex foreign_mutex;
+  std::unordered_map<std::string, Target*> foreign_routes;
+  std::list<Target> foreign_targets;
+
   std::atomic<std::uint64_t> records{0}, rejects{0};
   std::atomic<unsigned> open{1};  // the strand and its blocks
   std::mutex outcome_mutex;
@@ -162,8 +172,9 @@ struct WorkBlock {
   ObjectPtr object;
   const Target* target = nullptr;
   Block block;
-  std::vector<std::uint64_t> ordinals;  // only if records were taken out, or come out of a wrapping
-  std::vector<Place> places;            // only if they come out of a wrapping
+  std::vector<std::uint64_t> ordinals;       // only if records were taken out, or come out of a wrapping
+  std::vector<Place> places;                 // only if they come out of a wrapping, or from another parser
+  std::vector<const ParserPlugin*> refused;  // those that have called all of them foreign
   lm_block view{};
   std::uint64_t charged = 0;
 };
@@ -602,7 +613,9 @@ struct Engine::State {
     FrameSpec spec;
     const Match match = recognise(o.ref.key, head, whole);
     if (stopping()) return true;  // and what it is, is not known
-    if (match.score > 1 || !(o.root.wrapping = Wrapping::recognise(text_of(head)))) {
+    if (match.score <= kFallback) o.root.wrapping = Wrapping::recognise(text_of(head));
+    if (match.score > 1 && o.root.wrapping && (forced || !o.root.wrapping->mixes())) o.root.wrapping.reset();
+    if (!o.root.wrapping) {
       const ParserPlugin* const parser = forced ? forced : match.parser;
       if (!parser) {
         finish_strand(object, ObjectOutcome::unrecognised,
@@ -647,8 +660,9 @@ struct Engine::State {
   }
 
   // That nobody could be asked is nothing to be said of an object: the run fails, or is being stopped.
-  Match recognise(std::string_view key, std::span<const std::byte> head, bool whole) {
-    auto match = detect(registry, key, head, whole, [this] { return stopping(); });
+  Match recognise(std::string_view key, std::span<const std::byte> head, bool whole, std::span<const ParserPlugin* const> but = {}) {
+    auto match = detect(
+        registry, key, head, whole, [this] { return stopping(); }, but);
     if (match) return std::move(*match);
     if (match.error().code != Errc::cancelled) fail_run(match.error());
     return {};
@@ -683,11 +697,15 @@ struct Engine::State {
 
   // The object's records of that parser about which the same is known.
   Target* target_of(ObjectRun& o, const ParserPlugin& parser, KeyPattern::Captures captures) {
+    return target_among(o.targets, o, parser, std::move(captures));
+  }
+  template <class Targets>
+  Target* target_among(Targets& targets, const ObjectRun& o, const ParserPlugin& parser, KeyPattern::Captures captures) {
     for (auto& [name, value] : captures) value = readable(value);
-    for (Target& t : o.targets) {
+    for (Target& t : targets) {
       if (t.parser == &parser && t.captures == captures) return &t;
     }
-    Target& t = o.targets.emplace_back();
+    Target& t = targets.emplace_back();
     t.parser = &parser;
     t.tally = tally_of(parser.id);
     t.captures = std::move(captures);
@@ -761,19 +779,36 @@ struct Engine::State {
         send(object, std::move(work));
       }
     }
-    for (const FrameReject& r : o.framer->take_rejects()) reject_frame(o, r, r.record);
+    for (FrameReject& r : o.framer->take_rejects()) {
+      if (o.root.wrapping && r.code == LM_REJECT_TRUNCATED) take_whole_of(object, r);
+      reject_frame(o, r, r.record);
+    }
+  }
+
+  // Leaves of a record of the wrapping that was cut off what is behind the last whole one in it.
+  void take_whole_of(const ObjectPtr& object, FrameReject& r) {
+    Unwrapped inner;
+    object->root.wrapping->unwrap_cut(r, inner);
+    if (inner.records.empty()) return;
+    const Place last = inner.records.back().place;
+    take_unwrapped(object, inner, object->root, 1);
+    const std::uint64_t whole = std::min(last.offset + last.length - r.offset, r.length);
+    r.offset += whole, r.length -= whole;
+    r.bytes.erase(0, whole);
   }
 
   void send(const ObjectPtr& object, WorkBlock work) {
-    ObjectRun& o = *object;
+    object->records += work.block.records.size();
+    charge(object, work);
+    add_to_group(std::move(work));
+  }
+  void charge(const ObjectPtr& object, WorkBlock& work) {
     work.object = object;
     work.charged = work.block.data.capacity() + work.block.records.capacity() * sizeof(lm_record) +
                    work.ordinals.capacity() * sizeof(std::uint64_t) + work.places.capacity() * sizeof(Place);
     budget.adjust(static_cast<std::int64_t>(work.charged));
-    o.records += work.block.records.size();
     work.target->tally->records_in += work.block.records.size();
-    o.open.fetch_add(1);
-    add_to_group(std::move(work));
+    object->open.fetch_add(1);
   }
 
   // What framing or a wrapping could not deliver.
@@ -859,6 +894,7 @@ struct Engine::State {
             known.kind == wanted.kind)
           return *route;
       }
+      if (wanted.log_group.empty() && !from.inner.empty()) return *from.inner.front().second;
     }
     ++o.routes;
     std::string sample;
@@ -1010,6 +1046,11 @@ struct Engine::State {
     if (o.open.fetch_sub(1) != 1) return;
     ++objects_done;
     if (o.passed_over) return;
+    std::set<const ParserTally*> counted{o.tally};
+    for (const Target& t : o.targets) counted.insert(t.tally);
+    for (Target& t : o.foreign_targets) {
+      if (counted.insert(t.tally).second) ++t.tally->objects;
+    }
     // What was given up with the run is not done.
     if (journal && !failed) {
       const std::lock_guard lock(o.outcome_mutex);
@@ -1060,7 +1101,12 @@ struct Engine::State {
     std::vector<std::size_t> first;  // of each block's records among `seen`
     std::vector<std::uint8_t> seen;  // 0 not yet, 1 rows, 2 rejected
     std::vector<BlockOrigin> origins;
-    std::string contract;            // how the parser broke it, if it did
+    std::string contract;  // how the parser broke it, if it did
+    struct Foreign {
+      std::uint32_t block, record;
+      std::string why;
+    };
+    std::vector<Foreign> foreign;    // records that it has called so
     std::vector<Stretch> stretches;  // of the batch at hand
   };
 
@@ -1100,13 +1146,22 @@ struct Engine::State {
 
   void reject_record(ParseCall& call, std::uint32_t block, std::uint32_t record, std::string_view code, std::string_view why) {
     const WorkBlock& work = call.group->blocks[block];
-    const lm_record& r = work.block.records[record];
-    const std::uint64_t ordinal = work.ordinals.empty() ? work.block.first_record + record : work.ordinals[record];
-    const std::string_view bytes(reinterpret_cast<const char*>(work.block.data.bytes()) + r.offset, r.length);
-    const Place place = work.places.empty() ? Place{work.block.offset + r.offset, r.length} : work.places[record];
+    const Place place = place_of(work, record);
     count_reject(*work.object, *call.group->tally);
     rejects_writer->add({work.object->uri, work.object->ref.etag, call.group->parser->id, code, why, true, place.offset, place.length,
-                         ordinal, bytes, true});
+                         ordinal_of(work, record), text_of(work, record), true});
+  }
+
+  static std::uint64_t ordinal_of(const WorkBlock& work, std::uint32_t record) {
+    return work.ordinals.empty() ? work.block.first_record + record : work.ordinals[record];
+  }
+  static Place place_of(const WorkBlock& work, std::uint32_t record) {
+    const lm_record& r = work.block.records[record];
+    return work.places.empty() ? Place{work.block.offset + r.offset, r.length} : work.places[record];
+  }
+  static std::string_view text_of(const WorkBlock& work, std::uint32_t record) {
+    const lm_record& r = work.block.records[record];
+    return {reinterpret_cast<const char*>(work.block.data.bytes()) + r.offset, r.length};
   }
 
   static void on_reject(void* ctx, std::uint32_t block, std::uint32_t record, std::uint32_t code, lm_str why) noexcept {
@@ -1122,8 +1177,12 @@ struct Engine::State {
     }
     seen = 2;
     try {
-      const std::string text = readable(view(why));
-      call.state->reject_record(call, block, record, reject_name(code), text);
+      std::string text = readable(view(why));
+      if (code == LM_REJECT_FOREIGN && !call.state->forced) {
+        call.foreign.push_back({block, record, std::move(text)});
+      } else {
+        call.state->reject_record(call, block, record, reject_name(code), text);
+      }
     } catch (const std::exception& e) {
       call.state->fail_run({Errc::internal, e.what()});
     }
@@ -1337,9 +1396,9 @@ struct Engine::State {
 
   void parse_group(Group& group) {
     const auto start = Clock::now();
-    ParseCall call{this, &group, nullptr, {}, {}, {}, {}, {}};
+    ParseCall call{this, &group, nullptr, {}, {}, {}, {}, {}, {}};
     std::uint64_t delivered = 0;
-    for (const WorkBlock& work : group.blocks) delivered += work.block.records.size();
+    for (const WorkBlock& work : group.blocks) delivered += work.refused.empty() ? work.block.records.size() : 0;
     records += delivered;
     ParserTally& tally = *group.tally;
     // What is not parsed stands behind what is.
@@ -1377,6 +1436,7 @@ struct Engine::State {
     for (std::size_t b = wanted; b < why.size(); ++b) why[b] = group.blocks[b].object->given_up;
     if (!views.empty() && !parse_blocks(call, group, views, why)) return;
     if (!failed) account(call, group, why);
+    if (!failed && !call.foreign.empty()) offer_foreign(call);
     tally.nanoseconds += static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
   }
 
@@ -1421,6 +1481,82 @@ struct Engine::State {
     // It is not kept: an instance that failed is not trusted again.
     (*instance)->parser->distrust();
     return true;
+  }
+
+  // What a parser has called foreign goes to whoever knows it, with the place that it has in its object; what nobody else knows is rejected as that parser said.
+  // In groups of their own: what waits for more might wait for ever, for the last strand may be through.
+  void offer_foreign(ParseCall& call) {
+    std::map<const ParserPlugin*, GroupPtr> groups_now;
+    std::stable_sort(call.foreign.begin(), call.foreign.end(), [](const auto& a, const auto& b) { return a.block < b.block; });
+    for (std::size_t begin = 0, end = 0; begin < call.foreign.size(); begin = end) {
+      while (end < call.foreign.size() && call.foreign[end].block == call.foreign[begin].block) ++end;
+      const WorkBlock& from = call.group->blocks[call.foreign[begin].block];
+      std::vector<const ParserPlugin*> refused = from.refused;
+      refused.push_back(call.group->parser);
+      std::map<const Target*, WorkBlock> blocks;
+      for (const auto& f : std::span(call.foreign).subspan(begin, end - begin)) {
+        const std::string_view text = text_of(from, f.record);
+        const Target* const to = foreign_target(from, text, refused);
+        if (!to) {
+          reject_record(call, f.block, f.record, reject_name(LM_REJECT_FOREIGN), f.why);
+          continue;
+        }
+        WorkBlock& work = blocks[to];
+        const std::size_t at = work.block.data.size();
+        work.block.data.append(std::as_bytes(std::span(text)));
+        work.block.records.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(text.size())});
+        work.ordinals.push_back(ordinal_of(from, f.record));
+        work.places.push_back(place_of(from, f.record));
+      }
+      for (auto& [to, work] : blocks) {
+        work.target = to;
+        work.refused = refused;
+        work.block.data.resize(work.block.data.size());
+        call.group->tally->records_in -= work.block.records.size();
+        call.group->tally->decoded_bytes -= work.block.data.size();
+        to->tally->decoded_bytes += work.block.data.size();
+        charge(from.object, work);
+        GroupPtr& group = groups_now[to->parser];
+        if (!group) {
+          group = std::make_shared<Group>();
+          group->parser = to->parser;
+          group->tally = to->tally;
+        }
+        group->blocks.push_back(std::move(work));
+      }
+    }
+    for (auto& [parser, group] : groups_now) put(*parse_node, group);
+  }
+
+  // Who is to have a record of `from` that its parser does not know; null: nobody. Records of one kind go the same way, so that the parsers are asked once for each.
+  const Target* foreign_target(const WorkBlock& from, std::string_view text, std::span<const ParserPlugin* const> refused) {
+    if (refused.size() > kMaxRefusals || stopping()) return nullptr;
+    thread_local KindTeller teller;
+    WrappingContext context;
+    teller.tell(text, context);
+    std::string key(reinterpret_cast<const char*>(refused.data()), refused.size_bytes());
+    const auto target_before = reinterpret_cast<std::uintptr_t>(from.target);
+    key.append(reinterpret_cast<const char*>(&target_before), sizeof target_before);
+    ((key += context.kind) += '\0') += context.likeness;
+    const bool lines = text.find('\n') == std::string_view::npos;
+    key += lines ? '1' : '0';
+    ObjectRun& o = *from.object;
+    const std::lock_guard lock(o.foreign_mutex);
+    if (const auto known = o.foreign_routes.find(key); known != o.foreign_routes.end()) return known->second;
+    const ParserPlugin* parser = recognise("", std::as_bytes(std::span(text.substr(0, kHeadBytes))), false, refused).parser;
+    if (stopping()) return nullptr;
+    if (parser && (parser->descriptor->kind == LM_KIND_SET_ASIDE || (parser->descriptor->framing == LM_FRAMING_LINES && !lines)))
+      parser = nullptr;
+    Target* target = nullptr;
+    if (parser) {
+      auto captures = captures_of(*parser, o.ref.key);
+      if (captures.empty() && !from.places.empty()) captures = from.target->captures;
+      target = target_among(o.foreign_targets, o, *parser, std::move(captures));
+    }
+    // Kinds without end are somebody's intent; they cost time, but no memory.
+    if (o.foreign_routes.size() >= kMaxRoutes) o.foreign_routes.clear();
+    o.foreign_routes.emplace(std::move(key), target);
+    return target;
   }
 
   // Every record gave a row or was rejected; what is neither is rejected here.

@@ -318,7 +318,7 @@ namespace {
 bool may_be(const ParserPlugin& parser, std::span<const std::byte> head) {
   const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
   if (text.find('\0') != std::string_view::npos) return false;
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  const std::size_t first = text.find_first_not_of(" \t\r\n,");
   const bool json = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
   return json == (parser.descriptor->framing == LM_FRAMING_JSON);
 }
@@ -346,7 +346,7 @@ Named named_by(const Registry::Impl& registry, std::string_view key, MayBe&& may
 }  // namespace
 
 Result<Match> detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole,
-                     const std::function<bool()>& stop) {
+                     const std::function<bool()>& stop, std::span<const ParserPlugin* const> but) {
   lm_sample sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
   Match best;
   IsolatedScores isolated(sample, stop);
@@ -361,6 +361,7 @@ Result<Match> detect(const Registry::Impl& registry, std::string_view key, std::
   };
   std::vector<const ParserPlugin*> others;
   for (const auto& p : registry.parsers) {
+    if (std::find(but.begin(), but.end(), p.get()) != but.end()) continue;
     if (std::any_of(p->keys.begin(), p->keys.end(), [&](const KeyPattern& k) { return k.matches(key); })) {
       ask(*p, true);
     } else {
@@ -376,7 +377,8 @@ Result<Match> detect(const Registry::Impl& registry, std::string_view key, std::
   // plainly: a few numbers and hyphens do not.
   constexpr std::size_t kPlainly = 16;
   if (!best.parser) {
-    const Named named = named_by(registry, key, [&](const ParserPlugin& p) { return may_be(p, head); });
+    const Named named = named_by(
+        registry, key, [&](const ParserPlugin& p) { return may_be(p, head) && std::find(but.begin(), but.end(), &p) == but.end(); });
     if (named.parser && named.weight >= kPlainly) best.parser = named.parser, best.score = 1;
   }
   best.trouble = isolated.trouble();

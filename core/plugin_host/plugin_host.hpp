@@ -64,9 +64,9 @@ struct Match {
 // Where the key is a parser's own and its score at least kCertain, those whose key it is not are not asked: what an object costs must not grow with the number
 // of parsers that are installed.
 inline constexpr int kCertain = 95;
-// `stop` is asked while isolated parsers are. Errc::cancelled: it answered true; Errc::io: the environment failed.
+// `stop` is asked while isolated parsers are. Errc::cancelled: it answered true; Errc::io: the environment failed. Those in `but` are not asked.
 Result<Match> detect(const Registry::Impl&, std::string_view key, std::span<const std::byte> head, bool whole,
-                     const std::function<bool()>& stop = {});
+                     const std::function<bool()>& stop = {}, std::span<const ParserPlugin* const> but = {});
 
 // The parser whose key pattern matches, for plans that do not read; of several the one whose pattern names most of the key. Null: none, or several that name as much. [any]
 const ParserPlugin* detect_by_key(const Registry::Impl&, std::string_view key);

@@ -62,11 +62,13 @@ class Taker {
     out_.bytes.append(std::as_bytes(std::span(text)));
     out_.records.push_back(r);
   }
-  void reject(std::uint32_t code, std::string why) {
-    const Place place = place_of(whole_);
-    out_.rejects.push_back({place.offset, place.length, 0, code, std::move(why), std::string(whole_)});
+  void reject(std::uint32_t code, std::string why) { reject(code, std::move(why), whole_); }
+  void reject(std::uint32_t code, std::string why, std::string_view raw) {
+    const Place place = place_of(raw);
+    out_.rejects.push_back({place.offset, place.length, 0, code, std::move(why), std::string(raw)});
   }
   void control_message() { ++out_.control_messages; }
+  std::size_t taken() const { return out_.bytes.size(); }
   std::string_view whole() const { return whole_; }
   // What the wrapping around this one says.
   WrappingContext outer() const {
@@ -96,6 +98,55 @@ std::string_view content(std::string_view quoted) { return quoted.size() >= 2 ? 
 void set(std::string& out, Text text) {
   if (text) out = *text;
 }
+
+// False: it is no JSON object.
+bool tell_kind(json::Reader& reader, std::string_view record, WrappingContext& context) {
+  static constexpr std::size_t kLongest = 128, kNames = 3;
+  static constexpr std::string_view kProviders = "/providers/";
+  const auto lowered = [](std::string_view text) {
+    std::string out(text.substr(0, kLongest));
+    std::transform(out.begin(), out.end(), out.begin(), lower);
+    return out;
+  };
+  context.kind.clear(), context.likeness.clear();
+  if (record.find_first_not_of(" \t\r\n") == std::string_view::npos) return false;
+  std::string type, provider;
+  bool generated = false;
+  std::size_t names = 0;
+  const bool json = reader.read(record, [&](std::string_view key, json::Value& value) {
+    if (names < kNames) ++names, (context.likeness += key.substr(0, kLongest)) += ' ';
+    if (key.size() < 4 || key.size() > 13) return;
+    if (equals_ignoring_case(key, "category")) {
+      if (const auto text = value.text()) context.kind = lowered(*text);
+    } else if (key == "Type") {
+      if (const auto text = value.text()) type = lowered(*text);
+    } else if (key == "TimeGenerated") {
+      generated = true;
+    } else if (equals_ignoring_case(key, "resourceid") || equals_ignoring_case(key, "_resourceid")) {
+      const auto text = value.text();
+      if (!text) return;
+      // All ids are read whole: those of resources within others name two providers, and the one in front is the service.
+      const std::string id = [&] {
+        std::string all(*text);
+        std::transform(all.begin(), all.end(), all.begin(), lower);
+        return all;
+      }();
+      if (const std::size_t at = id.find(kProviders); at != std::string::npos)
+        provider = before(std::string_view(id).substr(at + kProviders.size()), '/').substr(0, kLongest);
+    }
+  });
+  if (json) {
+    if (context.kind.empty() && generated) context.kind = std::move(type);
+    if (!context.kind.empty()) context.likeness = std::move(provider);
+  } else {
+    // A line: what stands between its spaces is of another log if there is more or less of it.
+    context.kind.clear();
+    context.likeness = std::to_string(std::count(record.begin(), record.end(), ' '));
+  }
+  return json;
+}
+
+constexpr std::string_view kMixed = "azure.records", kTable = "loganalytics.result";
 
 // How a kind of wrapping in JSON is recognised, and opened record by record. open() answers false if the record is none of its kind.
 struct Kind {
@@ -244,6 +295,81 @@ bool open_result(json::Reader& reader, Taker& taker) {
   return true;
 }
 
+// Azure's resource logs and rows of Log Analytics: each by itself, told apart by what it is.
+bool open_resource_log(json::Reader& reader, Taker& taker) {
+  WrappingContext context = taker.outer();
+  if (!tell_kind(reader, taker.whole(), context)) return false;
+  taker.take(context, taker.whole(), taker.whole());
+  return true;
+}
+
+// An element of a page of Microsoft Graph, or of Azure's management API; or such a page, where pages were put into an array.
+bool open_page(json::Reader& reader, Taker& taker) {
+  std::vector<std::string_view> elements;
+  bool page = false, values = false;
+  const bool ok = reader.read(taker.whole(), [&](std::string_view key, json::Value& value) {
+    page |= key.starts_with("@odata.context") || key.starts_with("@odata.nextLink");
+    if (key != "value" || value.type() != json::Type::array) return;
+    values = true;
+    value.array([&](json::Value& element) {
+      if (const std::string_view raw = element.raw(); !raw.empty()) elements.push_back(raw);
+    });
+  });
+  if (!ok) return false;
+  if (!page || !values) elements.assign(1, taker.whole());
+  json::Reader kinds;
+  for (const std::string_view element : elements) {
+    WrappingContext context = taker.outer();
+    tell_kind(kinds, element, context);
+    taker.take(context, element, element);
+  }
+  return true;
+}
+
+// A table that Log Analytics or Data Explorer answers with: names of columns, then rows of values. A row becomes an object; what is null is left out.
+bool open_table(json::Reader& reader, Taker& taker) {
+  constexpr std::size_t kMostColumns = 4096, kLongestName = 1024;
+  // Names are had once and written in every row: what is made of a table must be in proportion to it.
+  const std::size_t most = taker.taken() + 8 * taker.whole().size() + (std::size_t{1} << 20);
+  std::vector<std::string> names;
+  json::Reader cells, kinds;
+  json::ObjectWriter object;
+  WrappingContext context = taker.outer();
+  bool rows = false, sound = true;
+  const auto name_of = [&](json::Value& column) {
+    std::string name;
+    column.object([&](std::string_view key, json::Value& value) {
+      if (key == "name" || key == "ColumnName") set(name, value.text());
+    });
+    sound = sound && names.size() < kMostColumns && !name.empty() && name.size() <= kLongestName;
+    if (sound) names.push_back(std::move(name));
+  };
+  const auto take_row = [&](std::string_view row) {
+    if (row.empty()) return;  // the table is cut off in it
+    if (taker.taken() > most) return taker.reject(LM_REJECT_OVERSIZE, "a row that is too small for the names of its columns", row);
+    object.clear();
+    std::size_t n = 0;
+    const bool read = cells.read_array(row, [&](json::Value& value) {
+      if (n++ < names.size() && !value.is_null()) object.add(names[n - 1], value.raw());
+    });
+    if (!read) return taker.reject(LM_REJECT_MALFORMED, std::string("a row of a table: ") + cells.error(), row);
+    if (n != names.size()) return taker.reject(LM_REJECT_MALFORMED, "the row does not have as many values as the table has columns", row);
+    const std::string_view text = object.empty() ? std::string_view("{}") : object.finish();
+    tell_kind(kinds, text, context);
+    taker.take(context, text, row);
+  };
+  const bool ok = reader.read(taker.whole(), [&](std::string_view key, json::Value& value) {
+    if (value.type() != json::Type::array) return;
+    if (equals_but_first_case(key, "columns")) {
+      value.array(name_of);
+    } else if (equals_but_first_case(key, "rows") && sound && !names.empty()) {
+      rows = true;
+      value.array([&](json::Value& row) { take_row(row.raw()); });
+    }
+  });
+  return ok && rows;
+}
+
 constexpr Kind kKinds[] = {
     {"cloudwatch.subscription", "CloudWatch Logs subscription", "",
      [](const json::Outline& o, std::string_view) { return o.record("messageType") && o.record("logEvents"); }, open_subscription},
@@ -271,6 +397,23 @@ constexpr Kind kKinds[] = {
               (o.record("Body") && o.record("MessageId"));
      },
      open_text<kBody>},
+    {kMixed, "Azure resource logs", "records",
+     [](const json::Outline& o, std::string_view) {
+       return (o.record_like("category") && (o.record_like("time") || o.record_like("timestamp") || o.record_like("resourceid"))) ||
+              (o.record_text("Type") && o.record("TimeGenerated"));
+     },
+     open_resource_log},
+    {kTable, "Log Analytics query result", "tables",
+     [](const json::Outline& o, std::string_view) {
+       return (o.document("tables") || o.document("Tables")) && (o.record("columns") || o.record("Columns"));
+     },
+     open_table},
+    {"graph.page", "Microsoft Graph response", "value",
+     [](const json::Outline& o, std::string_view) {
+       return (o.document("value") && (o.document("@odata.context") || (o.record_members() != 0 && !o.record("value")))) ||
+              (o.record("value") && (o.record("@odata.context") || o.record("@odata.nextLink")));
+     },
+     open_page},
 };
 
 class JsonWrapping final : public Wrapping {
@@ -278,7 +421,8 @@ class JsonWrapping final : public Wrapping {
   explicit JsonWrapping(const Kind& kind) : kind_(kind) {}
   std::string_view id() const override { return kind_.id; }
   std::string_view title() const override { return kind_.title; }
-  FrameSpec framing() const override { return {LM_FRAMING_JSON, std::string(kind_.envelope), {}}; }
+  FrameSpec framing() const override { return {LM_FRAMING_JSON, std::string(kind_.envelope), {}, nullptr, kind_.id == kTable}; }
+  bool mixes() const override { return kind_.id == kMixed; }
 
   void unwrap(const Block& block, Unwrapped& out) override {
     const std::string_view data(reinterpret_cast<const char*>(block.data.data()), block.data.size());
@@ -286,6 +430,12 @@ class JsonWrapping final : public Wrapping {
       Taker taker(nullptr, 0, data.substr(r.offset, r.length), block.offset + r.offset, out);
       open(taker);
     }
+  }
+
+  void unwrap_cut(const FrameReject& cut, Unwrapped& out) override {
+    if (kind_.id != kTable || cut.bytes.size() != cut.length) return;
+    Taker taker(nullptr, 0, cut.bytes, cut.offset, out);
+    kind_.open(reader_, taker);
   }
 
   bool unwrap_again(const Unwrapped& from, std::uint32_t record, Unwrapped& out) override {
@@ -329,23 +479,54 @@ std::uint64_t Unwrapped::locate(const Record& r, std::size_t at) const {
   return below->locate(parent, static_cast<std::size_t>(r.raw.data() - below->text(parent).data()) + in_raw);
 }
 
-bool open_envelope(const Unwrapped& from, std::uint32_t record, std::string_view envelope, Unwrapped& out) {
-  const Unwrapped::Record& r = from.records[record];
-  const std::string_view text = from.text(r);
-  Taker taker(&from, record, text, 0, out);
+bool KindTeller::tell(std::string_view record, WrappingContext& context) { return tell_kind(reader_, record, context); }
+
+namespace {
+
+// As framing has it: what begins with the envelope's member is one.
+bool begins_as_envelope(std::string_view object, std::string_view envelope) {
+  const auto next = [&](std::size_t at) { return std::min(object.find_first_not_of(" \t\r\n", at), object.size()); };
+  if (!object.starts_with('{')) return false;
+  std::size_t at = next(1);
+  if (at + envelope.size() + 2 > object.size() || object[at] != '"' || object[at + envelope.size() + 1] != '"' ||
+      !equals_but_first_case(object.substr(at + 1, envelope.size()), envelope))
+    return false;
+  at = next(at + envelope.size() + 2);
+  if (at == object.size() || object[at] != ':') return false;
+  at = next(at + 1);
+  return at != object.size() && object[at] == '[';
+}
+
+bool take_elements(std::string_view text, std::string_view envelope, const WrappingContext& context, Taker& taker, unsigned depth) {
+  constexpr unsigned kDeepest = 8;
   json::Reader reader;
   bool found = false;
-  const WrappingContext context = from.contexts[r.context];
   const bool ok = reader.read(text, [&](std::string_view key, json::Value& value) {
     if (!equals_but_first_case(key, envelope) || value.type() != json::Type::array) return;
     found = true;
-    value.array([&](json::Value& element) { taker.take(context, element.raw(), element.raw()); });
+    value.array([&](json::Value& element) {
+      const std::string_view raw = element.raw();
+      if (raw.empty()) return;
+      if (depth < kDeepest && begins_as_envelope(raw, envelope)) {
+        take_elements(raw, envelope, context, taker, depth + 1);
+      } else {
+        taker.take(context, raw, raw);
+      }
+    });
   });
   return ok && found;
 }
 
+}  // namespace
+
+bool open_envelope(const Unwrapped& from, std::uint32_t record, std::string_view envelope, Unwrapped& out) {
+  const Unwrapped::Record& r = from.records[record];
+  Taker taker(&from, record, from.text(r), 0, out);
+  return take_elements(from.text(r), envelope, from.contexts[r.context], taker, 1);
+}
+
 std::unique_ptr<Wrapping> Wrapping::recognise(std::string_view head) {
-  const std::size_t begin = head.find_first_not_of(" \t\r\n");
+  const std::size_t begin = head.find_first_not_of(" \t\r\n,");
   if (begin == std::string_view::npos) return nullptr;
   if (head[begin] == '{' || head[begin] == '[') {
     for (const Kind& kind : kKinds) {

@@ -1,12 +1,16 @@
-// Logs that other logs carry: CloudWatch subscriptions, exports and API answers, EventBridge events, queue messages, CloudTrail lookups, CSV exports of query engines.
+// Logs that other logs carry: CloudWatch subscriptions, exports and API answers, EventBridge events, queue messages, CloudTrail lookups, CSV exports of query engines; Azure's
+// resource logs where they are mixed, answers of Log Analytics and pages of Microsoft Graph.
 // A wrapping says how an object is framed and takes from each of its records the records within. What these are is found out as for any object, by the parsers.
 //
 // Source: AWS, "Amazon CloudWatch Logs User Guide", "Real-time processing of log data with subscriptions", "Exporting log data to Amazon S3"; "Amazon EventBridge User
-// Guide", "Events"; "AWS CLI Command Reference", cloudtrail lookup-events; RFC 4180.
+// Guide", "Events"; "AWS CLI Command Reference", cloudtrail lookup-events; RFC 4180; Microsoft, "Azure Monitor", "Resource logs", "Azure Monitor Log Analytics API: Response format";
+// "Microsoft Graph", "Paging".
 #pragma once
 
 #include "base/place.hpp"
 #include "frame/frame.hpp"
+
+#include <logmill/sdk/json.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +25,7 @@ namespace lm {
 // What a wrapping says of what it holds; "" where it says nothing. Records of one context are of one kind.
 struct WrappingContext {
   std::string account, region, log_group, log_stream, kind;
+  std::string likeness;    // what else tells records of one kind from those of another; for nobody's eyes
   bool documents = false;  // it holds whole documents, as objects do, not records
   bool operator==(const WrappingContext&) const = default;
 };
@@ -59,8 +64,23 @@ class Wrapping {
   // Appends what the block's records hold. Views into the block must not outlive it.
   virtual void unwrap(const Block&, Unwrapped&) = 0;
   virtual void finish(Unwrapped&) {}
+  // What is whole in a record of the wrapping that was cut off, from its beginning on.
+  virtual void unwrap_cut(const FrameReject&, Unwrapped&) {}
+  // Whether its records are each of a kind of its own: then it is asked before a parser that takes what others leave.
+  virtual bool mixes() const { return false; }
   // The same of records that were wrapped themselves; false: this wrapping is of objects only. Adds to `out`, whose `below` is `from`.
   virtual bool unwrap_again(const Unwrapped& from, std::uint32_t record, Unwrapped& out) = 0;
+};
+
+// Tells of what kind a record is that came among others, by a glance: what nobody could be asked about for each record anew.
+// Of a record of Azure `kind` is the category, or the table that Log Analytics has it in, in lower case, and `likeness` the provider of its resource, because some
+// categories ("AuditEvent") are several providers'. Of others `kind` is "" and `likeness` how they begin.
+class KindTeller {
+ public:
+  bool tell(std::string_view record, WrappingContext&);  // false: it is no JSON object
+
+ private:
+  json::Reader reader_;
 };
 
 // Takes the elements of the array that is the member `envelope` of a JSON document, as framing does with an object. False: the document has none, or is no JSON.

@@ -1,4 +1,5 @@
 """Logs that other logs carry: what is inside comes out as if it had been delivered by itself, and its lineage leads to where it stands in the outer object."""
+import base64
 import csv
 import gzip
 import io
@@ -158,6 +159,33 @@ class Wrappings(Case):
     def test_a_parser_can_be_forced_on_what_is_inside(self):
         self.write("x", json.dumps(subscription([FLOW])))
         self.assertEqual(len(self.events("x", "--plugin", "aws.vpcflow")), 1)
+
+    def test_a_record_of_another_source_goes_to_its_parser_with_its_own_place(self):
+        finding = {"schemaVersion": "2.0", "accountId": ACCOUNT, "region": "us-east-1", "partition": "aws", "id": "f-1", "arn": f"arn:aws:guardduty:us-east-1:{ACCOUNT}:detector/d/finding/f-1",
+                   "type": "Recon:EC2/Portscan", "resource": {"resourceType": "Instance"}, "service": {"serviceName": "guardduty", "count": 1}, "severity": 5,
+                   "createdAt": "2026-03-01T12:00:00.000Z", "updatedAt": "2026-03-01T12:00:00.000Z", "title": "t", "description": "d"}
+        self.write("alone", json.dumps(finding))
+        alone = content(self.events("alone")[0])
+        nobodys = {"hello": "world"}
+        for text in (json.dumps({"Records": [*self.records[:3], finding, nobodys, *self.records[3:], finding]}),
+                     "\n".join(map(json.dumps, [*self.records[:3], finding, nobodys, *self.records[3:], finding])),
+                     json.dumps(subscription([json.dumps(r) for r in [*self.records[:3], finding, nobodys, *self.records[3:], finding]]))):
+            self.write("x", text)
+            events = self.events("x", "--stats", "stats.json", "--rejects", "rejects", code=3)
+            findings = [e for e in events if e["class_uid"] == 2004]
+            self.assertEqual([{k: v for k, v in json.loads(content(e)).items() if k != "lineage"} for e in findings], [json.loads(alone)] * 2)
+            self.assertEqual(sorted(map(content, (e for e in events if e["class_uid"] != 2004))), self.wanted)
+            self.assertEqual(sorted(e["lineage"]["record"] for e in events), [*range(4), *range(5, 33)])
+            self.assertEqual(len({e["metadata"]["uid"] for e in events}), 32)
+            for e in findings:
+                stands = text.encode()[e["lineage"]["offset"]:e["lineage"]["offset"] + e["lineage"]["length"]].decode()
+                self.assertEqual(json.loads(stands if stands[1] == '"' else json.loads(f'"{stands}"')), finding)
+            self.assertEqual({p: (c["records_in"], c["rejects"]) for p, c in self.stats()["parsers"].items()}, {"aws.cloudtrail": (31, 1), "aws.guardduty": (2, 0)})
+            [reject] = [r for r in self.rejects() if "offset" in r]
+            self.assertEqual((reject["code"], reject["parser"], reject["record"]), ("foreign", "aws.cloudtrail", 4))
+            self.assertEqual(json.loads(base64.b64decode(reject["bytes"])), nobodys)
+            for kept in (self.dir / "rejects").glob("*"):
+                kept.unlink()
 
     def test_what_is_cut_off_gives_what_came_before(self):
         whole = gzip.compress("".join(json.dumps(subscription([FLOW] * 100)) for _ in range(50)).encode())

@@ -67,6 +67,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   framer->finish("");
   take();
+  for (const auto& reject : framer->take_rejects()) {
+    lm::Unwrapped whole;
+    wrapping->unwrap_cut(reject, whole);
+    open(whole, text.size(), 0);
+  }
   lm::Unwrapped last;
   wrapping->finish(last);
   open(last, text.size(), 0);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <lz4frame.h>
 #include <lzma.h>
+#include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <random>
@@ -169,6 +170,151 @@ TEST_P(EveryFormat, SomethingElseBehindTheLastMemberIsSaid) {
   EXPECT_EQ(o.error->code, Errc::corrupt);
   EXPECT_EQ(o.text, text);
   EXPECT_EQ(decode(GetParam().compress(text) + std::string(512, '\0')).text, text) << "padding is no garbage";
+}
+
+// ---- Avro ----
+
+std::string number(std::int64_t n) {
+  auto zigzag = (static_cast<std::uint64_t>(n) << 1) ^ (n < 0 ? ~std::uint64_t{0} : 0);
+  std::string out;
+  for (; zigzag > 127; zigzag >>= 7) out.push_back(static_cast<char>((zigzag & 127) | 128));
+  out.push_back(static_cast<char>(zigzag));
+  return out;
+}
+std::string counted(std::string_view bytes) { return number(static_cast<std::int64_t>(bytes.size())) + std::string(bytes); }
+
+constexpr std::string_view kSync = "0123456789abcdef";
+constexpr std::string_view kCaptured =
+    R"({"type":"record","name":"EventData","namespace":"Microsoft.ServiceBus.Messaging","fields":[{"name":"SequenceNumber","type":"long"},)"
+    R"({"name":"Properties","type":{"type":"map","values":["long","double","string","bytes"]}},{"name":"Body","type":["null","bytes"]}]})";
+
+std::string container(std::string_view codec, std::string_view schema) {
+  std::string out("Obj\1", 4);
+  out += number(2) + counted("avro.schema") + counted(schema) + counted("avro.codec") + counted(codec) + number(0);
+  return out += kSync;
+}
+std::string block(std::string_view codec, std::int64_t count, std::string_view data) {
+  std::string stored(data);
+  if (codec == "deflate") {
+    z_stream s{};
+    deflateInit2(&s, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+    stored.assign(deflateBound(&s, data.size()) + 64, '\0');
+    s.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data())), s.avail_in = static_cast<uInt>(data.size());
+    s.next_out = reinterpret_cast<Bytef*>(stored.data()), s.avail_out = static_cast<uInt>(stored.size());
+    deflate(&s, Z_FINISH);
+    stored.resize(s.total_out);
+    deflateEnd(&s);
+  } else if (codec == "snappy") {
+    std::size_t size = snappy_max_compressed_length(data.size());
+    stored.assign(size, '\0');
+    snappy_compress(data.data(), data.size(), stored.data(), &size);
+    stored.resize(size);
+    const auto sum = crc32(0, reinterpret_cast<const Bytef*>(data.data()), static_cast<uInt>(data.size()));
+    for (const int shift : {24, 16, 8, 0}) stored.push_back(static_cast<char>(sum >> shift));
+  }
+  return number(count) + counted(stored) + std::string(kSync);
+}
+std::string event(std::string_view body) {
+  return number(7) + number(1) + counted("k") + number(1) + std::string(8, 'd') + number(0) + number(1) + counted(body);
+}
+std::string capture(std::string_view codec, std::string_view text) {
+  std::string out = container(codec, kCaptured), events;
+  std::int64_t count = 0;
+  for (; !text.empty(); text.remove_prefix(text.find('\n') + 1)) {
+    events += event(text.substr(0, text.find('\n')));
+    if (++count == 4) out += block(codec, std::exchange(count, 0), std::exchange(events, {}));
+  }
+  return count == 0 ? out : out + block(codec, count, events);
+}
+
+class Avro : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Decode, Avro, testing::Values("null", "deflate", "snappy"), [](const auto& p) { return std::string(p.param); });
+
+TEST_P(Avro, BodiesComeBackWholeHoweverTheyAreFed) {
+  const std::string text = sample(30), stored = capture(GetParam(), text);
+  for (const std::size_t chunk : {1ul, 7ul, 4096ul, 1ul << 20}) {
+    for (const std::size_t out : {1ul, 100ul, 65536ul}) {
+      const Outcome o = decode(stored, chunk, out);
+      ASSERT_FALSE(o.error) << o.error->what;
+      ASSERT_EQ(o.text, text);
+      EXPECT_EQ(o.format, "avro");
+    }
+  }
+  EXPECT_EQ(decode(gzip(stored) + gzip(capture("null", "tail\n"))).text, text + "tail\n");
+  EXPECT_EQ(decode(capture(GetParam(), "")).text, "");
+  EXPECT_FALSE(decode(capture(GetParam(), "")).error);
+}
+
+// The format has no end but the stream's: what is cut off between two blocks cannot be told from what is whole.
+TEST_P(Avro, CutWithinABlockIsAnErrorAndGivesWhatCameBefore) {
+  const std::string text = sample(12), stored = capture(GetParam(), text);
+  std::size_t whole = 0;
+  for (std::size_t cut = 4; cut < stored.size(); ++cut) {
+    const Outcome o = decode(std::string_view(stored).substr(0, cut));
+    EXPECT_TRUE(text.starts_with(o.text)) << o.text;
+    whole += !o.error;
+    EXPECT_TRUE(o.error || stored.substr(0, cut).ends_with(kSync));
+  }
+  EXPECT_EQ(whole, 3u);
+  const auto most = decode(stored.substr(0, stored.size() - 40)).text.size();
+  EXPECT_TRUE(GetParam() != std::string("null") || most > text.size() - 40) << most;
+}
+
+TEST_P(Avro, AFlippedBitIsNeverTheEndOfTheProgram) {
+  const std::string stored = capture(GetParam(), sample(6));
+  for (std::size_t bit = 32; bit < stored.size() * 8; ++bit) {
+    std::string flipped = stored;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    const Outcome o = decode(flipped);
+    // Only snappy blocks have a checksum; what is around the records themselves counts for nothing.
+    const bool checked = GetParam() == std::string("snappy") && bit / 8 > stored.find(kSync) + 20;
+    EXPECT_TRUE(!checked || o.error || o.text == sample(6)) << bit;
+  }
+}
+
+TEST(AvroSchema, IsReadFromTheFile) {
+  const std::string schema =
+      R"({"type":"record","name":"x.R","fields":[{"name":"Body","type":"bytes"},{"name":"e","type":{"type":"enum","name":"E","symbols":["A"]}},)"
+      R"({"name":"f","type":{"type":"fixed","size":3,"name":"F"}},{"name":"again","type":["null","F",{"type":"array","items":"E"}]},)"
+      R"({"name":"list","type":{"type":"record","name":"L","fields":[{"name":"next","type":["null","L"]}]}},)"
+      R"({"name":"t","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"b","type":"boolean"},{"name":"g","type":"float"}]})";
+  const std::string record = counted("one") + number(0) + "fff" + number(2) + number(2) + number(0) + number(0) + number(0) + number(1) +
+                             number(1) + number(0) + number(99) + "b" + "gggg";
+  EXPECT_EQ(decode(container("null", schema) + block("null", 2, record + record)).text, "one\none\n");
+  const Outcome more = decode(container("null", schema) + block("null", 1, record + record));
+  EXPECT_EQ(more.text, "one\n");
+  EXPECT_TRUE(more.error);
+}
+
+TEST(AvroSchema, HostileOnesEndSoon) {
+  const auto fails = [](const std::string& stored) {
+    const Outcome o = decode(stored);
+    return o.error.has_value() && o.text.empty();
+  };
+  const auto body = [](std::string_view type) {
+    return R"({"type":"record","name":"R","fields":[{"name":"x","type":)" + std::string(type) + R"(},{"name":"Body","type":"bytes"}]})";
+  };
+  const std::string endless = number(INT64_MAX) + std::string(100, '\0');
+  EXPECT_TRUE(fails(container("null", body(R"({"type":"array","items":"null"})")) + block("null", 1, endless)));
+  EXPECT_TRUE(fails(container("null", body(R"({"type":"array","items":{"type":"array","items":"null"}})")) + block("null", 1, endless)));
+  EXPECT_TRUE(
+      fails(container("null", body(R"({"type":"record","name":"L","fields":[{"name":"next","type":"L"}]})")) + block("null", 1, "x")));
+  EXPECT_TRUE(fails(container("null", body("\"nobody\"")) + block("null", 1, "x")));
+  std::string deep, wide = "[\"null\"";
+  for (int i = 0; i < 10'000; ++i) deep += "[", wide += ",\"long\"";
+  EXPECT_TRUE(fails(container("null", body(deep))));
+  EXPECT_TRUE(fails(container("null", body(wide + "]"))));
+  for (const std::int64_t size : {INT64_MAX, INT64_MIN, std::int64_t{-1}, std::int64_t{1} << 40})
+    EXPECT_TRUE(fails(container("null", kCaptured.data()) + number(1) + number(size) + "x"));
+  EXPECT_TRUE(fails(std::string("Obj\1", 4) + number(INT64_MIN) + number(5)));
+  EXPECT_TRUE(
+      fails(container("null", R"({"type":"record","name":"R","fields":[{"name":"Body","type":"null"}]})") + block("null", INT64_MAX, "")));
+  EXPECT_TRUE(fails(container("null", kCaptured) + block("null", INT64_MAX, "")));
+  // A snappy block that says it is larger than anything is.
+  EXPECT_TRUE(
+      fails(container("snappy", kCaptured) + number(1) + counted(std::string("\xff\xff\xff\xff\x0f\0\0\0\0\0", 10)) + std::string(kSync)));
+  std::string bomb(65 << 20, ' ');
+  EXPECT_TRUE(decode(container("deflate", kCaptured) + block("deflate", 1, event(bomb))).error);
 }
 
 TEST(Decode, LayersArePeeled) {

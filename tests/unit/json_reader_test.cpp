@@ -208,6 +208,20 @@ TEST(Outline, TellsTheTextOfAMemberOfTheRecord) {
   EXPECT_EQ(lm::json::Outline(kText, "findingS").record_raw("n"), "");
 }
 
+TEST(Outline, FindsTheRecordInBatchesOfBatchesAndInBlocksOfThem) {
+  for (const std::string_view text :
+       {R"([{"records":[{"a":1}]}])", R"({"records":[{"Records":[{"records" : [ {"a":1)", R"(,{"a":1},{"b":2}]})", R"({"a":1}]})"}) {
+    const lm::json::Outline outline(text, "Records");
+    EXPECT_TRUE(outline.record("a")) << text;
+    EXPECT_EQ(outline.record_members(), 1u) << text;
+  }
+  const lm::json::Outline own(R"([{"a":1,"records":[{"b":1}]}])", "records");
+  EXPECT_TRUE(own.record("a") && own.record("records") && !own.record("b"));
+  std::string deep;
+  for (int i = 0; i < 10'000; ++i) deep += R"({"records":[)";
+  EXPECT_FALSE(lm::json::Outline(deep, "records").record("a"));
+}
+
 TEST(Keys, FindEveryKeyAndNoOther) {
   static constexpr auto kKeys = lm::keys("eventName", "eventTime", "eventType", "readOnly", "a", "");
   EXPECT_EQ(kKeys.find("eventTime"), kKeys.at("eventTime"));

@@ -13,6 +13,13 @@ foreach(fault none silent twice unknown_column derived_column profile_twice shor
     PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/faults/${fault} CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   list(APPEND fault_plugins fault_${fault})
 endforeach()
+foreach(name foreign category)
+  add_library(${name}_plugin MODULE ${CMAKE_CURRENT_LIST_DIR}/${name}_plugin.cpp)
+  target_link_libraries(${name}_plugin PRIVATE logmill::sdk logmill_flags)
+  set_target_properties(${name}_plugin PROPERTIES
+    PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/faults/${name} CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  list(APPEND fault_plugins ${name}_plugin)
+endforeach()
 add_library(count_sink MODULE ${CMAKE_CURRENT_LIST_DIR}/count_sink.cpp)
 target_include_directories(count_sink PRIVATE ${PROJECT_SOURCE_DIR}/sinks)
 target_link_libraries(count_sink PRIVATE logmill::sdk logmill_expected logmill_flags)

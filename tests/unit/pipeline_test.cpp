@@ -153,6 +153,67 @@ TEST_F(Pipeline, BadRecordsCostThemselves) {
   EXPECT_NE(kept.str().find("\"record\":4,\"code\":\"encoding\""), std::string::npos) << kept.str();
 }
 
+std::string mixed(int n) {
+  std::string out;
+  for (int i = 0; i < n; ++i)
+    out += std::to_string(1772352000 + i) + (i % 3 == 1 ? " beta " : i % 3 == 2 ? " gamma " : " alpha ") + "text\n";
+  return out;
+}
+
+TEST_F(Pipeline, WhatOneParserCallsForeignIsAnothersAndOnlyWhatNobodyKnowsIsRejected) {
+  write("a", mixed(30) + "1772352000 nobody knows this\n" + "1772352000 nobody knows this\n" + "broken\n");
+  lm::RunOptions options;
+  options.rejects = folder_ / "rejects";
+  options.inputs = {(folder_ / "a").string()};
+  const Outcome o = run("foreign", options);
+  EXPECT_EQ(o.error, "");
+  EXPECT_EQ(o.rows.at("base_event"), 30u);
+  const auto& parsers = o.summary.parsers;
+  EXPECT_EQ(parsers.at("test.alpha").records_in, 11u);
+  EXPECT_EQ(parsers.at("test.alpha").rejects, 1u);
+  EXPECT_EQ(parsers.at("test.beta").records_in, 10u);
+  // The greedy one was the last to be asked about what nobody knows.
+  EXPECT_EQ(parsers.at("test.greedy").records_in, 12u);
+  EXPECT_EQ(parsers.at("test.greedy").rejects, 2u);
+  EXPECT_EQ(parsers.at("test.greedy").objects, 1u);
+  EXPECT_EQ(parsers.at("test.alpha").decoded_bytes + parsers.at("test.beta").decoded_bytes + parsers.at("test.greedy").decoded_bytes,
+            o.summary.decoded_bytes);
+  std::stringstream kept;
+  for (const auto& entry : fs::directory_iterator(options.rejects)) kept << std::ifstream(entry.path()).rdbuf();
+  const auto place = mixed(30).size();
+  EXPECT_NE(kept.str().find("\"parser\":\"test.greedy\",\"offset\":" + std::to_string(place) +
+                            ",\"length\":28,\"record\":30,\"code\":\"foreign\",\"message\":\"not gamma\""),
+            std::string::npos)
+      << kept.str();
+}
+
+TEST_F(Pipeline, ForeignRecordsFindTheirParserInAnyBlockAndOnAnyThread) {
+  write("large.gz", gzip(mixed(300'000)));
+  for (int i = 0; i < 100; ++i) write("small/" + std::to_string(i), mixed(9));
+  for (const unsigned threads : {1u, 4u}) {
+    for (const bool isolated : {false, true}) {
+      isolation_.on = isolated;
+      lm::RunOptions options;
+      options.threads = threads;
+      options.memory = 8 << 20;
+      const Outcome o = run("foreign", options);
+      EXPECT_EQ(o.error, "");
+      EXPECT_EQ(o.rows.at("base_event"), 300'900u);
+      for (const auto& [id, p] : o.summary.parsers) EXPECT_EQ(p.records_in, 100'300u) << id;
+      EXPECT_TRUE(o.summary.complete());
+    }
+  }
+}
+
+TEST_F(Pipeline, AParserThatIsForcedHasNoOthersBesideIt) {
+  write("a", mixed(30));
+  lm::RunOptions options;
+  options.plugin = "test.beta";
+  const Outcome o = run("foreign", options);
+  EXPECT_EQ(o.rows.at("base_event"), 10u);
+  EXPECT_EQ(o.summary.parsers.at("test.beta").rejects, 20u);
+}
+
 TEST_F(Pipeline, AnObjectThatBreaksOffGivesItsGoodRecords) {
   const std::string whole = gzip(lines(50'000));
   write("torn.gz", whole.substr(0, whole.size() / 2));

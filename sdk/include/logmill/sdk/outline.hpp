@@ -7,7 +7,8 @@
 //   }
 //
 // The document is the first JSON object of the sample. The record is the first element of the array in the envelope's member, or of a top-level array, or the
-// document itself where it is neither. Lines that are no JSON are passed over, a few of them: one bad record must not cost the object. The sample may end anywhere:
+// document itself where it is neither; a record that begins with the envelope's member is an envelope again (batches in an array, or in batches). Commas in front are passed over: a block
+// out of the midst of an array begins so. Lines that are no JSON are passed over, a few of them: one bad record must not cost the object. The sample may end anywhere:
 // what was seen until then counts. Views point into the sample. Allocates a little; never throws but std::bad_alloc. One thread at a time.
 #pragma once
 
@@ -23,7 +24,7 @@ class Outline {
  public:
   explicit Outline(std::string_view head, std::string_view envelope = {}) {
     for (int line = 0; line < kMostLines && !head.empty(); ++line) {
-      const std::size_t begin = head.find_first_not_of(" \t\r\n");
+      const std::size_t begin = head.find_first_not_of(" \t\r\n,");
       if (begin == std::string_view::npos) return;
       head.remove_prefix(begin);
       if (read(head, envelope)) return;
@@ -55,7 +56,7 @@ class Outline {
   bool clean() const { return clean_; }
 
  private:
-  static constexpr int kMostLines = 8;
+  static constexpr int kMostLines = 8, kMostEnvelopes = 8;
   static constexpr std::size_t kMostMembers = 256;
   struct Member {
     std::string_view name;
@@ -76,15 +77,15 @@ class Outline {
     at_ = text.data(), end_ = at_ + text.size();
     if (*at_ == '[') {
       ++at_;
-      return skip_space() ? at_ == end_ : *at_ != '{' || object({}, record_);
+      return skip_space() ? at_ == end_ : *at_ != '{' || object(envelope, record_, 1);
     }
     if (*at_ != '{' || !object(envelope, document_)) return false;
     if (!enveloped_) record_ = document_;
     return true;
   }
 
-  // at_ stands on '{'.
-  bool object(std::string_view envelope, std::vector<Member>& members) {
+  // at_ stands on '{'. `depth`: of elements in arrays of records.
+  bool object(std::string_view envelope, std::vector<Member>& members, int depth = 0) {
     ++at_;
     for (;;) {
       if (skip_space()) return true;
@@ -105,11 +106,13 @@ class Outline {
         std::string_view text;
         if (!string(text)) return true;
         if (members.back().name.data() == name.data()) members.back().text = text;
-      } else if (*at_ == '[' && !envelope.empty() && equals_but_first_case(name, envelope)) {
+      } else if (*at_ == '[' && !envelope.empty() && equals_but_first_case(name, envelope) &&
+                 (depth == 0 || (members.size() == 1 && depth < kMostEnvelopes))) {
         enveloped_ = true;
         ++at_;
+        record_.clear();
         if (skip_space()) return true;
-        return *at_ != '{' || object({}, record_);
+        return *at_ != '{' || object(envelope, record_, depth + 1);
       } else {
         const char* const first = at_;
         const bool whole = value();

@@ -1,0 +1,117 @@
+// Wrappings and kinds of records, without a run around them.
+#include "unwrap/unwrap.hpp"
+
+#include <gtest/gtest.h>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+lm::WrappingContext kind_of(std::string_view record) {
+  lm::KindTeller teller;
+  lm::WrappingContext context;
+  teller.tell(record, context);
+  return context;
+}
+
+TEST(KindTeller, ARecordOfAzureIsOfItsCategoryAndProvider) {
+  const auto vault = kind_of(
+      R"({"time":"2026-03-01T12:00:00Z","category":"AuditEvent","resourceId":"/SUBSCRIPTIONS/1/RESOURCEGROUPS/R/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/V"})");
+  EXPECT_EQ(vault.kind, "auditevent");
+  EXPECT_EQ(vault.likeness, "microsoft.keyvault");
+  EXPECT_EQ(kind_of(R"({"ResourceId":"/subscriptions/1/resourcegroups/r/providers/microsoft.keyvault/vaults/v","Category":"AUDITEVENT"})"),
+            vault);
+  EXPECT_EQ(kind_of(R"({"TimeGenerated":"2026-03-01T12:00:00Z","Type":"SigninLogs","UserId":"u"})").kind, "signinlogs");
+  EXPECT_EQ(kind_of(R"({"TimeGenerated":"2026-03-01T12:00:00Z","Type":"AzureDiagnostics","Category":"kube-audit"})").kind, "kube-audit");
+}
+
+TEST(KindTeller, OthersAreAsTheyBegin) {
+  EXPECT_EQ(kind_of(R"({"eventVersion":"1.08","eventTime":"x","eventName":"y","more":1})").kind, "");
+  EXPECT_EQ(kind_of(R"({"eventVersion":"1.08","eventTime":"x","eventName":"y","more":1})"),
+            kind_of(R"({"eventVersion":"1.09","eventTime":"z","eventName":"y","other":{"category":"no"}})"));
+  EXPECT_NE(kind_of(R"({"a":1,"b":2})"), kind_of(R"({"a":1,"c":2})"));
+  EXPECT_NE(kind_of("2 111122223333 eni"), kind_of("hello"));
+  EXPECT_EQ(kind_of(R"({"category":"Cut","time")").kind, "");
+  EXPECT_EQ(kind_of(""), lm::WrappingContext());
+  EXPECT_EQ(kind_of(R"({"category":5,"Type":"x"})").kind, "");
+}
+
+struct Opened {
+  lm::Unwrapped out;
+  std::vector<std::string> texts() const {
+    std::vector<std::string> all;
+    for (const auto& r : out.records) all.emplace_back(out.text(r));
+    return all;
+  }
+  std::vector<std::string> kinds() const {
+    std::vector<std::string> all;
+    for (const auto& r : out.records) all.push_back(out.contexts[r.context].kind);
+    return all;
+  }
+};
+
+// As a run opens an object.
+Opened open(std::string_view text, std::string_view id) {
+  Opened opened;
+  const auto wrapping = lm::Wrapping::recognise(text);
+  if (!wrapping) {
+    ADD_FAILURE() << "not recognised: " << text;
+    return opened;
+  }
+  EXPECT_EQ(wrapping->id(), id);
+  const auto framer = lm::make_framer(wrapping->framing(), {});
+  const auto space = framer->space();
+  std::memcpy(space.data(), text.data(), text.size());
+  framer->commit(text.size());
+  framer->finish("");
+  while (const auto block = framer->next()) wrapping->unwrap(*block, opened.out);
+  for (const auto& r : framer->take_rejects()) {
+    wrapping->unwrap_cut(r, opened.out);
+    opened.out.rejects.push_back(r);
+  }
+  for (auto& r : opened.out.records) {
+    EXPECT_LE(r.place.offset + r.place.length, text.size());
+    r.raw = {};
+  }
+  return opened;
+}
+
+using Strings = std::vector<std::string>;
+
+TEST(Wrapping, RecordsOfAzureThatNobodyKnowsAreToldApartByTheirCategories) {
+  const auto o = open(R"({"records":[{"time":"t","category":"A"},{"records":[{"time":"t","Category":"b"}]},{"time":"t","category":"A"}]})",
+                      "azure.records");
+  EXPECT_EQ(o.kinds(), (Strings{"a", "b", "a"}));
+  EXPECT_EQ(o.out.contexts.size(), 2u);
+  EXPECT_EQ(o.texts()[1], R"({"time":"t","Category":"b"})");
+  EXPECT_EQ(open(R"({"TimeGenerated":"t","Type":"Heartbeat"})", "azure.records").kinds(), Strings{"heartbeat"});
+  EXPECT_EQ(open(R"(,{"time":"t","category":"A"},{"time":"t","category":"B"}]})", "azure.records").kinds(), (Strings{"a", "b"}));
+}
+
+TEST(Wrapping, AnAnswerOfLogAnalyticsGivesAnObjectARow) {
+  const auto o = open(R"({"tables":[{"name":"PrimaryResult","columns":[{"name":"Type","type":"string"},{"name":"n \"x\"","type":"int"},)"
+                      R"({"name":"d","type":"dynamic"}],"rows":[["T",1,{"a":null}],[null,2.50,"x"],["T",1],7]}]})",
+                      "loganalytics.result");
+  EXPECT_EQ(o.texts(), (Strings{R"({"Type":"T","n \"x\"":1,"d":{"a":null}})", R"({"n \"x\"":2.50,"d":"x"})"}));
+  ASSERT_EQ(o.out.rejects.size(), 2u);
+  EXPECT_EQ(o.out.rejects[0].bytes, R"(["T",1])");
+  EXPECT_EQ(o.out.rejects[1].bytes, "7");
+}
+
+TEST(Wrapping, ATableThatIsCutGivesItsWholeRows) {
+  const auto o = open(R"({"tables":[{"name":"t","columns":[{"name":"a"}],"rows":[[1],[2],[3)", "loganalytics.result");
+  EXPECT_EQ(o.texts(), (Strings{R"({"a":1})", R"({"a":2})"}));
+  ASSERT_EQ(o.out.rejects.size(), 1u);
+  EXPECT_EQ(o.out.rejects[0].code, std::uint32_t{LM_REJECT_TRUNCATED});
+}
+
+TEST(Wrapping, APageOfGraphIsItsValue) {
+  EXPECT_EQ(open(R"({"@odata.context":"c","value":[{"id":1},{"id":2}]}{"@odata.context":"c","value":[{"id":3}]})", "graph.page").texts(),
+            (Strings{R"({"id":1})", R"({"id":2})", R"({"id":3})"}));
+  EXPECT_EQ(open(R"([{"@odata.context":"c","value":[{"id":1},{"id":2}]}])", "graph.page").texts(), (Strings{R"({"id":1})", R"({"id":2})"}));
+  EXPECT_EQ(open(R"({"value":[{"id":1,"v":[2]}],"nextLink":"n"})", "graph.page").texts(), Strings{R"({"id":1,"v":[2]})"});
+  EXPECT_EQ(lm::Wrapping::recognise(R"({"value":[1,2]})"), nullptr);
+}
+
+}  // namespace
