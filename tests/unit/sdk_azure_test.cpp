@@ -64,6 +64,17 @@ TEST(AzureValues, KnowsTheTextsThatSayThatThereIsNone) {
   EXPECT_EQ(azure::present_but("low", "none", "hidden"), lm::Text("low"));
 }
 
+TEST(AzureValues, FindsTheDomainOfAnAddressAlone) {
+  EXPECT_EQ(azure::email_domain("joe@example.com"), "example.com");
+  EXPECT_EQ(azure::email_domain("joe_other.com#EXT#@example.com"), "example.com");
+  for (const char* none : {"", "joe", "@example.com", "joe@", "joe smith@example.com", "a@b@c", "00000000-aaaa-4000-8000-00000000000a"})
+    EXPECT_EQ(azure::email_domain(none), "") << none;
+  EXPECT_TRUE(azure::ends_ignoring_case("ADFSSignInLogs", "signinlogs"));
+  EXPECT_FALSE(azure::ends_ignoring_case("Logs", "signinlogs"));
+  EXPECT_TRUE(azure::contains_ignoring_case("OneWaySMS", "sms"));
+  EXPECT_FALSE(azure::contains_ignoring_case("sm", "sms"));
+}
+
 TEST(AzureValues, ReadsLevelsByNameAndNumber) {
   for (const char* text : {"4", "Informational", "Information", "informational", "Verbose", "5", ""})
     EXPECT_EQ(azure::severity_id(text), 1) << text;

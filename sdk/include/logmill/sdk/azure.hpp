@@ -70,6 +70,39 @@ inline void scalar(const json::Field& f, Text& out) {
   out = read;
 }
 
+// A text with its name in the record, for what is known only later to have a place or none.
+struct Named {
+  Text value;
+  std::string_view key;
+
+  void read(const json::Field& f) { text(f, value), key = f.key; }
+  void read_scalar(const json::Field& f) { scalar(f, value), key = f.key; }
+  void keep(json::ObjectWriter& rest) const {
+    if (value) rest.add_text(key, *value);
+  }
+  // Unless it says what is said elsewhere.
+  void keep_unless(json::ObjectWriter& rest, Text said) const {
+    if (value && !(said && equals_ignoring_case(*value, *said))) rest.add_text(key, *value);
+  }
+};
+
+// "joe@example.com" -> "example.com"; "" of what is no e-mail address: user names may be anything.
+constexpr std::string_view email_domain(std::string_view name) {
+  const std::size_t at = name.find('@');
+  if (at == 0 || at == std::string_view::npos || at + 1 == name.size() || at != name.rfind('@')) return {};
+  return name.find_first_of(" \t\"<>,;") == std::string_view::npos ? name.substr(at + 1) : std::string_view();
+}
+
+constexpr bool ends_ignoring_case(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && equals_ignoring_case(text.substr(text.size() - end.size()), end);
+}
+constexpr bool contains_ignoring_case(std::string_view text, std::string_view part) {
+  for (std::size_t i = 0; i + part.size() <= text.size(); ++i) {
+    if (equals_ignoring_case(text.substr(i, part.size()), part)) return true;
+  }
+  return false;
+}
+
 // The view lies in `scratch` unless there is nothing to do.
 inline std::string_view lower_case(std::string_view text, std::string& scratch) {
   std::size_t upper = 0;
@@ -522,7 +555,7 @@ struct Envelope : detail::EnvelopeTexts {
       rest.add_text(own_.tenant_key, *own_.tenant);
     // A tenant's id says no more than what is set from it.
     if (resource.text().starts_with("/tenants/") || resource.lower().starts_with("/tenants/")) {
-      if (resource.tenant() != tenant_lower_ || !resource.name().empty()) rest.add_text("resourceId", resource.text());
+      if (resource.tenant() != tenant_lower_ || !resource.name().empty()) keep(rest, "resourceId", resource.text());
     }
   }
 
@@ -547,6 +580,20 @@ struct Envelope : detail::EnvelopeTexts {
       row.template set<"cloud.account.uid">(resource.subscription());
       row.template set<"cloud.account.type_id">(kSubscriptionType);
     }
+  }
+
+  // A member that has no place after all, under the name that it has in the record's form.
+  void keep(json::ObjectWriter& rest, std::string_view name, Text value) const {
+    if (!value) return;
+    std::array<char, 32> column{};
+    if (own_.row && name == "callerIpAddress") {
+      name = "CallerIPAddress";
+    } else if (own_.row && name.size() <= column.size()) {
+      std::copy(name.begin(), name.end(), column.begin());
+      if (name.front() >= 'a' && name.front() <= 'z') column[0] = static_cast<char>(name.front() - 'a' + 'A');
+      name = {column.data(), name.size()};
+    }
+    rest.add_text(name, *value);
   }
 
   // Milliseconds that it took; absent for none, 0 and what is no number.
