@@ -152,7 +152,8 @@ struct Event {
 
 // A list of tuples. Those of one rule follow each other.
 struct Group {
-  std::string_view acl, rule, mac, tuples;
+  std::string_view acl, rule, mac;
+  std::size_t first = 0, last = 0;  // of the record's tuples
 };
 
 // "000D3AF8801A" as OCSF writes it.
@@ -200,25 +201,22 @@ class Parser {
 
   void parse(lm::Record record, Flows& flows, Others& others) {
     Event e;
-    rest_.clear(), lists_rest_.clear(), groups_.clear(), left_.clear();
+    rest_.clear(), lists_rest_.clear(), groups_.clear(), written_.clear(), left_.clear();
     if (!read(record, e)) return record.reject(json_);
     if (e.category && !lm::equals_ignoring_case(*e.category, Format::kCategory)) return record.reject(lm::foreign, Format::kForeign);
     if (!e.lists) return record.reject(e.category ? lm::malformed : lm::foreign, Format::kNoFlows);
     begin(e);
     codes(e, flows);
     bool ok = true;
-    std::size_t tuples = 0;
     for (const Group& group : groups_) {
       begin(e, group, flows);
-      tuples_.read_array(group.tuples, [&](Value& value) {
-        const Text text = value.text();
-        if (!ok || value.is_null()) return;
-        ++tuples;
-        if (text) tuple_.split(*text);
-        ok = text && is_flow() ? flow(record, e, group, flows) : unreadable(record, e, group, value.raw(), others);
-      });
+      for (std::size_t i = group.first; i < group.last && ok; ++i) {
+        const Written& tuple = written_[i];
+        if (tuple.text) tuple_.split(*tuple.text);
+        ok = tuple.text && is_flow() ? flow(record, e, group, flows) : unreadable(record, e, group, tuple.raw, others);
+      }
     }
-    if (tuples == 0) ok = window(record, e, others);
+    if (groups_.empty()) ok = window(record, e, others);
     if (!ok) record.reject(lm::malformed, "neither 'time' nor that of a flow is a time");
   }
 
@@ -276,7 +274,7 @@ class Parser {
                  member(Field{lists_rest_, key, value});
                })) {
       e.lists = false;
-      groups_.clear(), lists_rest_.clear(), left_.clear();
+      groups_.clear(), written_.clear(), lists_rest_.clear(), left_.clear();
       f.keep();
     }
   }
@@ -292,7 +290,10 @@ class Parser {
         case kKeys.at("rule"): odd |= !(name = member.text()); break;
         case kKeys.at("aclID"): odd |= !(acl = member.text()); break;
         case kKeys.at("flows"):
-        case kKeys.at("flowGroups"): member.array([&](Value& group) { odd |= !this->group(record, group); }); break;
+        case kKeys.at("flowGroups"):
+          odd |= member.type() != Type::array;
+          member.array([&](Value& group) { odd |= !this->group(record, group); });
+          break;
         default: record.drift(key); odd = true;
       }
     });
@@ -306,7 +307,8 @@ class Parser {
   // False: there is more to it than tuples of a known kind.
   bool group(lm::Record record, Value& value) {
     Group out;
-    bool odd = value.type() != Type::object, any = false;
+    bool odd = value.type() != Type::object;
+    out.first = out.last = written_.size();
     value.object([&](std::string_view key, Value& member) {
       static constexpr auto kKeys = lm::azure::keys("rule", "mac", "flowTuples");
       const auto text = [&](std::string_view& to) {
@@ -318,15 +320,18 @@ class Parser {
         case kKeys.at("rule"): text(out.rule); break;
         case kKeys.at("mac"): text(out.mac); break;
         case kKeys.at("flowTuples"):
-          odd |= member.type() != Type::array || any;
-          if (member.type() != Type::array || any) break;
-          out.tuples = member.raw();
-          any = !lm::json::says_nothing(out.tuples);
+          odd |= member.type() != Type::array || out.last != out.first;
+          if (odd) break;
+          member.array([&](Value& tuple) {
+            const Text fields = tuple.text();
+            if (!tuple.is_null()) written_.push_back({fields, tuple.raw()});
+          });
+          out.last = written_.size();
           break;
         default: record.drift(key); odd = true;
       }
     });
-    if (any) groups_.push_back(out);
+    if (out.last != out.first) groups_.push_back(out);
     return !odd;
   }
 
@@ -432,6 +437,10 @@ class Parser {
     return line_;
   }
 
+  static bool same_word(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && (a.empty() || (a.front() == b.front() && (a.size() == 1 || a == b)));
+  }
+
   // Most tuples of a list leave nothing but one of a few words, so that what they leave was written before.
   std::string_view line_of_tuple() {
     const std::string_view word = tuple_.fields[Format::kState],
@@ -439,7 +448,7 @@ class Parser {
     const bool usual = own_.empty() && first_.empty();
     if (usual) {
       for (std::size_t i = 0; i < n_ready_; ++i) {
-        if (lm::detail::equal(ready_[i].word, word) && lm::detail::equal(ready_[i].other, other)) return ready_[i].line;
+        if (same_word(ready_[i].word, word) && same_word(ready_[i].other, other)) return ready_[i].line;
       }
     }
     lm::keep(own_, "state", word);
@@ -495,8 +504,13 @@ class Parser {
     return true;
   }
 
+  // An address at either end at first sight; the row takes a closer look, which costs less for addresses that it has seen.
   bool is_flow() const {
-    return tuple_.size >= kLeast && (lm::net::is_ip(tuple_.fields[source]) || lm::net::is_ip(tuple_.fields[destination]));
+    const auto may_be_ip = [](std::string_view text) {
+      const char c = text.empty() ? ' ' : lm::lower(text.front());
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':';
+    };
+    return tuple_.size >= kLeast && (may_be_ip(tuple_.fields[source]) || may_be_ip(tuple_.fields[destination]));
   }
 
   bool flow(lm::Record record, const Event& e, const Group& group, Flows& flows) {
@@ -520,7 +534,7 @@ class Parser {
     const auto protocol = this->protocol(row);
     const bool from = endpoint<"src_endpoint.ip", "src_endpoint.port">(row, source, source_port, protocol);
     const bool to = endpoint<"dst_endpoint.ip", "dst_endpoint.port">(row, destination, destination_port, protocol);
-    row.set<"connection_info.protocol_ver_id">(lm::net::version(f[from ? source : destination]));
+    if (from || to) row.set<"connection_info.protocol_ver_id">(lm::net::version(f[from ? source : destination]));
     const int direction = this->direction(row);
     if (direction == 1 && to) {
       side<"dst_endpoint.mac", "dst_endpoint.vpc_uid", "dst_endpoint.subnet_uid", "dst_endpoint.interface_uid">(row, e, destination_mac_);
@@ -607,7 +621,9 @@ class Parser {
   // Since the tuple before of the same flow, or none.
   void traffic(FlowRow& row) {
     if (tuple_.size <= kLeast) return;
-    const auto number = [&](std::size_t at) { return lm::integer_or_keep(own_, kNames[at], tuple_.fields[at]); };
+    const auto number = [&](std::size_t at) __attribute__((always_inline)) {
+      return lm::integer_or_keep(own_, kNames[at], tuple_.fields[at]);
+    };
     const auto sent = number(packets_out), sent_bytes = number(bytes_out), got = number(packets_in), got_bytes = number(bytes_in);
     row.set<"traffic.packets_out">(sent);
     row.set<"traffic.bytes_out">(sent_bytes);
@@ -618,9 +634,14 @@ class Parser {
     if (sent_bytes && got_bytes && !__builtin_add_overflow(*sent_bytes, *got_bytes, &sum)) row.set<"traffic.bytes">(sum);
   }
 
-  lm::json::Reader json_, inner_, tuples_;
+  lm::json::Reader json_, inner_;
   lm::json::ObjectWriter rest_, lists_rest_, group_rest_, own_;
   std::vector<Group> groups_;
+  struct Written {
+    Text text;
+    std::string_view raw;
+  };
+  std::vector<Written> written_;  // the record's tuples
   Tuple tuple_;
   lm::Maybe<std::int64_t> logged_;
   Mac mac_;
