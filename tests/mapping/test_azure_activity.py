@@ -285,12 +285,15 @@ class Activity(mapping.Mapping):
         self.check(event, {"status_id": 99, "status": "Done", "actor.user.uid": ADA, "actor.authorizations.0.policy.name": "Owner", "api.response.message": "OK"})
 
     def test_rows_of_other_tables_and_records_of_other_categories_are_foreign(self):
-        for other in ({"Type": "SigninLogs"}, {"category": "StorageRead", "operationName": "GetBlob"}, {"category": "Security", "operationName": "Scan"}):
-            base = less(CALL, "identity", "properties", **other)
-            self.write("mixed", json.dumps(CALL) + "\n" + json.dumps(base))
+        call = less(CALL, "identity", "properties")
+        for other in (less(ROW, Type="SigninLogs"), call | {"category": "StorageRead", "operationName": "GetBlob"}, call | {"category": "Security", "operationName": "Scan"}):
+            self.write("mixed", json.dumps(CALL) + "\n" + json.dumps(other))
             self.logmill("run", "mixed", "--plugin", self.PARSER, "--to", "ndjson:-", "--rejects", "rejects", code=None)
             said = "".join(path.read_text() for path in sorted((self.dir / "rejects").glob("*.ndjson")))
             self.assertIn('"foreign"', said, other)
+
+    def test_a_type_that_is_no_table_is_a_field_like_others(self):
+        self.check(self.one(less(CALL, type="x")), {"class_uid": 6003, "unmapped.type": "x"})
 
     # ---- Nothing is lost ----
 

@@ -327,6 +327,10 @@ struct Activity {
 
   // What the record is, whatever its form; none: it is not of this source.
   Class settle(Event& e) {
+    if (envelope_.table && !envelope_.is_row()) {
+      rest_.add_text("type", *envelope_.table);  // no name of a table
+      envelope_.table = {};
+    }
     if (envelope_.table && !lm::equals_ignoring_case(*envelope_.table, "AzureActivity")) return Class::none;
     prefer(envelope_.operation, e.operation.value, "operationName");
     prefer(envelope_.category, e.category.value, "category");

@@ -67,6 +67,10 @@ struct Storage {
     });
     if (!read) return record.reject(json_);
     envelope_.finish(rest_);
+    if (envelope_.table && !envelope_.is_row()) {
+      rest_.add_text("type", *envelope_.table);  // no name of a table
+      envelope_.table = {};
+    }
     if (!is_own(r)) return record.reject(lm::foreign, "'category' is none of StorageRead, StorageWrite, StorageDelete");
     for (const std::string_view key : unknown_) record.drift(key);
     const auto time = azure::time(envelope_.time);
