@@ -393,6 +393,11 @@ struct IsOptional<Text> : std::true_type {};
 
 // ---- Rows ----
 
+// A text in the dictionary of a column. It holds for one column and the record at hand.
+struct Code {
+  std::int32_t value = -1;
+};
+
 // A row, or an element of one of its lists, while its record is parsed. Set what the record has; what is not set is absent.
 template <const auto& Table, std::size_t Level = 0>
 class Row {
@@ -414,6 +419,16 @@ class Row {
     constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());
     static_assert(detail::kLayout<Table>.columns[column].store == detail::Store::code, "only text that repeats is looked up");
     columns_->expect_code(column, text);
+  }
+
+  // The same of text that Rows::code looked up before. False: it is that of an absent text.
+  template <detail::FixedString Path>
+  bool set(Code code) {
+    constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());
+    static_assert(detail::kLayout<Table>.columns[column].store == detail::Store::code, "only text that repeats has codes");
+    if (code.value < 0) return false;
+    columns_->put(column, row_, code.value);
+    return true;
   }
 
   template <detail::FixedString Path>
@@ -577,11 +592,21 @@ class Rows {
     return Row<Table>(columns_, columns_.add_row(0));
   }
 
+  // Looks up what many rows of the record will have, once for all of them.
+  template <detail::FixedString Path>
+  Code code(Text text) {
+    constexpr std::size_t column = detail::column_index<Table>(0, Path.view());
+    constexpr auto layout = detail::kLayout<Table>.columns[column];
+    static_assert(layout.store == detail::Store::code && layout.check == detail::Check::none,
+                  "only text that repeats has codes, and what is any text");
+    return text ? Code{columns_.code(column, *text)} : Code{};
+  }
+
   // The host's side.
   detail::Columns& columns() { return columns_; }
   std::vector<lm_origin>& origins() { return origins_; }
   std::uint64_t epoch = 0;
-  std::uint32_t last_rows = 0;
+  std::uint32_t last_rows = 0, last_records = 0;
 
  private:
   detail::Columns columns_;
@@ -752,8 +777,10 @@ struct Instance {
       r.columns().clear_dictionaries();
       ++r.epoch;
     }
-    // Most tables get few of a call's records: what the last call needed is a better guess than all of them.
-    r.columns().reserve(std::min(records, r.last_rows + r.last_rows / 8 + 64));
+    // Most tables get few of a call's records: what the last call needed is a better guess than all of them. Where records give several rows, it is the only one.
+    const std::uint32_t last = r.last_rows + r.last_rows / 8 + 64;
+    r.columns().reserve(r.last_rows > r.last_records ? last : std::min(records, last));
+    r.last_records = records;
   }
 
   template <class RowsT>

@@ -134,6 +134,8 @@ class Columns {
     put(column, row, columns_[column].interner->intern(text));
   }
 
+  std::int32_t code(std::size_t column, std::string_view text) { return columns_[column].interner->intern(text); }
+
   // Only what `may` accepts; it is asked once for each value. False: not put.
   template <class May>
   [[gnu::always_inline]] bool put_checked(std::size_t column, std::uint32_t row, std::string_view text, May&& may) {
