@@ -777,9 +777,11 @@ struct Instance {
       r.columns().clear_dictionaries();
       ++r.epoch;
     }
-    // Most tables get few of a call's records: what the last call needed is a better guess than all of them. Where records give several rows, it is the only one.
+    // Most tables get few of a call's records: what the last call needed is a better guess than all of them. Where records give several rows, it is the only one, of
+    // which one long record must not make too much.
+    constexpr std::uint32_t kMost = 1 << 16;
     const std::uint32_t last = r.last_rows + r.last_rows / 8 + 64;
-    r.columns().reserve(r.last_rows > r.last_records ? last : std::min(records, last));
+    r.columns().reserve(std::min(last, r.last_rows > r.last_records ? std::max(records, kMost) : records));
     r.last_records = records;
   }
 
