@@ -26,6 +26,11 @@ class Budget {
     return true;
   }
 
+  bool somebody_waits() {
+    const std::lock_guard lock(mutex_);
+    return !parked_.empty();
+  }
+
   // What turned out to be larger or smaller than what was taken.
   void adjust(std::int64_t bytes) {
     if (bytes > 0) {

@@ -548,6 +548,8 @@ struct Engine::State {
       if (!budget.take(wanted, [this, object] { schedule(object); })) return flush_groups();
       const bool more = o.detected ? pull_into_framer(object) : pull_head(object);
       budget.give(wanted);
+      // What it leaves in a group may be all that the budget has: who waits for that has looked through the groups before.
+      if (o.finished && budget.somebody_waits()) flush_groups();
       if (!more) return;
     }
   }
