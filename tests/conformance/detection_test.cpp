@@ -128,7 +128,7 @@ TEST(Detection, WhatNobodyKnowsIsNobodys) {
        "a,b,c\n1,2,3\n",
        "#Fields: a b c\n1 2 3\n",
        "#separator \\x09\n#fields\tts\tuid\tid.orig_h\n1.0\tC1\t192.0.2.1\n",
-       R"({"time":"2026-03-01T08:00:00Z","category":"SignInLogs","operationName":"Sign-in activity","properties":{}})",
+       R"({"uuid":"a","published":"2026-03-01T08:00:00.000Z","eventType":"user.session.start","actor":{"id":"b","type":"User"},"outcome":{"result":"SUCCESS"}})",
        R"({"timestamp":"2026-03-01T08:00:00.000000+0000","event_type":"alert","src_ip":"192.0.2.1","dest_ip":"192.0.2.2","proto":"TCP","alert":{"action":"allowed"}})",
        R"({"kind":"Event","apiVersion":"v1","metadata":{"name":"web-0.1"},"reason":"Scheduled"})",
        R"({"class_uid":6003,"metadata":{"version":"1.1.0","product":{"name":"CloudTrail"}},"api":{"operation":"x"},"time":1})",

@@ -34,10 +34,10 @@ def text_of(value) -> str:
 class Mapping(Case):
     PARSER = ""  # that must read whatever read() is given
 
-    def read(self, content: bytes | str, key: str = "x", code: int = 0) -> list[dict]:
-        """The events of one object, in the order of its records."""
+    def read(self, content: bytes | str, key: str = "x", code: int = 0, alone: bool = False) -> list[dict]:
+        """The events of one object, in the order of its records. `alone`: what the parser calls foreign is offered to no other."""
         self.write(key, content)
-        events = self.events(key, "--stats", "stats.json", "--validate", "full", code=code)
+        events = self.events(key, "--stats", "stats.json", "--validate", "full", *(["--plugin", self.PARSER] if alone else []), code=code)
         self.assertEqual(list(self.stats()["parsers"]), [self.PARSER])
         return sorted(events, key=lambda e: (e["lineage"]["record"], e["lineage"].get("item", 0)))
 

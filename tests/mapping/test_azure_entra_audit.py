@@ -343,7 +343,7 @@ class EntraAudit(mapping.Mapping):
 
     def test_a_record_of_another_category_is_foreign(self):
         others = [outer(FULL, category="SignInLogs"), {"category": "StorageRead", "time": FULL["time"]}, {"a": 1}]
-        events = self.read("".join(json.dumps(record) + "\n" for record in [FULL, *others]), code=3)
+        events = self.read("".join(json.dumps(record) + "\n" for record in [FULL, *others]), code=3, alone=True)
         self.assertEqual(len(events), 1)
         self.assertEqual(self.stats()["parsers"][self.PARSER]["rejects"], 3)
 

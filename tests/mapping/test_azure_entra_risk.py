@@ -194,7 +194,7 @@ class EntraRisk(mapping.Mapping):
 
     def test_a_record_of_another_category_is_foreign(self):
         others = [outer(EVENT, category="SignInLogs"), {"a": 1}]
-        events = self.read("".join(json.dumps(record) + "\n" for record in [EVENT, *others]), code=3)
+        events = self.read("".join(json.dumps(record) + "\n" for record in [EVENT, *others]), code=3, alone=True)
         self.assertEqual(len(events), 1)
         self.assertEqual(self.stats()["parsers"][self.PARSER]["rejects"], 2)
 

@@ -409,7 +409,7 @@ class EntraSignIn(mapping.Mapping):
     # ---- What is no sign-in ----
 
     def test_a_record_of_another_category_is_foreign(self):
-        events = self.read(json.dumps(FULL) + "\n" + json.dumps(outer(FULL, category="AuditLogs")) + "\n" + json.dumps({"a": 1}) + "\n", code=3)
+        events = self.read(json.dumps(FULL) + "\n" + json.dumps(outer(FULL, category="AuditLogs")) + "\n" + json.dumps({"a": 1}) + "\n", code=3, alone=True)
         self.assertEqual(len(events), 1)
         self.assertEqual(self.stats()["parsers"][self.PARSER]["rejects"], 2)
 
