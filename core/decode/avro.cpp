@@ -20,6 +20,7 @@ namespace lm {
 namespace {
 
 constexpr std::size_t kMostHeader = 1 << 20;
+constexpr std::size_t kLongestName = 1024;
 constexpr std::size_t kMostBlock = 64 << 20;  // as it is stored, and as it is decoded; the same of a body
 
 enum class Inflated { whole, cut, broken, large };
@@ -53,7 +54,14 @@ Inflated inflate_into(std::string_view in, int bits, std::string& out) {
     z.avail_out = static_cast<uInt>(out.size() - size);
     const int code = inflate(&z, Z_NO_FLUSH);
     size = out.size() - z.avail_out;
-    if (code == Z_STREAM_END) return ended(Inflated::whole);
+    if (code == Z_STREAM_END) {
+      // Of a gzip stream another member may follow.
+      if (bits < 16 || z.avail_in == 0) return ended(Inflated::whole);
+      const std::string_view rest = in.substr(in.size() - z.avail_in);
+      if (rest.find_first_not_of('\0') == std::string_view::npos) return ended(Inflated::whole);
+      if (!rest.starts_with('\x1f') || inflateReset(&z) != Z_OK) return ended(Inflated::broken);
+      continue;
+    }
     if (code == Z_BUF_ERROR || (code == Z_OK && z.avail_in == 0 && z.avail_out != 0)) return ended(Inflated::cut);
     if (code != Z_OK) return ended(Inflated::broken);
   }
@@ -199,6 +207,8 @@ class Schema {
       if (key == "namespace") own_space = value.text().value_or("");
     });
     if (!ok || type.empty()) return fail("its schema is no JSON, or has no type");
+    // Each of thousands of types is known by both.
+    if (name.size() > kLongestName || own_space.size() > kLongestName) return fail("its schema has a name that is too long");
     if (!type.starts_with('"')) return build(type, space, depth + 1);
     const std::string_view kind = unquoted(type);
     const auto remember = [&](std::uint32_t node) {
@@ -289,7 +299,12 @@ class Schema {
 
 class Avro final : public Codec {
  public:
-  void reset() override { *this = Avro(); }
+  void reset() override {
+    const std::uint64_t worked = worked_;
+    *this = Avro();
+    worked_ = worked;
+  }
+  std::uint64_t worked() const override { return worked_; }
 
   Step step(std::span<const std::byte> in, std::span<std::byte> out) override {
     std::size_t consumed = 0, produced = 0;
@@ -436,7 +451,8 @@ class Avro final : public Codec {
     records_ = count_;
     if (!error_ && !partial_ && records_ == 0 && !block_.empty()) fail("a block of no records that is not empty");
     cursor_ = Cursor(block_);
-    work_ = 16 * block_.size() + 4096;
+    work_ = 4 * block_.size() + 4096;
+    worked_ += block_.size();
     want(Next::block_sync, 16);
   }
   void open_snappy() {
@@ -475,6 +491,7 @@ class Avro final : public Codec {
     line_ = body;
     if (body.starts_with("\x1f\x8b")) {
       const Inflated how = inflate_into(body, 15 + 16, plain_);
+      worked_ += plain_.size();
       if (how == Inflated::large) {
         damage_ = fmt::format("a body decodes to more than {} bytes", kMostBlock);
       } else if (how != Inflated::whole && !partial_) {
@@ -492,6 +509,7 @@ class Avro final : public Codec {
     return {consumed, produced, true, {}};
   }
 
+  std::uint64_t worked_ = 0;
   Next next_ = Next::magic;
   std::size_t wanted_ = 4, header_ = 0;
   std::string held_;  // of what is wanted

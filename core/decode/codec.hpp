@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +30,8 @@ class Codec {
   virtual Step step(std::span<const std::byte> in, std::span<std::byte> out) = 0;
   // Ready for the next member.
   virtual void reset() = 0;
+  // Bytes that were decoded on the way to what was given, where these may be more; of all members.
+  virtual std::uint64_t worked() const { return 0; }
 };
 
 std::unique_ptr<Codec> make_gzip();

@@ -179,7 +179,8 @@ class Layer {
     return done(Pull::more);
   }
 
-  std::uint64_t given() const { return given_; }
+  std::uint64_t worked() const { return codec_ ? codec_->worked() : 0; }
+  std::uint64_t decoded() const { return std::max(given_, worked()); }
 
  private:
   // zstd and lz4 share the magic numbers of frames that are to be skipped, 0x184d2a50 to 0x184d2a5f.
@@ -277,10 +278,11 @@ class Chain final : public ObjectDecoder {
   // Looked at in every layer: one that decodes to nothing but what the next one swallows must not run for days.
   Result<void> check(const Layer& layer) const {
     if (!layer.format()) return {};
-    if (layer.given() > limits_.ratio_from && layer.given() / std::max<std::uint64_t>(stored_, 1) > limits_.max_ratio) {
+    if (layer.decoded() > limits_.ratio_from && layer.decoded() / std::max<std::uint64_t>(stored_, 1) > limits_.max_ratio) {
       return fail(Errc::limit, fmt::format("it decodes to more than {} times its size (--max-ratio)", limits_.max_ratio));
     }
-    if (&layer != &layers_.back() && layer.given() > limits_.max_decoded && layer.given() - limits_.max_decoded > kBetween) {
+    const std::uint64_t inner = &layer == &layers_.back() ? layer.worked() : layer.decoded();
+    if (inner > limits_.max_decoded && inner - limits_.max_decoded > kBetween) {
       return fail(Errc::limit, fmt::format("a layer of it decodes to more than {} bytes (--max-decoded)", limits_.max_decoded));
     }
     return {};

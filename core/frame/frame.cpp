@@ -448,10 +448,11 @@ class JsonFramer final : public FramerBase {
     }
     if (here == State::top && c == ']' && ordinal_ != 0) {
       // The end of what others have the beginning of.
-      const std::size_t next = after_space(pos_ + 1, size());
+      const std::size_t most = std::min(size(), pos_ + 1 + kMostSpace);
+      const std::size_t next = after_space(pos_ + 1, most);
       if (next == size() && !finishing_) return false;
-      if (next == size() || at(next) == '}') {
-        pos_ = std::min(next + 1, size());
+      if (next == most || at(next) == '}') {
+        pos_ = next == most ? next : next + 1;
         return true;
       }
     }

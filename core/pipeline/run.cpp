@@ -889,16 +889,20 @@ struct Engine::State {
     for (auto& [known, route] : from.inner) {
       if (known == wanted) return *route;
     }
-    // So many log streams are not told apart: what one of the same log group holds, others hold, too.
-    if (o.routes >= kMaxRoutes) {
+    // So many log streams are not told apart: what one of the same log group holds, others hold, too. Else a parser is taken, which calls foreign what is not its own.
+    const bool full = o.routes >= kMaxRoutes;
+    if (full) {
       for (auto& [known, route] : from.inner) {
         if (known.log_group == wanted.log_group && known.account == wanted.account && known.region == wanted.region &&
             known.kind == wanted.kind)
           return *route;
       }
-      if (wanted.log_group.empty() && !from.inner.empty()) return *from.inner.front().second;
+      if (wanted.log_group.empty()) {
+        for (auto& [known, route] : from.inner) {
+          if (route->to == Route::To::parser) return *route;
+        }
+      }
     }
-    ++o.routes;
     std::string sample;
     for (const Unwrapped::Record& r : inner.records) {
       if (r.context != context) continue;
@@ -927,6 +931,8 @@ struct Engine::State {
                route->wrapping->framing().framing == LM_FRAMING_JSON) {
       route->to = Route::To::wrapping;
     }
+    if (full && wanted.log_group.empty() && route->to == Route::To::nowhere && !from.inner.empty()) return *from.inner.front().second;
+    ++o.routes;
     from.inner.emplace_back(wanted, std::move(route));
     return *from.inner.back().second;
   }

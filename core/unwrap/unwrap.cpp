@@ -12,12 +12,16 @@
 namespace lm {
 
 std::uint32_t Unwrapped::context(const WrappingContext& wanted) {
-  // Mostly the one that was wanted before.
-  for (std::size_t i = contexts.size(); i-- != 0;) {
-    if (contexts[i] == wanted) return static_cast<std::uint32_t>(i);
+  // Mostly the one that was wanted last; but the records say how many there are.
+  if (!contexts.empty() && contexts.back() == wanted) return static_cast<std::uint32_t>(contexts.size() - 1);
+  std::string key;
+  for (const std::string* part : {&wanted.account, &wanted.region, &wanted.log_group, &wanted.log_stream, &wanted.kind, &wanted.likeness}) {
+    key.append(*part).push_back('\0');
   }
-  contexts.push_back(wanted);
-  return static_cast<std::uint32_t>(contexts.size() - 1);
+  key.push_back(wanted.documents ? 'd' : 'r');
+  const auto [known, added] = context_of_.try_emplace(std::move(key), static_cast<std::uint32_t>(contexts.size()));
+  if (added) contexts.push_back(wanted);
+  return known->second;
 }
 
 namespace {
@@ -79,9 +83,10 @@ class Taker {
 
  private:
   Place place_of(std::string_view raw) const {
-    const auto at = static_cast<std::size_t>(raw.data() - whole_.data());
-    if (!from_) return {offset_ + at, raw.size()};
+    if (!from_) return {offset_ + static_cast<std::size_t>(raw.data() - whole_.data()), raw.size()};
     const Unwrapped::Record& r = from_->records[parent_];
+    // `whole_` may be an element of an envelope in the record.
+    const auto at = static_cast<std::size_t>(raw.data() - from_->text(r).data());
     const std::uint64_t begin = from_->locate(r, at);
     return {begin, from_->locate(r, at + raw.size()) - begin};
   }

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace lm {
@@ -49,6 +50,9 @@ struct Unwrapped {
   std::uint32_t context(const WrappingContext& wanted);
   // Where the byte at `at` of a record's text stands in the object.
   std::uint64_t locate(const Record&, std::size_t at) const;
+
+ private:
+  std::unordered_map<std::string, std::uint32_t> context_of_;
 };
 
 // One object's, one thread at a time: what spans blocks is kept from one to the next.

@@ -190,6 +190,26 @@ class AzureForms(Case):
         self.assertEqual({x["code"] for x in self.rejects() if "offset" in x}, {"foreign"})
         self.assertEqual(len(self.rejects()), 300)
 
+    def test_kinds_without_end_do_not_hide_what_comes_behind_them(self):
+        odd = [{"time": "2026-03-01T12:00:00Z", "category": f"k{i}"} for i in range(4200)]
+        known = [{"time": "2026-03-01T12:00:00Z", "category": "Administrative", "operationName": "Microsoft.P/things/write", "correlationId": str(i),
+                  "resourceId": "/SUBSCRIPTIONS/S/RESOURCEGROUPS/R/PROVIDERS/MICROSOFT.P/THINGS/T"} for i in range(10)]
+        self.write("x", json.dumps({"records": [*odd, *known]}))
+        self.assertEqual(len(self.events("x", code=3)), 10)
+
+    def test_what_lies_in_a_message_of_a_queue_has_its_own_place_each(self):
+        users = [{"id": str(i), "createdDateTime": "2026-03-01T12:00:00Z", ("alphaId", "betaId")[i % 2]: i, "what": f"w{i}"} for i in range(6)]
+        bodies = [{"@odata.context": "c", "value": users}, {"records": self.records[:8]},
+                  {"tables": [{"name": n, "columns": COLUMNS, "rows": [row(r) for r in part]} for n, part in (("a", self.records[8:12]), ("b", self.records[12:16]))]}]
+        for body in bodies:
+            text = json.dumps({"Messages": [{"MessageId": "m", "Body": json.dumps(body)}]})
+            events = self.read(text.encode(), None)
+            self.assertGreaterEqual(len(events), 6)
+            self.assertEqual(len({e["metadata"]["uid"] for e in events}), len(events))
+            for e in events:
+                place = text.encode()[e["lineage"]["offset"]:e["lineage"]["offset"] + e["lineage"]["length"]].decode()
+                self.assertIn(json.dumps(json.dumps(e["message"]))[1:-1], place)
+
     def bodies(self, size: int = 7) -> list[bytes]:
         return [json.dumps({"records": self.records[i:i + size]}).encode() for i in range(0, 40, size)]
 

@@ -152,7 +152,9 @@ class Activity(mapping.Mapping):
 
     def test_roles_are_authorizations(self):
         self.check(self.one(CALL), {"actor.authorizations": [{"decision": "Allowed", "policy": {"name": "Owner", "uid": "rd"}}]})
-        for denied in ({"resultSignature": "Failed.Forbidden", "properties": {}}, {"resultSignature": "403", "properties": {}}, {"properties": {"statusCode": "Forbidden"}}):
+        for denied in ({"resultSignature": "Failed.Forbidden", "properties": {}}, {"resultSignature": "403", "properties": {}}, {"properties": {"statusCode": "Forbidden"}},
+                       {"resultSignature": "Forbidden (HTTP Status Code: 403)", "properties": {}},
+                       {"resultSignature": "", "properties": {"statusMessage": json.dumps({"error": {"code": "AuthorizationFailed", "message": "no"}})}}):
             self.check(self.one(less(CALL, **denied)), {"actor.authorizations.0.decision": "Denied"})
 
     def test_where_the_call_came_from(self):

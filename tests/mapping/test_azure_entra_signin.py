@@ -231,6 +231,14 @@ class EntraSignIn(mapping.Mapping):
         self.check(self.one(full(ipAddress="192.0.2.1, 192.0.2.2")),
                    {"src_endpoint.ip": "192.0.2.1", "src_endpoint.intermediate_ips": ["192.0.2.1", "192.0.2.2"]})
 
+    def test_a_coordinate_that_is_text_costs_nothing_else(self):
+        place = {"city": "Utrecht", "countryOrRegion": "NL", "geoCoordinates": {"latitude": "52.09", "longitude": "5.12"}}
+        record = full(location=place)
+        for form in (record, {**record, "properties": json.dumps(record["properties"])}):
+            event = self.one(form)
+            self.check(event, {"src_endpoint.location.city": "Utrecht", "http_request.user_agent": self.one(full())["http_request"]["user_agent"]})
+            self.nothing_lost(place, event)
+
     def test_coordinates_need_a_place_and_places_an_endpoint(self):
         nowhere = {"city": "", "state": "", "countryOrRegion": "", "geoCoordinates": {"latitude": 52.09, "longitude": 5.12}}
         self.check(self.one(outer(full(location=nowhere), location=None)), {

@@ -170,6 +170,9 @@ class NsgFlow(mapping.Mapping):
         changed = {key[:1].upper() + key[1:]: value for key, value in record(END, category="NETWORKSECURITYGROUPFLOWEVENT").items()}
         self.check(self.one(changed), {"firewall_rule.uid": GROUP, "metadata.logged_time": 1772456432895, "cloud.account.uid": SUBSCRIPTION})
 
+    def test_names_in_capitals_are_the_same_names(self):
+        self.assertEqual(len(self.read(json.dumps({key.upper(): value for key, value in record(END).items()}))), 1)
+
     def test_a_block_of_the_blob_is_read_without_the_others(self):
         text = json.dumps(record(END))
         self.assertEqual(len(self.read("," + text)), 1)

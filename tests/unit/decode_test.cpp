@@ -286,6 +286,24 @@ TEST(AvroSchema, IsReadFromTheFile) {
   EXPECT_TRUE(more.error);
 }
 
+TEST(AvroBody, OfSeveralGzipMembersIsReadWhole) {
+  const auto read = [](const std::string& body) { return decode(container("null", kCaptured) + block("null", 1, event(body))); };
+  EXPECT_EQ(read(gzip("one\n") + gzip("two\n")).text, "one\ntwo\n");
+  EXPECT_FALSE(read(gzip("one\n") + gzip("two\n") + std::string(3, '\0')).error);
+  EXPECT_EQ(read(gzip("one\n") + "noise").text, "one\n");
+  EXPECT_TRUE(read(gzip("one\n") + "noise").error);
+}
+
+TEST(AvroBody, BlocksOfNothingCountForWhatTheyDecodeTo) {
+  const std::string empty(60 << 20, '\0');
+  std::string stored = container("deflate", R"({"type":"record","name":"R","fields":[{"name":"Body","type":["null","bytes"]}]})");
+  const std::string once = block("deflate", 60 << 20, empty);
+  for (int i = 0; i < 3; ++i) stored += once;
+  const Outcome o = decode(stored, 4096);
+  ASSERT_TRUE(o.error);
+  EXPECT_EQ(o.error->code, Errc::limit);
+}
+
 TEST(AvroSchema, HostileOnesEndSoon) {
   const auto fails = [](const std::string& stored) {
     const Outcome o = decode(stored);
@@ -300,6 +318,8 @@ TEST(AvroSchema, HostileOnesEndSoon) {
   EXPECT_TRUE(
       fails(container("null", body(R"({"type":"record","name":"L","fields":[{"name":"next","type":"L"}]})")) + block("null", 1, "x")));
   EXPECT_TRUE(fails(container("null", body("\"nobody\"")) + block("null", 1, "x")));
+  EXPECT_TRUE(fails(container("null", R"({"type":"record","namespace":")" + std::string(2000, 'n') + R"(",)" + body("\"long\"").substr(1)) +
+                    block("null", 1, number(1) + counted("b"))));
   std::string deep, wide = "[\"null\"";
   for (int i = 0; i < 10'000; ++i) deep += "[", wide += ",\"long\"";
   EXPECT_TRUE(fails(container("null", body(deep))));

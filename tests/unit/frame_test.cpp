@@ -313,9 +313,9 @@ TEST(Framer, HostileInputCostsItsLengthAndNotItsSquare) {
   for (const std::string& input :
        {repeat("{\"a\":[{},", size), repeat("{\"Records\":[{\"a\":{\"b\":1},", size), repeat("{\"a\":\"", size), repeat("{\"a\":\n", size),
         "{\"Records\":[" + repeat("{\"a\":{\"b\":1},", size), "[" + repeat("{\"a\":\"x},", size), "{\"" + std::string(size, 'k'),
-        "{\"k\"" + std::string(size, ' '), "[{\"a\":1}" + std::string(size, ' '), std::string(size, '{'), std::string(size, '"'),
-        std::string(size, '\\'), repeat("}{", size), "[{\"a\":1},{\"a\":\"x" + repeat("{\n", size),
-        "[{\"a\":1},{\"a\":[" + repeat("{\"a\":[{},", size)}) {
+        "{\"k\"" + std::string(size, ' '), "{\"a\":1}]" + std::string(size, ' '), "[{\"a\":1}" + std::string(size, ' '),
+        std::string(size, '{'), std::string(size, '"'), std::string(size, '\\'), repeat("}{", size),
+        "[{\"a\":1},{\"a\":\"x" + repeat("{\n", size), "[{\"a\":1},{\"a\":[" + repeat("{\"a\":[{},", size)}) {
     for (const FrameSpec& spec : {json(), json("")}) {
       auto framer = make_framer(spec, limits);
       for (std::size_t at = 0; at < input.size();) {

@@ -176,17 +176,20 @@ struct Activity {
   static int score(lm::Sample s) {
     const lm::json::Outline outline(s.head, "records");
     const int sure = outline.clean() ? 95 : 85;
-    const auto text = [&](std::string_view small, std::string_view capital) {
-      const Text value = outline.record_text(small);
-      return value ? value : outline.record_text(capital);
+    const auto text = [&](std::initializer_list<std::string_view> names) {
+      Text value;
+      for (const std::string_view name : names) {
+        if (!value) value = outline.record_text(name);
+      }
+      return value;
     };
     if (const Text table = outline.record_text("Type")) return *table == "AzureActivity" ? sure : 0;
     if (outline.record("OperationNameValue") && outline.record("ActivityStatusValue")) return sure;
     if (outline.record("eventTimestamp") && outline.record("operationName") && (outline.record("eventDataId") || outline.record("claims")))
       return sure;
-    const Text category = text("category", "Category");
+    const Text category = text({"category", "Category", "CATEGORY"});
     if (!category || class_of(*category) == Class::none || outline.record("activityDisplayName")) return 0;
-    return !is_generic(*category) || is_operation(text("operationName", "OperationName")) ? sure : 0;
+    return !is_generic(*category) || is_operation(text({"operationName", "OperationName", "OPERATIONNAME"})) ? sure : 0;
   }
 
   void parse(lm::Record record, lm::Rows<kApi>& calls, lm::Rows<kDetection>& detections, lm::Rows<kCompliance>& compliance,
@@ -692,7 +695,7 @@ struct Activity {
     std::string_view word;
     const int activity = operation ? activity_of(*operation, says("Created", "201"), word) : 0;
     row.set<"activity_id">(activity);
-    if (activity == 99) row.set<"activity_name">(word);
+    if (activity == 99) row.set<"activity_name">(lm::present(word));
     const std::string_view provider = is_operation(operation) ? lm::before(*operation, '/') : envelope_.resource.provider();
     row.set<"api.operation">(operation.value_or("Unknown"));
     row.set<"api.service.name">(lm::present(provider));
@@ -714,7 +717,9 @@ struct Activity {
       auto authorization = row.push<"actor.authorizations">();
       authorization.set<"policy.name">(v.role);
       authorization.set<"policy.uid">(v.definition);
-      authorization.set<"decision">(says("Forbidden", "403") ? "Denied" : "Allowed");
+      const bool denied = says("Forbidden", "403") || begins(reason, "Forbidden") ||
+                          (e.error && (*e.error == "AuthorizationFailed" || *e.error == "LinkedAuthorizationFailed"));
+      authorization.set<"decision">(denied ? "Denied" : "Allowed");
     }
     source(row, e, c, service);
     if (!evidence_rest_.empty()) authorization_rest_.add(evidence_key_, evidence_rest_.finish());

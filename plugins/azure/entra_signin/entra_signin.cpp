@@ -437,16 +437,13 @@ struct EntraSignIn {
       case kKeys.at("countryOrRegion"): e.country.read(f); break;
       case kKeys.at("geoCoordinates"):
         f.object([&](const Field& m) {
-          if (lm::equals_ignoring_case(m.key, "latitude")) return number(m, e.latitude);
-          if (lm::equals_ignoring_case(m.key, "longitude")) return number(m, e.longitude);
+          if (lm::equals_ignoring_case(m.key, "latitude")) return m.number(e.latitude);
+          if (lm::equals_ignoring_case(m.key, "longitude")) return m.number(e.longitude);
           m.keep();  // altitude
         });
         break;
       default: record.drift("location"); f.keep();
     }
-  }
-  static void number(const Field& f, lm::Maybe<double>& out) {
-    if (!lm::json::says_nothing(f.value.raw())) f.number(out);
   }
 
   void device(lm::Record record, SignIn& e, const Field& f) {

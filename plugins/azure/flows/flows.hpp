@@ -195,7 +195,10 @@ class Parser {
   static int score(lm::Sample s) {
     // A block of the blob without the one before it begins with the comma between records.
     const lm::json::Outline outline(s.head.substr(s.head.starts_with(',') ? 1 : 0), "records");
-    const Text small = outline.record_text("category"), category = small ? small : outline.record_text("Category");
+    Text category;
+    for (const std::string_view name : {"category", "Category", "CATEGORY"}) {
+      if (!category) category = outline.record_text(name);
+    }
     return category && lm::equals_ignoring_case(*category, Format::kCategory) ? (outline.clean() ? 95 : 85) : 0;
   }
 

@@ -38,7 +38,7 @@ struct Storage {
     const lm::json::Outline outline(s.head, "records");
     const int sure = outline.clean() ? 95 : 85;
     if (const Text table = outline.record_text("Type")) return kTables.find(*table) >= 0 ? sure : 0;
-    for (const std::string_view name : {"category", "Category"}) {
+    for (const std::string_view name : {"category", "Category", "CATEGORY"}) {
       if (const Text category = outline.record_text(name)) return kCategories.find(*category) >= 0 ? sure : 0;
     }
     const lm::json::Outline inner(outline.record_raw("properties"));
