@@ -142,6 +142,14 @@ class EntraAudit(mapping.Mapping):
         for name in ("Remove member from role", "Remove eligible member from role"):
             self.check(self.is_class(audit(name, targetResources=[taken], operationType="Unassign"), 3005, 2), {"privileges": ["Global Administrator"]})
 
+    def test_a_service_principal_gets_and_loses_roles_as_a_user_does(self):
+        for name, activity, change in (("Add member to role", 1, (None, "Global Administrator")), ("Add eligible member to role", 1, (None, "Global Administrator")),
+                                       ("Remove member from role", 2, ("Global Administrator", None))):
+            target = {"id": "sp-1", "displayName": "Exporter", "type": "ServicePrincipal", "modifiedProperties": [changed("Role.DisplayName", *change)]}
+            self.check(self.is_class(audit(name, targetResources=[target]), 3005, activity), {
+                "severity_id": 3, "user.uid": "sp-1", "user.name": "Exporter", "user.type_id": 4, "privileges": ["Global Administrator"],
+                "resources": [{"name": "Global Administrator", "type": "Role"}]})
+
     def test_roles_of_privileged_identity_management(self):
         role = {"id": "r-1", "displayName": "Application Administrator", "type": "Role", "modifiedProperties": [changed("TemplateId", "", "t-1")]}
         targets = [role, {"id": "q-1", "type": "Request"}, BOB]
@@ -310,6 +318,13 @@ class EntraAudit(mapping.Mapping):
             event["actor"].pop("idp", None)
         self.assertEqual(graph, wanted)
 
+    def test_a_row_without_its_activitys_name_is_read_by_its_operation(self):
+        wanted = core(self.one(row(FULL, True)))
+        for strings in (False, True):
+            self.assertEqual(core(self.one(outer(row(FULL, strings), ActivityDisplayName=None))), wanted)
+        self.check(self.one({"TimeGenerated": FULL["time"], "OperationName": "Update policy", "Type": "AuditLogs"}),
+                   {"class_uid": 3004, "message": "Update policy", "metadata.log_name": "AuditLogs"})
+
     PORTAL = {"Date (UTC)": "2026-03-02T09:14:07Z", "CorrelationId": FULL["correlationId"], "Service": "Core Directory", "Category": "RoleManagement",
               "Activity": "Add member to role", "Result": "success", "ResultReason": "", "ActorType": "User", "ActorDisplayName": "Ada Admin", "ActorObjectId": ADA["id"],
               "ActorUserPrincipalName": "ada@example.com", "IPAddress": "203.0.113.10", "ActorServicePrincipalId": "", "ActorServicePrincipalName": "",
@@ -329,6 +344,18 @@ class EntraAudit(mapping.Mapping):
                 "unmapped.category": "RoleManagement", "unmapped.Target1ModifiedProperty2Name": "Role.DisplayName"})
             self.assertEqual(self.stats()["parsers"][self.PARSER].get("drift", {}), {})
 
+    def test_the_first_target_of_the_portals_csv_is_kept_where_the_row_does_not_tell_it(self):
+        columns = ("Target1Type", "Target1DisplayName", "Target1ObjectId", "Target1UserPrincipalName")
+
+        def check(activity, class_uid, values, kept):
+            record = self.PORTAL | {"Activity": activity} | dict(zip(columns, values))
+            self.check(self.one(record), {"class_uid": class_uid} | {f"unmapped.{name}": value if kept else None for name, value in zip(columns, values)})
+        check("Add member to role", 3005, ("User", "Bob Example", BOB["id"], "bob@example.com"), False)
+        check("Add member to role", 3005, ("ServicePrincipal", "Exporter", "sp-1", "exporter@example.com"), True)
+        check("Change password (self-service)", 3001, ("Other", "Portal", "o-1", "portal@example.com"), True)
+        check("Update group", 3006, ("Group", "Staff", "g-1", "staff@example.com"), True)
+        check("Update policy", 3004, ("Policy", "Require MFA", "p-1", "policy@example.com"), True)
+
     def test_the_category_of_the_activity_is_kept_whichever_way_it_came(self):
         self.check(self.one(FULL), {"metadata.log_name": "AuditLogs", "unmapped.properties.category": "RoleManagement"})
         self.check(self.one(row(FULL, True)), {"metadata.log_name": "AuditLogs", "unmapped.Category": "RoleManagement"})
@@ -346,6 +373,49 @@ class EntraAudit(mapping.Mapping):
         events = self.read("".join(json.dumps(record) + "\n" for record in [FULL, *others]), code=3, alone=True)
         self.assertEqual(len(events), 1)
         self.assertEqual(self.stats()["parsers"][self.PARSER]["rejects"], 3)
+
+    def are_foreign(self, *others):
+        events = self.read("".join(json.dumps(record) + "\n" for record in [FULL, *others]), code=3, alone=True)
+        self.assertEqual(len(events), 1)
+        stats = self.stats()["parsers"][self.PARSER]
+        self.assertEqual(stats["rejects"], len(others))
+        self.assertEqual(self.parsers_of(FULL), {self.PARSER})
+        for record in others:
+            self.assertNotIn(self.PARSER, self.parsers_of(record))
+
+    def parsers_of(self, record):
+        self.write("other/record.json", json.dumps(record) + "\n")
+        return {event["lineage"]["parser"].split()[0] for event in self.events("other", code=None)}
+
+    def test_what_has_an_activity_beside_the_portals_columns_is_foreign(self):
+        risk = {"id": "r-1", "activity": "signin", "activityDateTime": "2026-03-02T09:14:07Z", "riskEventType": "unfamiliarFeatures", "riskLevel": "high"}
+        provisioned = {"id": "p-1", "activityDisplayName": "Create", "activityDateTime": "2026-03-02T09:14:07Z", "loggedByService": "Account Provisioning"}
+        envelope = {"time": FULL["time"], "resourceId": FULL["resourceId"], "operationName": "User Risk Detection"}
+        self.are_foreign(
+            envelope | {"category": "UserRiskEvents", "properties": risk}, envelope | {"properties": risk, "category": "UserRiskEvents"}, risk,
+            {"TimeGenerated": FULL["time"], "Activity": "signin", "ActivityDateTime": FULL["time"], "OperationName": "User Risk Detection", "Type": "AADUserRiskEvents"},
+            envelope | {"category": "B2CRequestLogs", "properties": risk}, {"time": FULL["time"], "level": "info", "Activity": "start", "Service": "shop"},
+            envelope | {"properties": provisioned, "category": "ProvisioningLogs"}, envelope | {"category": "ProvisioningLogs", "properties": provisioned})
+
+    def test_the_portals_columns_within_properties_or_without_its_date_are_unknown_fields(self):
+        event = self.one(outer(audit(Activity="signin", **{"Date (UTC)": "2020-01-01"}), Service="shop"))
+        self.check(event, {"message": "Add member to role", "time": 1772442847551, "metadata.source": "Core Directory",
+                           "unmapped.properties.Activity": "signin", "unmapped.Service": "shop"})
+        self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"Activity": 1, "Date (UTC)": 1, "Service": 1})
+
+    def test_audit_logs_of_other_providers_are_foreign(self):
+        fhir = "/SUBSCRIPTIONS/S/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.HEALTHCAREAPIS/SERVICES/FHIR"
+        intune = outer(FULL, resourceId=None, operationName="Patch DeviceConfiguration", properties={
+            "ActivityDate": "3/2/2026 9:14:07 AM", "ActivityType": 1, "Actor": {"ObjectId": ADA["id"], "UPN": "ada@example.com"}, "Targets": []})
+        self.are_foreign(outer(FULL, resourceId=fhir), outer(FULL, resourceId=fhir, properties={"fhirResourceType": "Patient"}), intune,
+                         outer(intune, properties=json.dumps(intune["properties"])))
+
+    def test_an_audit_is_read_without_a_resource_or_a_name_of_its_activity(self):
+        self.check(self.one(outer(FULL, resourceId=None)), {"message": "Add member to role"})
+        self.check(self.one(outer(FULL, resourceId=FULL["resourceId"].upper())), {"message": "Add member to role"})
+        for record in (audit(activityDisplayName=None), outer(FULL, properties=json.dumps(audit(activityDisplayName=None)["properties"])),
+                       outer(FULL, properties={"initiatedBy": {"user": ADA}})):
+            self.check(self.one(record), {"message": "Add member to role", "actor.user.uid": ADA["id"]})
 
     def test_a_cut_last_line_costs_itself(self):
         line = json.dumps(FULL)

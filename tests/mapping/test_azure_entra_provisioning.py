@@ -98,6 +98,11 @@ class EntraProvisioning(mapping.Mapping):
                 if activity == 99:
                     self.check(event, {"activity_name": action})
 
+    def test_a_staged_delete_can_be_told_from_a_delete(self):
+        for record in (full(provisioningAction="stagedDelete", action="Delete"), full(provisioningAction="stagedDelete", action=None)):
+            self.check(self.one(record), {"activity_id": 6, "unmapped.properties.provisioningAction": "stagedDelete"})
+        self.check(self.one(full(provisioningAction="delete", action="Delete")), {"activity_id": 6, "unmapped.properties.provisioningAction": None})
+
     def test_the_target_is_who_is_provisioned(self):
         self.check(self.one(FULL), {"user.uid": "42", "user.name": "bob@example.com", "user.display_name": "Bob E.", "user.email_addr": "bob@example.com",
                                     "user.domain": "example.com"})

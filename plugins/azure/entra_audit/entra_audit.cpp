@@ -189,8 +189,23 @@ struct Audit {
   Named address, app_id, app, principal_id, principal_name;
   // of modified properties
   Change role, role_id, app_role, app_role_name, scope, permissions, group, group_id, user, user_object, principal, principal_object;
-  bool targets = false, details = false;
+  // of the portal's CSV
+  Named target_type, target_name, target_id, target_principal;
+  bool initiator = false, targets = false, details = false;
 };
+
+// Of those that Entra's other logs have: sign-ins, Microsoft Graph's activities, risks, provisioning.
+bool is_other(Text category) {
+  if (!category) return false;
+  for (const std::string_view end :
+       {"SignInLogs", "ActivityLogs", "ProvisioningLogs", "RiskEvents", "RiskyUsers", "RiskyServicePrincipals"}) {
+    if (azure::ends_ignoring_case(*category, end)) return true;
+  }
+  return false;
+}
+
+// Other providers have a category AuditLogs too.
+bool is_audit(Text category) { return category && lm::equals_ignoring_case(*category, "AuditLogs"); }
 
 }  // namespace
 
@@ -210,31 +225,48 @@ struct EntraAudit {
   static int score(lm::Sample s) {
     const lm::json::Outline outline(s.head, "records");
     const int sure = outline.clean() ? 95 : 85;
+    const auto text = [&](std::string_view a, std::string_view b, std::string_view c) {
+      const Text first = outline.record_text(a), second = outline.record_text(b);
+      return first ? first : second ? second : outline.record_text(c);
+    };
+    const Text category = text("category", "Category", "CATEGORY"), table = text("type", "Type", "TYPE");
+    if (is_other(category) || is_other(table)) return 0;
     if (outline.record("activityDisplayName") || outline.record("ActivityDisplayName")) {
       const bool graph = outline.record("activityDateTime") && (outline.record("initiatedBy") || outline.record("targetResources"));
       const bool row = outline.record("ActivityDateTime") && (outline.record("InitiatedBy") || outline.record("TargetResources"));
       return graph || row ? sure : 0;
     }
     if (outline.record("Date (UTC)") && outline.record("Activity") && outline.record("Service")) return sure;
-    // Some exports write the activity's category in the envelope instead of AuditLogs.
-    const std::string_view properties = outline.record_raw("properties");
-    if (!properties.empty()) {
-      const lm::json::Outline inner(properties);
-      if (inner.record("activityDisplayName") && inner.record("activityDateTime")) return sure;
+    const Text resource = text("resourceId", "ResourceId", "RESOURCEID");
+    const bool of_entra = !azure::present(resource) || azure::ends_ignoring_case(*resource, "Microsoft.aadiam");
+    if (!outline.record_like("properties")) return is_audit(table) && of_entra && outline.record_like("operationName") ? sure : 0;
+    if (is_audit(category) && !of_entra) return 0;
+    // As a text, the properties are looked at for the names alone.
+    if (const Text properties = text("properties", "Properties", "PROPERTIES")) {
+      return is_audit(category) && names_own(*properties) ? sure : 0;
     }
-    for (const std::string_view name : {"category", "Category", "CATEGORY"}) {
-      if (const Text category = outline.record_text(name); category && lm::equals_ignoring_case(*category, "AuditLogs")) {
-        const Text resource = outline.record_text("resourceId");
-        return !resource || azure::ends_ignoring_case(*resource, "Microsoft.aadiam") ? sure : 0;
+    std::string_view properties;
+    for (const std::string_view name : {"properties", "Properties", "PROPERTIES"}) {
+      if (properties.empty()) properties = outline.record_raw(name);
+    }
+    // A text that the sample ends in is not seen.
+    if (properties.empty()) return is_audit(category) ? sure : 0;
+    if (!properties.starts_with('{')) return 0;
+    const lm::json::Outline inner(properties);
+    if (is_audit(category)) {
+      for (const std::string_view name : kOwn) {
+        if (inner.record_like(name)) return sure;
       }
+      return 0;
     }
-    return 0;
+    // Some exports write the activity's category in the envelope instead of AuditLogs.
+    return inner.record("activityDisplayName") && inner.record("activityDateTime") ? sure : 0;
   }
 
   void parse(lm::Record record, lm::Rows<kAccount>& accounts, lm::Rows<kGroup>& groups, lm::Rows<kAccess>& access,
              lm::Rows<kEntity>& entities) {
     Audit e;
-    nested_ = foreign_ = false;
+    nested_ = foreign_ = portal_ = false;
     initiator_key_ = "initiatedBy";
     envelope_.clear(), inner_.clear();
     for (auto* writer : {&rest_, &properties_rest_, &initiator_rest_, &user_rest_, &app_rest_}) writer->clear();
@@ -247,17 +279,13 @@ struct EntraAudit {
         return azure::object(f, inner_, properties_rest_, [&](const Field& m) { member(record, e, m); });
       }
       if (!envelope_.take(f)) return member(record, e, f);
-      if (envelope_.category && !nested_)
-        foreign_ =
-            azure::ends_ignoring_case(*envelope_.category, "SignInLogs") || azure::ends_ignoring_case(*envelope_.category, "ActivityLogs");
+      if (!nested_) foreign_ = is_other(envelope_.category);
     });
     if (!read) return record.reject(json_);
-    const bool audit = envelope_.category && lm::equals_ignoring_case(*envelope_.category, "AuditLogs");
-    if (foreign_ || !(e.activity ? e.at.value || e.service || e.targets || audit : audit && envelope_.operation && nested_))
+    if (!is_mine(e))
       return record.reject(lm::foreign, "'category' is not AuditLogs, nor has it 'activityDisplayName' and 'activityDateTime'");
     const azure::Times times(e.at.value, envelope_.time);
     if (!times.event) return record.reject(lm::malformed, "neither 'activityDateTime' nor 'time' is a time");
-    envelope_.finish(rest_);
     if (times.own_unread) e.at.keep(own());
     if (times.envelope_unread) envelope_.keep(rest_, envelope_.is_row() ? "TimeGenerated" : "time", envelope_.time);
 
@@ -266,6 +294,7 @@ struct EntraAudit {
     const bool removed = choice.activity == 2 && choice.of == Class::access;
     const Target* const user = target("User");
     const Target* const group = target("Group");
+    const bool user_told = user && (user->id || user->principal);
     const Text category = e.category.value ? e.category.value : envelope_.category;
     if (choice.of == Class::entity && category) {
       if (lm::equals_ignoring_case(*category, "UserManagement") && user) choice = {Class::account, 99};
@@ -281,7 +310,7 @@ struct EntraAudit {
         if (!subject.known()) break;
         auto row = accounts.begin(record);
         who(row, subject);
-        return finish(row, e, times, choice, found_.size() > 1 || !user);
+        return finish(row, e, times, choice, found_.size() > 1 || !user_told);
       }
       case Class::group: {
         const bool left = choice.activity == 4;
@@ -291,13 +320,14 @@ struct EntraAudit {
         if (subject.known()) who(row, subject);
         row.set<"group.uid">(id);
         row.set<"group.name">(name);
-        return finish(row, e, times, choice, found_.size() > 1 || (group && group->principal));
+        return finish(row, e, times, choice, found_.size() > 1 || (group ? group->principal.has_value() : !user_told));
       }
       case Class::access: {
         if (!subject.known()) subject = {e.user_object.value(removed), e.user.value(removed), {}};
         if (!subject.known()) subject = {e.principal_object.value(removed), e.principal.value(removed), {}, 4};
         const Target* const principal = target("ServicePrincipal");
-        if (!subject.known() && principal && azure::contains_ignoring_case(name_, "consent"))
+        if (!subject.known() && principal &&
+            (azure::contains_ignoring_case(name_, "consent") || azure::contains_ignoring_case(name_, "member")))
           subject = {principal->id, principal->name, {}, 4};
         privileges_.clear();
         privileges(e, removed);
@@ -306,7 +336,7 @@ struct EntraAudit {
         who(row, subject);
         for (const std::string_view privilege : privileges_) row.push<"privileges">(privilege);
         resource(row, e, removed, subject);
-        return finish(row, e, times, choice, found_.size() > 1 || !user);
+        return finish(row, e, times, choice, found_.size() > 1 || !user_told);
       }
       case Class::entity: break;
     }
@@ -329,6 +359,29 @@ struct EntraAudit {
   }
 
  private:
+  // Members of properties, of which an audit has one at least.
+  static constexpr std::string_view kOwn[] = {"activityDisplayName", "activityDateTime", "initiatedBy", "targetResources",
+                                              "loggedByService"};
+
+  static bool names_own(std::string_view text) {
+    for (const std::string_view name : kOwn) {
+      if (azure::contains_ignoring_case(text, name)) return true;
+    }
+    return false;
+  }
+
+  // Settles the envelope too, for the provider is known from then on.
+  bool is_mine(const Audit& e) {
+    if (foreign_ || is_other(envelope_.table) || (nested_ && is_other(envelope_.category))) return false;
+    envelope_.finish(rest_);
+    const bool audit = is_audit(envelope_.category), row = is_audit(envelope_.table) && !nested_;
+    if ((audit || row) && !envelope_.resource.empty() && !lm::equals_ignoring_case(envelope_.resource.provider(), "Microsoft.aadiam"))
+      return false;
+    const bool own_members = e.at.value || e.service || e.targets || e.initiator;
+    if (e.activity) return own_members || audit || row;
+    return envelope_.operation && (row || (audit && nested_ && own_members));
+  }
+
   // ---- Reading ----
 
   lm::json::ObjectWriter& own() { return nested_ ? properties_rest_ : rest_; }
@@ -353,7 +406,7 @@ struct EntraAudit {
       case kKeys.at("AADOperationType"): azure::text(f, e.operation_type), f.keep(); break;
       case kKeys.at("userAgent"): agent(e, f); break;
       case kKeys.at("initiatedBy"):
-        initiator_key_ = f.key;
+        initiator_key_ = f.key, e.initiator = true;
         azure::object(f, inner_, initiator_rest_, [&](const Field& m) { initiator(record, e, m); });
         break;
       case kKeys.at("targetResources"): targets(e, f); break;
@@ -368,7 +421,8 @@ struct EntraAudit {
     }
   }
 
-  // Columns of the portal's CSV. Of targets it has several, numbered, and so of their properties: "Target1ModifiedProperty2OldValue". They are kept too, but for the first target.
+  // Columns of the portal's CSV. Of targets it has several, numbered, and so of their properties: "Target1ModifiedProperty2OldValue". They are kept too, but for
+  // the first target where the row tells it.
   void portal(lm::Record record, Audit& e, const Field& f) {
     static constexpr auto kColumns = azure::keys(
         "Date (UTC)", "Service", "Activity", "ActorDisplayName", "ActorObjectId", "ActorUserPrincipalName", "ActorServicePrincipalId",
@@ -376,10 +430,16 @@ struct EntraAudit {
         // Known, and without a place.
         "ActorType", "ActorHomeTenantId", "ActorHomeTenantName");
     const std::string_view name = azure::column(f.key);
-    const auto first = [&](Text Target::*member) {
+    const auto first = [&](Text Target::*member, Named& column) {
       if (found_.empty()) found_.emplace_back();
-      azure::text(f, found_[0].*member);
+      column.read(f), found_[0].*member = column.value;
     };
+    // It is the first column. Other sources have fields of such names too.
+    if (!nested_ && name == "Date (UTC)") portal_ = true;
+    if (nested_ || !portal_) {
+      record.drift(f.key);
+      return f.keep();
+    }
     switch (kColumns.find(name)) {
       case kColumns.at("Date (UTC)"): e.at.read(f); break;
       case kColumns.at("Service"): azure::text(f, e.service); break;
@@ -390,10 +450,10 @@ struct EntraAudit {
       case kColumns.at("ActorServicePrincipalId"): e.principal_id.read(f); break;
       case kColumns.at("ActorServicePrincipalName"): e.principal_name.read(f); break;
       case kColumns.at("IPAddress"): e.address.read(f); break;
-      case kColumns.at("Target1Type"): first(&Target::type); break;
-      case kColumns.at("Target1DisplayName"): first(&Target::name); break;
-      case kColumns.at("Target1ObjectId"): first(&Target::id); break;
-      case kColumns.at("Target1UserPrincipalName"): first(&Target::principal); break;
+      case kColumns.at("Target1Type"): first(&Target::type, e.target_type); break;
+      case kColumns.at("Target1DisplayName"): first(&Target::name, e.target_name); break;
+      case kColumns.at("Target1ObjectId"): first(&Target::id, e.target_id); break;
+      case kColumns.at("Target1UserPrincipalName"): first(&Target::principal, e.target_principal); break;
       case -1: numbered(record, e, f, name); break;
       default: f.keep();
     }
@@ -780,6 +840,9 @@ struct EntraAudit {
     Field::close(initiator_rest_, "app", app_rest_);
     Field::close(own(), initiator_key_, initiator_rest_);
     if (e.targets && targets_.size() > 2 && (untold || !targets_told_)) own().add(targets_key_, targets_);
+    if (untold) {
+      for (const Named* column : {&e.target_type, &e.target_name, &e.target_id, &e.target_principal}) column->keep(rest_);
+    }
     Field::close(rest_, "properties", properties_rest_);
     if (const auto rest = rest_.finish(); !rest.empty()) row.template set<"unmapped">(rest);
   }
@@ -795,7 +858,7 @@ struct EntraAudit {
   std::string targets_;
   std::string_view initiator_key_, targets_key_, name_;
   Text property_, detail_key_;  // of the portal's CSV, the last that was named
-  bool nested_ = false, foreign_ = false, targets_told_ = true;
+  bool nested_ = false, foreign_ = false, portal_ = false, targets_told_ = true;
 };
 
 LOGMILL_PARSERS(EntraAudit)

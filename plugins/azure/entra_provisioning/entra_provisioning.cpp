@@ -185,7 +185,10 @@ struct EntraProvisioning {
       case kKeys.at("changeId"): e.change.read(f); break;
       case kKeys.at("correlationId"): e.correlation.read(f); break;
       case kKeys.at("action"): e.verb.read(f); break;
-      case kKeys.at("provisioningAction"): azure::text(f, e.action), graph_ = true; break;
+      case kKeys.at("provisioningAction"):
+        azure::text(f, e.action), graph_ = true;
+        if (e.action && lm::equals_ignoring_case(*e.action, "stagedDelete")) f.keep();  // a row's activity is that of delete
+        break;
       case kKeys.at("durationInMilliseconds"): f.integer(e.duration); break;
       case kKeys.at("initiatedBy"): azure::object(f, inner_, [&](const Field& m) { initiator(e, m); }); break;
       case kKeys.at("sourceIdentity"): azure::object(f, inner_, [&](const Field& m) { identity(e.source, m); }); break;
