@@ -295,11 +295,13 @@ TEST(AvroBody, OfSeveralGzipMembersIsReadWhole) {
 }
 
 TEST(AvroBody, BlocksOfNothingCountForWhatTheyDecodeTo) {
-  const std::string empty(60 << 20, '\0');
+  constexpr std::size_t kNothing = 1 << 20;
   std::string stored = container("deflate", R"({"type":"record","name":"R","fields":[{"name":"Body","type":["null","bytes"]}]})");
-  const std::string once = block("deflate", 60 << 20, empty);
+  const std::string once = block("deflate", kNothing, std::string(kNothing, '\0'));
   for (int i = 0; i < 3; ++i) stored += once;
-  const Outcome o = decode(stored, 4096);
+  DecodeLimits limits;
+  limits.ratio_from = kNothing;
+  const Outcome o = decode(stored, 512, 1 << 16, limits);
   ASSERT_TRUE(o.error);
   EXPECT_EQ(o.error->code, Errc::limit);
 }
