@@ -1,4 +1,5 @@
 """What the mapping tests share. A record goes in, its event comes out, and a test says which source field stands in which OCSF attribute."""
+import copy
 import json
 import unittest  # noqa: F401  test files say mapping.unittest.main()
 
@@ -29,6 +30,21 @@ def leaves(value, path: str = "") -> list[tuple[str, object]]:
 def text_of(value) -> str:
     """So that "443" and 443, "true" and true are the same."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def outer(record: dict, **changes) -> dict:
+    """`record` with changes of its own members; None takes one out."""
+    return {key: value for key, value in (record | changes).items() if value is not None}
+
+
+def core(event: dict) -> dict:
+    """What is the same however the record came."""
+    event = copy.deepcopy(event)
+    for name in ("lineage", "unmapped"):
+        event.pop(name, None)
+    for name in ("uid", "log_source"):
+        event["metadata"].pop(name, None)
+    return event
 
 
 class Mapping(Case):

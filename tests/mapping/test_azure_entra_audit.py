@@ -3,6 +3,7 @@ import copy
 import json
 
 import mapping
+from mapping import core, outer
 from mapping import at
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -67,10 +68,6 @@ def audit(activity=None, **changes):
     return record
 
 
-def outer(record, **changes):
-    return {key: value for key, value in (record | changes).items() if value is not None}
-
-
 def row(record, strings):
     """The record as a row of Log Analytics; with objects as JSON text if `strings`."""
     p = record["properties"]
@@ -80,15 +77,6 @@ def row(record, strings):
             "AADOperationType": p["operationType"], "ResourceId": record["resourceId"], "OperationName": record["operationName"],
             "OperationVersion": record["operationVersion"], "ResultSignature": "None", "CorrelationId": record["correlationId"], "Level": str(record["Level"]),
             "Identity": record["identity"], "AADTenantId": TENANT, "Type": "AuditLogs"}
-
-
-def core(event):
-    event = copy.deepcopy(event)
-    for name in ("lineage", "unmapped"):
-        event.pop(name, None)
-    for name in ("uid", "log_source"):
-        event["metadata"].pop(name, None)
-    return event
 
 
 class EntraAudit(mapping.Mapping):

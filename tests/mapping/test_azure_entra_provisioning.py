@@ -3,6 +3,7 @@ import copy
 import json
 
 import mapping
+from mapping import core, outer
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 FULL = {
@@ -51,10 +52,6 @@ def full(**changes):
     return record
 
 
-def outer(record, **changes):
-    return {key: value for key, value in (record | changes).items() if value is not None}
-
-
 def row(record, strings):
     columns = {key[0].upper() + key[1:]: json.dumps(value) if strings and isinstance(value, (dict, list)) else value for key, value in record["properties"].items()}
     return columns | {"TenantId": "99999999-0000-4000-8000-000000000000", "AADTenantId": TENANT, "TimeGenerated": record["time"], "OperationName": record["operationName"],
@@ -71,15 +68,6 @@ def graph(record):
             return value
         return {"displayName" if key == "Name" else key[0].lower() + key[1:]: small(child) for key, child in value.items()}
     return small(record["properties"])
-
-
-def core(event):
-    event = copy.deepcopy(event)
-    for name in ("lineage", "unmapped"):
-        event.pop(name, None)
-    for name in ("uid", "log_source"):
-        event["metadata"].pop(name, None)
-    return event
 
 
 class EntraProvisioning(mapping.Mapping):

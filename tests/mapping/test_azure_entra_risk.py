@@ -3,6 +3,7 @@ import copy
 import json
 
 import mapping
+from mapping import outer
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 BOB = "00000000-bbbb-4000-8000-00000000000b"
@@ -58,10 +59,6 @@ def event(base=None, **changes):
     record = copy.deepcopy(base or EVENT)
     record["properties"] |= changes
     return record
-
-
-def outer(record, **changes):
-    return {key: value for key, value in (record | changes).items() if value is not None}
 
 
 def row(record, table):

@@ -3,6 +3,7 @@ import copy
 import json
 
 import mapping
+from mapping import core, outer
 from mapping import at
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -109,10 +110,6 @@ def full(**changes):
     return record
 
 
-def outer(record, **changes):
-    return {key: value for key, value in (record | changes).items() if value is not None}
-
-
 def row(record, strings):
     """The record as a row of Log Analytics; with objects as JSON text if `strings`."""
     p = record["properties"]
@@ -125,16 +122,6 @@ def row(record, strings):
             "ResultDescription": record.get("resultDescription"), "DurationMs": record["durationMs"], "CallerIPAddress": record["callerIpAddress"],
             "CorrelationId": record["correlationId"], "Identity": record["identity"], "Level": str(record["Level"]), "Location": record["location"],
             "AADTenantId": TENANT, "Type": "SigninLogs"}
-
-
-def core(event):
-    """What is the same however the record came."""
-    event = copy.deepcopy(event)
-    for name in ("lineage", "unmapped"):
-        event.pop(name, None)
-    for name in ("uid", "log_source"):
-        event["metadata"].pop(name, None)
-    return event
 
 
 class EntraSignIn(mapping.Mapping):

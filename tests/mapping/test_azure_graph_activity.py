@@ -3,6 +3,7 @@ import copy
 import json
 
 import mapping
+from mapping import core, outer
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 FULL = {
@@ -56,24 +57,11 @@ def full(**changes):
     return record
 
 
-def outer(record, **changes):
-    return {key: value for key, value in (record | changes).items() if value is not None}
-
-
 def row(record):
     p = record["properties"]
     columns = {key[0].upper() + key[1:]: value for key, value in p.items()}
     columns |= {"IPAddress": columns.pop("IpAddress"), "AadTenantId": columns.pop("TenantId"), "DeviceId": columns.pop("C_DeviceId"), "SessionId": columns.pop("C_Sid")}
     return {"TenantId": "99999999-0000-4000-8000-000000000000", **columns, "_ResourceId": record["resourceId"].lower(), "Type": "MicrosoftGraphActivityLogs"}
-
-
-def core(event):
-    event = copy.deepcopy(event)
-    for name in ("lineage", "unmapped"):
-        event.pop(name, None)
-    for name in ("uid", "log_source"):
-        event["metadata"].pop(name, None)
-    return event
 
 
 class GraphActivity(mapping.Mapping):
