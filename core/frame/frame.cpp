@@ -488,7 +488,15 @@ class JsonFramer final : public FramerBase {
     if (at(i) != ':') return {};
     i = after_space(i + 1, end);
     if (i == end) return ends();
-    return {false, at(i) == '[' ? i + 1 : kNone};
+    if (at(i) != '[') return {};
+    // A list without elements is all of an empty batch; with members behind it, a record's own.
+    const Envelope found{false, i + 1}, unsure = ends().open ? ends() : found;
+    std::size_t next = after_space(i + 1, end);
+    if (next == end) return unsure;
+    if (at(next) != ']') return found;
+    next = after_space(next + 1, end);
+    if (next == end) return unsure;
+    return at(next) == '}' ? found : Envelope{};
   }
 
   enum class Scanned { more, closed, broken };

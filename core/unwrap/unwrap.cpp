@@ -499,7 +499,11 @@ bool begins_as_envelope(std::string_view object, std::string_view envelope) {
   at = next(at + envelope.size() + 2);
   if (at == object.size() || object[at] != ':') return false;
   at = next(at + 1);
-  return at != object.size() && object[at] == '[';
+  if (at == object.size() || object[at] != '[') return false;
+  at = next(at + 1);
+  if (at == object.size() || object[at] != ']') return true;
+  at = next(at + 1);
+  return at == object.size() || object[at] == '}';
 }
 
 bool take_elements(std::string_view text, std::string_view envelope, const WrappingContext& context, Taker& taker, unsigned depth) {

@@ -228,6 +228,14 @@ TEST(Framer, ADocumentOf300MegabytesIsNeverHeldWhole) {
   EXPECT_LT(largest, std::size_t{4} << 20);
 }
 
+TEST(Framer, ARecordThatBeginsWithAnEmptyListOfTheEnvelopesNameIsARecord) {
+  const std::string input = R"({"Records":[{"a":1},{"Records":[ ],"b":2},{"Records":[]},{"Records":[{"c":3}]},{"Records": [] }]})";
+  for (const std::size_t chunk : {1ul, 7ul, 4096ul}) {
+    EXPECT_EQ(texts(frame(json(), input, chunk)), (std::vector<std::string>{R"({"a":1})", R"({"Records":[ ],"b":2})", R"({"c":3})"}))
+        << chunk;
+  }
+}
+
 TEST(Framer, NestingIsOnlyCounted) {
   std::string deep = "{\"a\":" + std::string(10'000, '[') + std::string(10'000, ']') + "}";
   EXPECT_EQ(frame(json(), "{\"Records\":[" + deep + ",{\"a\":2}]}", 4096).size(), 2u);
