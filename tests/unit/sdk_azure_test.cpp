@@ -251,6 +251,15 @@ TEST(AzureEnvelope, ReadsItsMembersInAnyCaseAndType) {
   }
 }
 
+TEST(AzureEnvelope, KeepsAResourceThatIsNoTenantsWhereRowsHaveNone) {
+  Read other(R"({"time":"2026-03-02T10:00:00Z","resourceId":"/SUBSCRIPTIONS/S-1/resourceGroups/g","category":"C"})");
+  other.envelope.keep_resource(other.rest);
+  EXPECT_EQ(other.rest.finish(), R"({"resourceId":"/SUBSCRIPTIONS/S-1/resourceGroups/g"})");
+  Read tenant(R"({"time":"2026-03-02T10:00:00Z","resourceId":"/tenants/T-1/providers/Microsoft.aadiam","category":"C"})");
+  tenant.envelope.keep_resource(tenant.rest);
+  EXPECT_EQ(tenant.rest.finish(), "");
+}
+
 TEST(AzureEnvelope, KnowsTheWorkspaceFromTheTenant) {
   Read row(
       R"({"TenantId":"w-1","TimeGenerated":"2026-03-02T10:00:00Z","Type":"SigninLogs","AADTenantId":"T-1","_Internal_X":1,"SourceSystem":"Azure AD"})");

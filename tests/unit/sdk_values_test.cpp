@@ -317,6 +317,21 @@ TEST(Text, IsAbsentOrThereIfOnlyEmpty) {
   EXPECT_EQ(one, "a");
 }
 
+// What was taken is not read again: behind it stand its neighbours.
+TEST(JsonValue, ThatWasTakenIsAbsentAndKeepsItsText) {
+  lm::json::Reader reader;
+  const char* const record = R"({"a":"1","b":{"c":2},"d":[3],"e":"5"})";
+  std::string seen;
+  EXPECT_TRUE(reader.read(record, [&](std::string_view key, lm::json::Value& value) {
+    seen.append(key).append(value.raw());
+    EXPECT_FALSE(value.text()) << key;
+    value.object([&](std::string_view, lm::json::Value&) { ADD_FAILURE() << key; });
+    value.array([&](lm::json::Value&) { ADD_FAILURE() << key; });
+    seen.append(value.raw());
+  }));
+  EXPECT_EQ(seen, R"(a"1""1"b{"c":2}{"c":2}d[3][3]e"5""5")");
+}
+
 TEST(Maybe, IsAbsentOrThereIfOnlyZero) {
   EXPECT_FALSE(lm::Maybe<int>());
   EXPECT_TRUE(lm::Maybe<int>(0));

@@ -832,6 +832,7 @@ struct EntraAudit {
     e.tenant.keep_unless(own(), envelope_.tenant());
     envelope_.keep(rest_, "location", envelope_.location);
     envelope_.keep(rest_, "resourceId", envelope_.other_resource);
+    envelope_.keep_resource(rest_);
 
     actor(row, e);
     source(row, e);

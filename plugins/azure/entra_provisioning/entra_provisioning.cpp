@@ -283,6 +283,7 @@ struct EntraProvisioning {
     envelope_.keep(rest_, "location", envelope_.location);
     envelope_.keep(rest_, "callerIpAddress", envelope_.caller);
     envelope_.keep(rest_, "resourceId", envelope_.other_resource);
+    envelope_.keep_resource(rest_);
     envelope_.keep(rest_, "resultSignature", envelope_.result_signature);
 
     const Text result = e.status ? e.status : envelope_.result_type;

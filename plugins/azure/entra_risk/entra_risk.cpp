@@ -246,6 +246,7 @@ struct EntraRisk {
     e.tenant.keep_unless(own(), envelope_.tenant());
     if (envelope_.duration && *envelope_.duration != "0") envelope_.keep(rest_, "durationMs", envelope_.duration);
     envelope_.keep(rest_, "resourceId", envelope_.other_resource);
+    envelope_.keep_resource(rest_);
     envelope_.keep(rest_, "resultType", envelope_.result_type);
     envelope_.keep(rest_, "resultSignature", envelope_.result_signature);
     row.set<"status_detail">(envelope_.result_description);

@@ -515,6 +515,7 @@ struct EntraSignIn {
     } else if (envelope_.other_resource && envelope_.other_resource != e.service_id) {
       envelope_.keep(rest_, "resourceId", envelope_.other_resource);
     }
+    envelope_.keep_resource(rest_);
     envelope_.set(row, envelope_.category ? envelope_.category : envelope_.table);
     if (envelope_.category && envelope_.table && !lm::equals_ignoring_case(*envelope_.category, *envelope_.table))
       envelope_.keep(rest_, "Type", envelope_.table);

@@ -154,6 +154,7 @@ struct GraphActivity {
     e.tenant.keep_unless(own(), envelope_.tenant());
     envelope_.keep(rest_, "identity", envelope_.identity);
     envelope_.keep(rest_, "resourceId", envelope_.other_resource);
+    envelope_.keep_resource(rest_);
     row.set<"api.service.name">(azure::contains_ignoring_case(*category, "AADGraph") ? "Azure AD Graph" : "Microsoft Graph");
     row.set<"api.version">(e.version);
     row.set<"metadata.original_event_uid">(e.id);

@@ -562,7 +562,7 @@ struct Envelope : detail::EnvelopeTexts {
     if (own_.directory && own_.tenant && !own_.row && !equals_ignoring_case(*own_.directory, *own_.tenant))
       rest.add_text(own_.tenant_key, *own_.tenant);
     // A tenant's id says no more than what is set from it.
-    if (resource.text().starts_with("/tenants/") || resource.lower().starts_with("/tenants/")) {
+    if (of_tenant()) {
       if (resource.tenant() != tenant_lower_ || !resource.name().empty()) keep(rest, "resourceId", resource.text());
     }
   }
@@ -570,6 +570,10 @@ struct Envelope : detail::EnvelopeTexts {
   // The Entra tenant in lower case, "" if the record does not say it. After finish(), as all below.
   std::string_view tenant() const { return tenant_lower_; }
   bool is_row() const { return own_.row; }
+  // Of a parser whose rows have no resources: an id that is no tenant's.
+  void keep_resource(json::ObjectWriter& rest) const {
+    if (!of_tenant()) keep(rest, "resourceId", present(resource.text()));
+  }
 
   // What the members give every row, but for the time, the severity and the result. `log_name` is the category or the table.
   template <class Row>
@@ -611,6 +615,8 @@ struct Envelope : detail::EnvelopeTexts {
   }
 
  private:
+  bool of_tenant() const { return resource.lower().starts_with("/tenants/"); }
+
   detail::EnvelopeOwn own_;
   std::string tenant_lower_;
 };

@@ -608,7 +608,7 @@ class Reader {
 };
 
 // One value while a Reader stands on it. Take it at most once, by one of the functions below; each of the typed ones checks and passes over a
-// value of another type, and answers that it is absent (the type and raw() are still there to be kept in `unmapped`).
+// value of another type, or one that was taken, and answers that it is absent (the type and raw() are still there to be kept in `unmapped`).
 class Value {
  public:
   // `member`: where its key begins, quote included; null for an element of an array.
@@ -629,7 +629,7 @@ class Value {
   bool is_null() const { return type() == Type::null; }
 
   Text text() {
-    if (type() != Type::string) return skip(), std::nullopt;
+    if (taken_ || type() != Type::string) return skip(), std::nullopt;
     taken_ = true;
     ++reader_.at_;
     std::string_view raw;
@@ -661,7 +661,7 @@ class Value {
 
   template <class OnMember>
   void object(OnMember&& on_member) {
-    if (type() != Type::object) return skip();
+    if (taken_ || type() != Type::object) return skip();
     taken_ = true;
     ok_ = reader_.object(on_member);
     last_ = reader_.at_;
@@ -669,7 +669,7 @@ class Value {
 
   template <class OnElement>  // on_element(Value&)
   void array(OnElement&& on_element) {
-    if (type() != Type::array) return skip();
+    if (taken_ || type() != Type::array) return skip();
     taken_ = true;
     ok_ = reader_.array(on_element);
     last_ = reader_.at_;
