@@ -197,7 +197,7 @@ struct KeyVault {
       const Text source = envelope_.source();
       foreign_ = source && !is_category(*source);
     });
-    if (!read) return record.reject(json_);
+    if (!read && !foreign_) return record.reject(json_);
     if (!foreign_) envelope_.finish(rest_);
     if (foreign_ || !is_own(a)) return record.reject(lm::foreign, "not the category AuditEvent of a resource of Microsoft.KeyVault");
     for (const std::string_view key : unknown_) record.drift(key);
