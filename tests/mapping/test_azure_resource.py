@@ -3,6 +3,10 @@ import copy
 import json
 
 import mapping
+import test_azure_activity as activity
+import test_azure_entra_audit as audit
+import test_azure_entra_provisioning as provisioning
+import test_azure_entra_risk as risk
 import test_azure_entra_signin as signin
 import test_azure_graph_activity as graph
 import test_azure_keyvault as keyvault
@@ -249,7 +253,9 @@ class Resource(mapping.Mapping):
 
     def test_single_quotes_in_the_midst_of_another_source(self):
         line = json.dumps(FUNCTION)[:-1] + ', "properties": {\'message\':\'hello\'}}'
-        self.assertEqual(self.mixed(json.dumps(keyvault.FULL) + "\n" + line + "\n"), {"AuditEvent": "azure.keyvault", "FunctionAppLogs": "azure.resource"})
+        for record in (keyvault.FULL, signin.full(), graph.FULL, storage.TOKEN, activity.CALL, audit.FULL, provisioning.FULL, risk.event()):
+            for content in (json.dumps(record) + "\n" + line + "\n", f'{{"records":[{json.dumps(record)},{line}]}}'):
+                self.assertEqual(self.mixed(content)["FunctionAppLogs"], "azure.resource")
 
     def test_a_category_of_another_provider_is_no_key_vaults(self):
         self.check(self.one(outer(CALL, category="AuditEvent")), {"metadata.log_name": "AuditEvent", "metadata.product.name": "MICROSOFT.SEARCH"})

@@ -205,9 +205,13 @@ struct Activity {
     envelope_.clear(), inner_.clear(), unknown_.clear();
     for (auto* writer : {&rest_, &identity_rest_, &claims_rest_, &authorization_rest_, &evidence_rest_, &request_rest_, &properties_rest_})
       writer->clear();
-    if (!read(record, e)) return record.reject(json_);
+    constexpr std::string_view kForeign = "'category' is none of the Activity log's: not a record of it";
+    if (!read(record, e)) {
+      const bool anothers = envelope_.category && class_of(*envelope_.category) == Class::none;
+      return anothers ? record.reject(lm::foreign, kForeign) : record.reject(json_);
+    }
     const Class of = settle(e);
-    if (of == Class::none) return record.reject(lm::foreign, "'category' is none of the Activity log's: not a record of it");
+    if (of == Class::none) return record.reject(lm::foreign, kForeign);
     for (const std::string_view key : unknown_) record.drift(key);
     const azure::Times times(e.at.value, envelope_.time);
     if (!times.event) return record.reject(lm::malformed, "neither 'time' nor 'eventTimestamp' is a time");
