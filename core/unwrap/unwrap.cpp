@@ -104,7 +104,7 @@ void set(std::string& out, Text text) {
   if (text) out = *text;
 }
 
-// False: it is no JSON object.
+// False: it is no JSON object. Its category may be told all the same: what some services write in single quotes is read by the parser that knows them.
 bool tell_kind(json::Reader& reader, std::string_view record, WrappingContext& context) {
   static constexpr std::size_t kLongest = 128, kNames = 3;
   static constexpr std::string_view kProviders = "/providers/";
@@ -140,7 +140,7 @@ bool tell_kind(json::Reader& reader, std::string_view record, WrappingContext& c
         provider = before(std::string_view(id).substr(at + kProviders.size()), '/').substr(0, kLongest);
     }
   });
-  if (json) {
+  if (json || (!context.kind.empty() && record.find("{'") != std::string_view::npos)) {
     if (context.kind.empty() && generated) context.kind = std::move(type);
     if (!context.kind.empty()) context.likeness = std::move(provider);
   } else {
@@ -303,7 +303,7 @@ bool open_result(json::Reader& reader, Taker& taker) {
 // Azure's resource logs and rows of Log Analytics: each by itself, told apart by what it is.
 bool open_resource_log(json::Reader& reader, Taker& taker) {
   WrappingContext context = taker.outer();
-  if (!tell_kind(reader, taker.whole(), context)) return false;
+  if (!tell_kind(reader, taker.whole(), context) && context.kind.empty()) return false;
   taker.take(context, taker.whole(), taker.whole());
   return true;
 }

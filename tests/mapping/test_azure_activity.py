@@ -299,6 +299,27 @@ class Activity(mapping.Mapping):
 
     # ---- Nothing is lost ----
 
+    def portal(self, *rows, code=0):
+        header = "Correlation id,Operation name,Status,Event category,Level,Time,Subscription,Event initiated by,Resource type,Resource group,Resource"
+        return self.read("".join(line + "\r\n" for line in (header, *rows)), code=code)
+
+    def test_the_csv_of_the_portal(self):
+        resource = ACCOUNT.lower()
+        call, health, caller, failed = self.portal(
+            f"k-1,List Storage Account Keys,Succeeded,Administrative,Informational,2026-03-02T12:00:00.355Z,{SUBSCRIPTION},ada@example.com,Microsoft.Storage/storageAccounts,rg1,{resource}",
+            f"k-2,Health Event Updated,Updated,Resource Health,Warning,3/2/2026 12:05:07 PM,Pay as you go,,Microsoft.Storage/storageAccounts,rg1,{resource}",
+            f'k-3,"Delete ""it"", all",Failed,Administrative,Error,2026-03-02T12:06:00Z,{SUBSCRIPTION},{ADA},Microsoft.Storage/storageAccounts,rg1,sa1',
+            f"k-4,A finding,Active,Security,Warning,2026-03-02T12:07:00Z,{SUBSCRIPTION},Microsoft.Security,,,")
+        self.check(call, {"class_uid": 6003, "activity_id": 2, "time": 1772452800355, "api.operation": "List Storage Account Keys", "actor.user.name": "ada@example.com",
+                          "actor.user.email_addr": "ada@example.com", "metadata.correlation_uid": "k-1", "metadata.log_name": "Administrative", "status_id": 1,
+                          "resources.0.uid": resource, "resources.0.name": "sa1", "resources.0.group.name": "rg1", "cloud.account.uid": SUBSCRIPTION, "unmapped": None})
+        self.check(health, {"class_uid": 0, "severity_id": 3, "time": 1772453107000, "unmapped.Subscription": "Pay as you go", "metadata.log_name": "Resource Health"})
+        self.check(caller, {"activity_id": 4, "api.operation": 'Delete "it", all', "status_id": 2, "severity_id": 4, "actor.user.uid": ADA, "actor.user.type_id": 4,
+                            "resources": None, "cloud.account.uid": SUBSCRIPTION, "unmapped": {
+                                "Resource": "sa1", "Resource type": "Microsoft.Storage/storageAccounts", "Resource group": "rg1"}})
+        self.check(failed, {"class_uid": 2004, "finding_info.title": "A finding", "unmapped.Event initiated by": "Microsoft.Security"})
+        self.assertEqual(len(self.portal(f"k-1,List,Succeeded,Administrative,Informational,?,{SUBSCRIPTION},a,b,c,d", code=3)), 0)
+
     def test_every_field_of_a_resource_log_has_its_place(self):
         source = less(CALL, newField={"x": [1, "y"]}, roleLocation="north", ReleaseVersion="6.2", callerIpAddress="198.51.100.7")
         self.nothing_lost(source, self.one(source), {

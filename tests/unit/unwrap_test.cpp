@@ -86,6 +86,9 @@ TEST(Wrapping, RecordsOfAzureThatNobodyKnowsAreToldApartByTheirCategories) {
   EXPECT_EQ(o.out.contexts.size(), 2u);
   EXPECT_EQ(o.texts()[1], R"({"time":"t","Category":"b"})");
   EXPECT_EQ(open(R"({"TimeGenerated":"t","Type":"Heartbeat"})", "azure.records").kinds(), Strings{"heartbeat"});
+  // In single quotes it is no JSON, but whoever knows the category may read it.
+  EXPECT_EQ(open(R"({"time":"t","category":"F","properties":{'a':'b'}})", "azure.records").kinds(), Strings{"f"});
+  EXPECT_TRUE(open(R"({"time":"t","category":"F","properties":{a:1}})", "azure.records").kinds().empty());
   EXPECT_EQ(open(R"(,{"time":"t","category":"A"},{"time":"t","category":"B"}]})", "azure.records").kinds(), (Strings{"a", "b"}));
 }
 

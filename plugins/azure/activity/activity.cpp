@@ -1,7 +1,7 @@
 // The Activity log of Azure subscriptions: what Azure Resource Manager was asked to do, by whom, and what Azure says of health, alerts, policies and recommendations.
 // Source: Microsoft, "Azure Activity Log event schema"; "Activity Logs - List" of the Azure Monitor REST API; Azure Monitor table AzureActivity.
 //
-// Three forms of one record end in the same views (Event): resource logs, what the REST API and the portal give, and rows of the table. Objects within, which the table also has as
+// Four forms of one record end in the same views (Event): resource logs, what the REST API and the portal give, rows of the table, and those of the portal's CSV. Objects within, which the table also has as
 // texts, are put aside in the first pass; the category then says the class, and what that class has no place for stays as it stands.
 #include <logmill/sdk.hpp>
 #include <logmill/sdk/azure.hpp>
@@ -88,9 +88,9 @@ constexpr auto kBase = lm::table(ocsf::base_event, lm::profiles("cloud"), kCommo
 
 enum class Class { none, api, detection, compliance, base };
 
-// The verbs are what older exports have instead of a category.
-constexpr auto kCategories = azure::keys("Administrative", "ServiceHealth", "ResourceHealth", "Autoscale", "Recommendation", "Security",
-                                         "Alert", "Policy", "Write", "Delete", "Action");
+// The verbs are what older exports have instead of a category; the portal's CSV has names for people.
+constexpr auto kCategories = azure::keys("Administrative", "ServiceHealth", "ResourceHealth", "Service Health", "Resource Health",
+                                         "Autoscale", "Recommendation", "Security", "Alert", "Policy", "Write", "Delete", "Action");
 
 Class class_of(std::string_view category) {
   switch (kCategories.find(category)) {
@@ -104,6 +104,8 @@ Class class_of(std::string_view category) {
     case kCategories.at("Recommendation"): return Class::compliance;
     case kCategories.at("ServiceHealth"):
     case kCategories.at("ResourceHealth"):
+    case kCategories.at("Service Health"):
+    case kCategories.at("Resource Health"):
     case kCategories.at("Autoscale"): return Class::base;
     default: return Class::none;
   }
@@ -115,6 +117,8 @@ bool is_verb(std::string_view category) { return kCategories.find(category) >= k
 
 // "Microsoft.Storage/storageAccounts/listKeys/action"
 bool is_operation(Text text) { return text && text->find('/') != std::string_view::npos; }
+
+bool is_id(std::string_view text) { return text.size() == 36 && text[8] == '-' && text[23] == '-'; }
 
 bool begins(std::string_view text, std::string_view with) { return lm::equals_ignoring_case(text.substr(0, with.size()), with); }
 
@@ -154,6 +158,7 @@ struct Event {
   Text event_category, request_id, status_code, region, request_data, response_data, status_message, error, error_message;
   std::string_view status_message_key;
   Text title, severity, policy, policy_title, assignment, recommendation;
+  bool portal = false;  // a row of the portal's CSV
 };
 
 }  // namespace
@@ -165,7 +170,7 @@ struct Activity {
                                              .version = "1.0.0",
                                              .reads =
                                                  "The subscription's Activity log as resource logs (JSON lines, records), as the REST API "
-                                                 "and the portal give it, or rows of AzureActivity",
+                                                 "and the portal give it (JSON and CSV), or rows of AzureActivity",
                                              .framing = lm::Framing::json,
                                              .envelope = "records"};
   static constexpr auto keys =
@@ -185,6 +190,8 @@ struct Activity {
     };
     if (const Text table = outline.record_text("Type")) return *table == "AzureActivity" ? sure : 0;
     if (outline.record("OperationNameValue") && outline.record("ActivityStatusValue")) return sure;
+    if (outline.record_like("Event category") && outline.record_like("Operation name") && outline.record_like("Event initiated by"))
+      return sure;
     if (outline.record("eventTimestamp") && outline.record("operationName") && (outline.record("eventDataId") || outline.record("claims")))
       return sure;
     const Text category = text({"category", "Category", "CATEGORY"});
@@ -198,9 +205,13 @@ struct Activity {
     envelope_.clear(), inner_.clear(), unknown_.clear();
     for (auto* writer : {&rest_, &identity_rest_, &claims_rest_, &authorization_rest_, &evidence_rest_, &request_rest_, &properties_rest_})
       writer->clear();
-    if (!read(record, e)) return record.reject(json_);
+    constexpr std::string_view kForeign = "'category' is none of the Activity log's: not a record of it";
+    if (!read(record, e)) {
+      const bool anothers = envelope_.category && class_of(*envelope_.category) == Class::none;
+      return anothers ? record.reject(lm::foreign, kForeign) : record.reject(json_);
+    }
     const Class of = settle(e);
-    if (of == Class::none) return record.reject(lm::foreign, "'category' is none of the Activity log's: not a record of it");
+    if (of == Class::none) return record.reject(lm::foreign, kForeign);
     for (const std::string_view key : unknown_) record.drift(key);
     const azure::Times times(e.at.value, envelope_.time);
     if (!times.event) return record.reject(lm::malformed, "neither 'time' nor 'eventTimestamp' is a time");
@@ -230,6 +241,9 @@ struct Activity {
         "ActivitySubstatus", "ActivitySubstatusValue", "eventName", "resourceProviderName", "ResourceProviderValue", "resourceType",
         "eventTimestamp", "submissionTimestamp", "EventSubmissionTimestamp", "caller", "resourceGroupName", "subscriptionId", "description",
         "eventDataId", "identity", "claims", "Claims_d", "authorization", "Authorization_d", "httpRequest", "properties", "Properties_d",
+        // of the portal's CSV
+        "Correlation id", "Operation name", "Event category", "Event initiated by", "Resource type", "Resource group", "Resource",
+        "Subscription",
         // Known, and without a place.
         "operationId", "channels", "id", "relatedEvents", "hierarchy", "roleLocation", "ReleaseVersion");
     return json_.read(record.text(), [&](std::string_view key, Value& value) {
@@ -249,11 +263,14 @@ struct Activity {
         case kKeys.at("eventName"): name(f, e.event); break;
         case kKeys.at("resourceProviderName"):
         case kKeys.at("ResourceProviderValue"): name(f, e.provider); break;
+        case kKeys.at("Resource type"):
         case kKeys.at("resourceType"): name(f, e.type); break;
         case kKeys.at("eventTimestamp"): e.at.read_scalar(f); break;
         case kKeys.at("submissionTimestamp"):
         case kKeys.at("EventSubmissionTimestamp"): e.submitted.read_scalar(f); break;
+        case kKeys.at("Event initiated by"):
         case kKeys.at("caller"): e.caller.read(f); break;
+        case kKeys.at("Resource group"):
         case kKeys.at("resourceGroupName"): e.group.read(f); break;
         case kKeys.at("subscriptionId"): e.subscription.read(f); break;
         case kKeys.at("description"): e.description.read(f); break;
@@ -266,6 +283,23 @@ struct Activity {
         case kKeys.at("httpRequest"): e.request.read(f); break;
         case kKeys.at("properties"):
         case kKeys.at("Properties_d"): e.properties.read(f); break;
+        case kKeys.at("Event category"):
+          e.portal = true;
+          take({rest_, "category", value});
+          break;
+        case kKeys.at("Operation name"): take({rest_, "operationName", value}); break;
+        case kKeys.at("Correlation id"): take({rest_, "correlationId", value}); break;
+        case kKeys.at("Resource"): e.portal ? take({rest_, "resourceId", value}) : take(f); break;
+        case kKeys.at("Subscription"): {
+          Named subscription;
+          subscription.read(f);
+          if (subscription.value && is_id(*subscription.value) && !e.subscription.value) {
+            e.subscription = subscription;
+          } else {
+            subscription.keep(rest_);  // the portal may have its name
+          }
+          break;
+        }
         case -1: take(f); break;
         default: f.keep();
       }
@@ -349,7 +383,7 @@ struct Activity {
     } else {
       e.description.keep_unless(rest_, envelope_.result_description);
     }
-    const bool own = envelope_.table || e.id.value || e.identity.json || e.claims.json || e.authorization.json;
+    const bool own = envelope_.table || e.id.value || e.identity.json || e.claims.json || e.authorization.json || e.portal;
     if (!envelope_.category) return own && is_operation(envelope_.operation) ? Class::api : Class::none;
     const std::string_view category = *envelope_.category;
     if (is_generic(category) && !own && !is_operation(envelope_.operation)) return Class::none;
@@ -503,7 +537,7 @@ struct Activity {
     if (!took && envelope_.duration && lm::number(*envelope_.duration).value_or(1) != 0)
       envelope_.keep(rest_, "durationMs", envelope_.duration);
     envelope_.keep(rest_, "location", envelope_.location);
-    if (envelope_.other_resource) envelope_.keep(rest_, "resourceId", envelope_.other_resource);
+    envelope_.keep(rest_, e.portal ? "Resource" : "resourceId", envelope_.other_resource);
     if (envelope_.resource.subscription().empty() && e.subscription.value) {
       row.template set<"cloud.account.uid">(azure::lower_case(*e.subscription.value, lowered_));
       row.template set<"cloud.account.type_id">(azure::kSubscriptionType);
@@ -762,7 +796,7 @@ struct Activity {
   void actor(lm::Row<kApi>& row, Event& e, const Claims& c, const Evidence& v, std::string_view service) {
     // A caller is a user's name, or the object id of a service.
     const Text caller = e.caller.value && !lm::trim(*e.caller.value).empty() ? Text(lm::trim(*e.caller.value)) : Text();
-    const bool caller_is_id = caller && caller->size() == 36 && (*caller)[8] == '-' && (*caller)[23] == '-';
+    const bool caller_is_id = caller && is_id(*caller);
     const Text own_name = c.upn ? c.upn : c.uri_name ? c.uri_name : c.name;
     const Text name = own_name ? own_name : caller_is_id ? Text() : caller;
     // Who has a role by a group is no group.

@@ -281,9 +281,12 @@ struct EntraAudit {
       if (!envelope_.take(f)) return member(record, e, f);
       if (!nested_) foreign_ = is_other(envelope_.category);
     });
-    if (!read) return record.reject(json_);
-    if (!is_mine(e))
-      return record.reject(lm::foreign, "'category' is not AuditLogs, nor has it 'activityDisplayName' and 'activityDateTime'");
+    constexpr std::string_view kForeign = "'category' is not AuditLogs, nor has it 'activityDisplayName' and 'activityDateTime'";
+    if (!read && !foreign_) {
+      const bool anothers = envelope_.category && !is_audit(envelope_.category) && !e.activity;
+      return anothers ? record.reject(lm::foreign, kForeign) : record.reject(json_);
+    }
+    if (!is_mine(e)) return record.reject(lm::foreign, kForeign);
     const azure::Times times(e.at.value, envelope_.time);
     if (!times.event) return record.reject(lm::malformed, "neither 'activityDateTime' nor 'time' is a time");
     if (times.own_unread) e.at.keep(own());

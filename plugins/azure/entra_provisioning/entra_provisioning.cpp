@@ -118,7 +118,7 @@ struct EntraProvisioning {
       foreign_ = what && !azure::ends_ignoring_case(*what, "ProvisioningLogs") &&
                  !(envelope_.table && azure::ends_ignoring_case(*envelope_.table, "ProvisioningLogs"));
     });
-    if (!read) return record.reject(json_);
+    if (!read && !foreign_) return record.reject(json_);
     const Text category = envelope_.category ? envelope_.category : envelope_.table;
     if (foreign_ || (!category && !graph_))
       return record.reject(lm::foreign, "'category' is not ProvisioningLogs, nor has it 'jobId' and 'provisioningAction'");

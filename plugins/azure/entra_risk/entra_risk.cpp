@@ -117,7 +117,7 @@ struct EntraRisk {
       }
       member(record, e, f, e.outer_location);
     });
-    if (!read) return record.reject(json_);
+    if (!read && !foreign_) return record.reject(json_);
     const Text category = envelope_.category ? envelope_.category : envelope_.table;
     if (foreign_ || (!category && !(e.state && (e.detected.value || e.risky_since.value))))
       return record.reject(lm::foreign, "'category' is none of ID Protection, nor has it 'riskState' and 'detectedDateTime'");

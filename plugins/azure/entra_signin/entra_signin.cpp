@@ -215,7 +215,7 @@ struct EntraSignIn {
       }
       member(record, e, f);
     });
-    if (!read) return record.reject(json_);
+    if (!read && !foreign_) return record.reject(json_);
     if (foreign_ || (!envelope_.category && !envelope_.table && !(e.created.value && (e.error || e.app_id || e.user_id.value))))
       return record.reject(lm::foreign, "'category' is none of sign-ins, nor has it 'createdDateTime', 'appId' and 'status'");
     const azure::Times times(e.created.value, envelope_.time);

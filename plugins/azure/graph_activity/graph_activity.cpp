@@ -136,7 +136,7 @@ struct GraphActivity {
       }
       member(record, e, f, e.outer_duration);
     });
-    if (!read) return record.reject(json_);
+    if (!read && !foreign_) return record.reject(json_);
     const Text category = envelope_.category ? envelope_.category : envelope_.table;
     if (foreign_ || !category) return record.reject(lm::foreign, "'category' is not MicrosoftGraphActivityLogs");
     const azure::Times times(e.at.value, envelope_.time);

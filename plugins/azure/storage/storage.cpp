@@ -65,13 +65,17 @@ struct Storage {
       }
       if (!envelope_.take(f)) member(r, schema, f);
     });
-    if (!read) return record.reject(json_);
+    constexpr std::string_view kForeign = "'category' is none of StorageRead, StorageWrite, StorageDelete";
+    if (!read) {
+      const bool anothers = envelope_.category && kCategories.find(*envelope_.category) < 0;
+      return anothers ? record.reject(lm::foreign, kForeign) : record.reject(json_);
+    }
     envelope_.finish(rest_);
     if (envelope_.table && !envelope_.is_row()) {
       rest_.add_text("type", *envelope_.table);  // no name of a table
       envelope_.table = {};
     }
-    if (!is_own(r)) return record.reject(lm::foreign, "'category' is none of StorageRead, StorageWrite, StorageDelete");
+    if (!is_own(r)) return record.reject(lm::foreign, kForeign);
     for (const std::string_view key : unknown_) record.drift(key);
     const auto time = azure::time(envelope_.time);
     if (!time) return record.reject(lm::malformed, "'time' is not a time");
