@@ -167,8 +167,16 @@ class AksAudit(mapping.Mapping):
                 "api.operation": "create pods/exec", "api.request.uid": "a-1", "actor.user.name": "ada@example.com", "actor.user.uid": ADA, "metadata.log_name": "kube-audit",
                 "unmapped.properties.log": None, "unmapped.resourceId": CLUSTER.upper()})
 
-    def test_wherever_it_was_cut_off_the_row_is_whole(self):
+    def test_an_event_that_had_told_its_time_keeps_it(self):
         text = json.dumps(EVENT)
+        cut = text[:text.index('"annotations"')]
+        self.check(self.one(record(cut, operationVersion="1.0")), {
+            "time": 1772485200123, "metadata.original_time": "2026-03-02T21:00:00.123456Z", "metadata.logged_time": 1772485201000, "metadata.log_level": "RequestResponse",
+            "metadata.log_version": "audit.k8s.io/v1", "unmapped.operationVersion": "1.0"})
+        self.check(self.one(record(cut, time=None)), {"class_uid": 0, "time": 1772485200123, "metadata.logged_time": None})
+
+    def test_wherever_it_was_cut_off_the_row_is_whole(self):
+        text = json.dumps(outer(event(), requestReceivedTimestamp=None, stageTimestamp=None))
         events = self.read("\n".join(json.dumps(record(text[:n])) for n in range(1, len(text), 7)))
         self.assertEqual({(e["class_uid"], e["metadata"].get("is_truncated"), e["time"]) for e in events}, {(0, True, 1772485201000)})
 

@@ -158,14 +158,6 @@ struct AksAudit {
       row.set<"metadata.original_time">(envelope_.time);
     }
     envelope(row, *source, logged);
-    if (event_.level) {
-      row.set<"metadata.log_level">(event_.level);
-      envelope_.keep(rest_, "level", envelope_.level);
-    }
-    if (event_.version) {
-      row.set<"metadata.log_version">(event_.version);
-      envelope_.keep(rest_, "operationVersion", envelope_.operation_version);
-    }
     if (!actor(row)) row.set<"actor.app_name">(event_.agent ? *event_.agent : provider());  // the class wants an actor
     event_.authorization(row);
     const int activity = activity_id();
@@ -206,8 +198,10 @@ struct AksAudit {
   void log(const Field& f) {
     const Type type = f.value.type();
     if (log_ || (type != Type::string && type != Type::object)) return f.keep();
-    std::string_view text = lm::trim(type == Type::string ? f.value.text().value_or("") : f.value.raw());
-    while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+    std::string_view text = type == Type::string ? f.value.text().value_or("") : f.value.raw();
+    const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
+    while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && blank(text.back())) text.remove_suffix(1);
     if (text.empty()) return;
     log_ = text, log_key_ = f.key, log_owner_ = &f.rest;
   }
@@ -297,8 +291,9 @@ struct AksAudit {
   // A text that is no event: guard's own lines, and what was cut off.
   void other(lm::Row<kBase>& row, std::string_view source, lm::Maybe<std::int64_t> logged, lm::Maybe<std::int64_t> at) {
     log_rest_.clear();  // the text has it all
-    row.set<"time">(logged ? logged : at);
-    row.set<"metadata.original_time">(logged ? envelope_.time : event_.staged ? event_.staged : event_.received);
+    row.set<"time">(at ? at : logged);
+    row.set<"metadata.original_time">(!at ? envelope_.time : azure::time(event_.staged) ? event_.staged : event_.received);
+    if (at) row.set<"metadata.logged_time">(logged);
     row.set<"message">(log_);
     if (cut_) row.set<"metadata.is_truncated">(true);
     row.set<"activity_id">(99);
@@ -314,7 +309,6 @@ struct AksAudit {
     row.set<"severity_id">(severity);
     if (severity == 99) row.set<"severity">(envelope_.level);
     envelope(row, source, logged);
-    if (event_.version) row.set<"metadata.log_version">(event_.version);
     envelope_.keep_resource(rest_);
   }
 
@@ -322,6 +316,15 @@ struct AksAudit {
   void envelope(Row& row, std::string_view source, lm::Maybe<std::int64_t> time) {
     if (!time) envelope_.keep(rest_, envelope_.is_row() ? "TimeGenerated" : "time", envelope_.time);
     envelope_.set(row, source);
+    // Level and version are the event's, if it says them.
+    if (event_.level) {
+      row.template set<"metadata.log_level">(event_.level);
+      envelope_.keep(rest_, "level", envelope_.level);
+    }
+    if (event_.version) {
+      row.template set<"metadata.log_version">(event_.version);
+      envelope_.keep(rest_, "operationVersion", envelope_.operation_version);
+    }
     envelope_.keep_table(rest_);
     envelope_.keep(rest_, "resultType", envelope_.result_type);
     envelope_.keep(rest_, "resultSignature", envelope_.result_signature);

@@ -147,7 +147,7 @@ struct AuditEvent : detail::AuditTexts {
       case kKeys.at("requestURI"): f.text(uri); break;
       case kKeys.at("verb"): f.text(verb); break;
       case kKeys.at("user"): f.object(user_rest, [&](const json::Field& m) { of_user(record, m, on_extra); }); break;
-      case kKeys.at("sourceIPs"): read_addresses(f); break;
+      case kKeys.at("sourceIPs"): has_addresses_ = texts(f, addresses, has_addresses_); break;
       case kKeys.at("userAgent"): f.text(agent); break;
       case kKeys.at("objectRef"): f.object(object_rest, [&](const json::Field& m) { of_object(record, m); }); break;
       case kKeys.at("responseStatus"): f.object(status_rest, [&](const json::Field& m) { of_status(record, m); }); break;
@@ -160,53 +160,6 @@ struct AuditEvent : detail::AuditTexts {
       case kKeys.at("impersonatedUser"): f.keep(); break;
       default: record.drift(f.key); f.keep();
     }
-  }
-
-  void read_addresses(const json::Field& f) { has_addresses_ = texts(f, addresses, has_addresses_); }
-
-  template <class OnExtra>
-  void of_user(Record record, const json::Field& f, OnExtra&& on_extra) {
-    static constexpr auto kKeys = keys("username", "uid", "groups", "extra");
-    switch (kKeys.find(f.key)) {
-      case kKeys.at("username"): f.text(user); break;
-      case kKeys.at("uid"): f.text(user_id); break;
-      case kKeys.at("groups"): has_groups_ = texts(f, groups, has_groups_); break;
-      case kKeys.at("extra"): f.object(extra_rest, on_extra); break;
-      default: record.drift("user"); f.keep();
-    }
-  }
-
-  void of_object(Record record, const json::Field& f) {
-    static constexpr auto kKeys = keys("resource", "subresource", "namespace", "name", "uid", "apiGroup", "apiVersion", "resourceVersion");
-    switch (kKeys.find(f.key)) {
-      case kKeys.at("resource"): f.text(resource); break;
-      case kKeys.at("subresource"): f.text(subresource); break;
-      case kKeys.at("namespace"): f.text(space); break;
-      case kKeys.at("name"): f.text(name); break;
-      case kKeys.at("uid"): f.text(uid); break;
-      case kKeys.at("apiGroup"): f.text(api_group); break;
-      case kKeys.at("apiVersion"): f.text(api_version); break;
-      case kKeys.at("resourceVersion"): f.text(resource_version); break;
-      default: record.drift("objectRef"); f.keep();
-    }
-  }
-
-  void of_status(Record record, const json::Field& f) {
-    static constexpr auto kKeys = keys("code", "reason", "message", "status", "details", "metadata", "kind", "apiVersion");
-    switch (kKeys.find(f.key)) {
-      case kKeys.at("code"): f.integer(code, 0, INT32_MAX); break;
-      case kKeys.at("reason"): f.text(reason); break;
-      case kKeys.at("message"): f.text(message); break;
-      default:
-        if (kKeys.find(f.key) < 0) record.drift("responseStatus");
-        f.keep();
-    }
-  }
-
-  void of_annotations(const json::Field& f) {
-    if (f.key == "authorization.k8s.io/decision") return f.text(decision);
-    if (f.key == "authorization.k8s.io/reason") return f.text(decision_reason);
-    f.keep();
   }
 
   // The one text of a list; of a list that has more, the first, and the whole is kept besides.
@@ -348,6 +301,51 @@ struct AuditEvent : detail::AuditTexts {
   std::string_view type() { return scratch_.assign(*resource).append("/").append(*subresource); }
 
  private:
+  template <class OnExtra>
+  void of_user(Record record, const json::Field& f, OnExtra&& on_extra) {
+    static constexpr auto kKeys = keys("username", "uid", "groups", "extra");
+    switch (kKeys.find(f.key)) {
+      case kKeys.at("username"): f.text(user); break;
+      case kKeys.at("uid"): f.text(user_id); break;
+      case kKeys.at("groups"): has_groups_ = texts(f, groups, has_groups_); break;
+      case kKeys.at("extra"): f.object(extra_rest, on_extra); break;
+      default: record.drift("user"); f.keep();
+    }
+  }
+
+  void of_object(Record record, const json::Field& f) {
+    static constexpr auto kKeys = keys("resource", "subresource", "namespace", "name", "uid", "apiGroup", "apiVersion", "resourceVersion");
+    switch (kKeys.find(f.key)) {
+      case kKeys.at("resource"): f.text(resource); break;
+      case kKeys.at("subresource"): f.text(subresource); break;
+      case kKeys.at("namespace"): f.text(space); break;
+      case kKeys.at("name"): f.text(name); break;
+      case kKeys.at("uid"): f.text(uid); break;
+      case kKeys.at("apiGroup"): f.text(api_group); break;
+      case kKeys.at("apiVersion"): f.text(api_version); break;
+      case kKeys.at("resourceVersion"): f.text(resource_version); break;
+      default: record.drift("objectRef"); f.keep();
+    }
+  }
+
+  void of_status(Record record, const json::Field& f) {
+    static constexpr auto kKeys = keys("code", "reason", "message", "status", "details", "metadata", "kind", "apiVersion");
+    switch (kKeys.find(f.key)) {
+      case kKeys.at("code"): f.integer(code, 0, INT32_MAX); break;
+      case kKeys.at("reason"): f.text(reason); break;
+      case kKeys.at("message"): f.text(message); break;
+      default:
+        if (kKeys.find(f.key) < 0) record.drift("responseStatus");
+        f.keep();
+    }
+  }
+
+  void of_annotations(const json::Field& f) {
+    if (f.key == "authorization.k8s.io/decision") return f.text(decision);
+    if (f.key == "authorization.k8s.io/reason") return f.text(decision_reason);
+    f.keep();
+  }
+
   // A list of texts; anything else in it, and a second list of the same name, stays as it stands. Answers that the list was read.
   static bool texts(const json::Field& f, std::vector<Text>& out, bool read_before) {
     if (f.value.type() != json::Type::array || read_before) {
