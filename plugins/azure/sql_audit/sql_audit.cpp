@@ -414,6 +414,7 @@ struct SqlAuditFile {
           "binary Extended Events, which are not read: make JSON or CSV of them with sys.fn_get_audit_file, which azure.sql_audit reads",
       .framing = lm::Framing::lines,
       .kind = lm::Kind::set_aside};
+  static constexpr auto keys = lm::strings("sqldbauditlogs/**", "*.xel");
 
   static int score(lm::Sample s) {
     const std::string_view name = lm::after_last(s.key, '/');
