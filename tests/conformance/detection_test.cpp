@@ -46,9 +46,9 @@ TEST(Detection, EverySampleIsItsParsersByContentAlone) {
     const std::string id = folder.path().filename();
     for (const auto& file : fs::recursive_directory_iterator(folder.path() / "input")) {
       if (!file.is_regular_file()) continue;
-      // Where the name is all there is to go by, as for test objects of a delivery, it belongs to the sample.
+      // Where the name is all there is to go by, as for test objects of a delivery and a binary form, it belongs to the sample.
       const std::string text = content_of(file.path());
-      const bool by_name = id == "aws.delivery_test";
+      const bool by_name = id == "aws.delivery_test" || id == "azure.sql_audit_xel";
       const std::string found = detected(by_name ? file.path().filename().string() : "x", text);
       ++matrix[id][found];
       good = good && found == id;
@@ -68,6 +68,12 @@ TEST(Detection, EverySampleIsItsParsersByContentAlone) {
 TEST(Detection, DocumentedKeysNameTheirParser) {
   const std::string day = "2026/03/01/", account = "AWSLogs/111122223333/", elb = account + "elasticloadbalancing/eu-central-1/" + day;
   const std::string elb_name = "111122223333_elasticloadbalancing_eu-central-1_";
+  const std::string hour = "/y=2026/m=03/d=01/h=08/m=00/", resource = "resourceId=/SUBSCRIPTIONS/S/RESOURCEGROUPS/R/PROVIDERS/",
+                    aks = resource + "MICROSOFT.CONTAINERSERVICE/MANAGEDCLUSTERS/AKS1" + hour + "PT1H.json",
+                    sql = resource + "MICROSOFT.SQL/SERVERS/SQL1/DATABASES/DB1" + hour + "PT1H.json",
+                    workspace =
+                        "WorkspaceResourceId=/subscriptions/s/resourcegroups/r/providers/microsoft.operationalinsights/workspaces/w" +
+                        hour + "PT05M.json";
   const std::pair<std::string, std::string> kKeys[] = {
       {account + "CloudTrail/eu-central-1/" + day + "111122223333_CloudTrail_eu-central-1_20260301T0800Z_AbCdEfGhIjKlMnOp.json.gz",
        "aws.cloudtrail"},
@@ -101,6 +107,13 @@ TEST(Detection, DocumentedKeysNameTheirParser) {
       {account + "Config/eu-central-1/2026/3/1/ConfigSnapshot/x.json.gz", "aws.config_snapshot"},
       {"logs/2026-03-01-08-00-00-0123456789ABCDEF", "aws.s3_access"},
       {"cdn/E2EXAMPLE12345.2026-03-01-08.abcd1234.gz", "aws.cloudfront"},
+      {"insights-logs-kube-audit/" + aks, "azure.aks_audit"},
+      {"insights-logs-kube-audit-admin/" + aks, "azure.aks_audit"},
+      {"insights-logs-guard/" + aks, "azure.aks_audit"},
+      {"am-aksaudit/" + workspace, "azure.aks_audit"},
+      {"insights-logs-sqlsecurityauditevents/" + sql, "azure.sql_audit"},
+      {"insights-logs-devopsoperationsaudit/" + sql, "azure.sql_audit"},
+      {"sqldbauditlogs/sql1/DB1/SqlDbAuditing_ServerAudit_NoRetention/2026-03-01/RO/08_00_00_000_0.xel", "azure.sql_audit_xel"},
   };
   for (const auto& [key, id] : kKeys) {
     const lm::ParserPlugin* found = lm::detect_by_key(registry(), key);

@@ -4,12 +4,14 @@ import json
 
 import mapping
 import test_azure_activity as activity
+import test_azure_aks_audit as aks
 import test_azure_entra_audit as audit
 import test_azure_entra_risk as risk
 import test_azure_entra_signin as signin
 import test_azure_graph_activity as graph
 import test_azure_keyvault as keyvault
 import test_azure_storage as storage
+import test_azure_sql_audit as sql
 from mapping import at
 
 UID, EMAIL, TOKEN = "00000000-abcd-4000-8000-00000000abcd", "joan@example.com", "am9hbg"
@@ -40,6 +42,8 @@ class OneIdentity(mapping.Case):
             "assignment.json": assignment_of_a_role(),
             "storage.json": read_of_a_blob(),
             "keyvault.json": keyvault.claims({keyvault.LONG_OID: UID, keyvault.LONG_UPN: EMAIL, "uti": TOKEN}) | {"callerIpAddress": ADDRESS},
+            "aks.json": aks.record(aks.event(user={"username": EMAIL, "extra": {"oid": [UID]}}, sourceIPs=[ADDRESS])),
+            "sql.json": sql.record(server_principal_name=EMAIL, client_ip=ADDRESS),
             "cloudtrail.json": {"Records": [{
                 "eventVersion": "1.09", "eventTime": "2026-03-02T11:05:00Z", "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "awsRegion": "eu-central-1",
                 "sourceIPAddress": ADDRESS, "userAgent": "aws-cli/2", "requestParameters": {}, "responseElements": None, "requestID": "r-1", "eventID": "e-1",
@@ -54,7 +58,7 @@ class OneIdentity(mapping.Case):
 
     def test_the_object_id_is_the_same_everywhere(self):
         for name, path in (("signin.json", "user.uid"), ("signin.json", "actor.user.uid"), ("audit.json", "actor.user.uid"), ("target.json", "user.uid"),
-                           ("graph.json", "actor.user.uid"), ("risk.json", "evidences.0.user.uid")):
+                           ("graph.json", "actor.user.uid"), ("risk.json", "evidences.0.user.uid"), ("aks.json", "actor.user.uid")):
             self.assertEqual(at(self.of[name], path), UID, (name, path))
 
     def test_who_signs_in_changes_a_role_and_reads_a_storage_account_is_one_user(self):
@@ -62,7 +66,7 @@ class OneIdentity(mapping.Case):
                          ("storage.json", "Datastore Activity"), ("keyvault.json", "API Activity"), ("graph.json", "API Activity")):
             event = self.of[name]
             self.assertEqual((event["class_name"], at(event, "actor.user.uid")), (of, UID), name)
-        self.assertEqual({name for name, event in self.of.items() if at(event, "actor.user.uid") == UID}, set(self.of) - {"target.json", "risk.json", "cloudtrail.json"})
+        self.assertEqual({name for name, event in self.of.items() if at(event, "actor.user.uid") == UID}, set(self.of) - {"target.json", "risk.json", "sql.json", "cloudtrail.json"})
 
     def test_a_request_leads_to_the_sign_in_that_its_token_is_of(self):
         for name in ("graph.json", "assignment.json", "keyvault.json"):
@@ -71,7 +75,8 @@ class OneIdentity(mapping.Case):
 
     def test_the_e_mail_address_is_the_same_in_azure_and_aws(self):
         for name, path in (("signin.json", "user.name"), ("signin.json", "user.email_addr"), ("audit.json", "actor.user.name"), ("target.json", "user.name"),
-                           ("risk.json", "evidences.0.user.name"), ("cloudtrail.json", "actor.user.name"), ("assignment.json", "actor.user.name"),
+                           ("risk.json", "evidences.0.user.name"), ("aks.json", "actor.user.email_addr"), ("sql.json", "actor.user.email_addr"),
+                           ("cloudtrail.json", "actor.user.name"), ("assignment.json", "actor.user.name"),
                            ("storage.json", "actor.user.name"), ("storage.json", "actor.user.email_addr"), ("keyvault.json", "actor.user.email_addr")):
             self.assertEqual(at(self.of[name], path), EMAIL, (name, path))
 

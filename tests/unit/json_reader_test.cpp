@@ -72,6 +72,23 @@ TEST(JsonReader, UnescapesTextLikeTheOracle) {
   }
 }
 
+TEST(JsonReader, UnescapesAnEscapeWhereverItIs) {
+  static constexpr std::pair<const char*, const char*> kEscapes[] = {
+      {"\\\"", "\""}, {"\\\\", "\\"}, {"\\n", "\n"}, {"\\u00e9", "\u00e9"}, {"\\ud83d\\ude00", "\U0001f600"}};
+  lm::json::Reader reader;
+  for (const auto& [escape, text] : kEscapes) {
+    for (std::size_t before = 0; before < 40; ++before) {
+      for (std::size_t behind = 0; behind < 40; ++behind) {
+        const std::string head(before, 'a'), tail(behind, 'b');
+        const std::string json = "{\"k\":\"" + head + escape + tail + escape + "\"}";
+        lm::Text read;
+        ASSERT_TRUE(reader.read(json, [&](std::string_view, lm::json::Value& v) { read = v.text(); }));
+        ASSERT_EQ(read, lm::Text(head + text + tail + text)) << json;
+      }
+    }
+  }
+}
+
 TEST(JsonReader, LoneSurrogatesBecomeReplacementCharactersInTextAndStayInRaw) {
   lm::json::Reader reader;
   std::string text, raw;

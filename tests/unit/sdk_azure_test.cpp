@@ -123,6 +123,13 @@ TEST(AzureDiagnostics, WritesWholeNumbersAsFractions) {
   }
 }
 
+TEST(AzureValues, NamesRegionsAsResourcesDo) {
+  std::string scratch;
+  EXPECT_EQ(azure::region("West Europe", scratch), "westeurope");
+  EXPECT_EQ(azure::region("eastus2", scratch), "eastus2");
+  EXPECT_EQ(azure::region("", scratch), "");
+}
+
 TEST(AzureValues, ReadsLevelsByNameAndNumber) {
   for (const char* text : {"4", "Informational", "Information", "informational", "Verbose", "5", ""})
     EXPECT_EQ(azure::severity_id(text), 1) << text;

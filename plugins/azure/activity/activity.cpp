@@ -550,13 +550,7 @@ struct Activity {
     said_otherwise(e.event, {});
     row.template set<"status_code">(envelope_.result_signature);
     row.template set<"status_detail">(envelope_.result_description);
-    if (e.region) {
-      region_.clear();
-      for (const char c : *e.region) {
-        if (c != ' ') region_.push_back(lm::lower(c));
-      }
-      row.template set<"cloud.region">(region_);
-    }
+    if (e.region) row.template set<"cloud.region">(azure::region(*e.region, region_));
   }
 
   // Whose severity the record says, or else its level.

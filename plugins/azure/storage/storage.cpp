@@ -104,13 +104,7 @@ struct Storage {
     envelope_.keep(rest_, "resultType", envelope_.result_type);
     envelope_.keep(rest_, "resultSignature", envelope_.result_signature);
     envelope_.keep(rest_, "resourceId", envelope_.other_resource);
-    if (envelope_.location) {
-      region_.clear();
-      for (const char c : *envelope_.location) {
-        if (c != ' ') region_.push_back(lm::lower(c));
-      }
-      row.set<"cloud.region">(region_);
-    }
+    if (envelope_.location) row.set<"cloud.region">(azure::region(*envelope_.location, region_));
     filler_.fill(row, r);
 
     Field::close(identity_rest_, "requester", requester_rest_);

@@ -4,6 +4,7 @@
 //   lm::azure::column("TimeGenerated [UTC]")                -> "TimeGenerated"  as CSV exports name it
 //   lm::azure::member("httpStatusCode_d")                   -> "httpStatusCode" as the table AzureDiagnostics names it; within("identity_claim_oid_g", "identity_claim") -> "oid"
 //   lm::azure::severity_id("Warning")                       -> 3                of a level, by name or number; 99 for a word that is none
+//   lm::azure::region("West Europe", scratch)               -> "westeurope"     as resources name it
 //   lm::azure::source_endpoint(row, "[2001:db8::1]:443")    sets src_endpoint's ip, port, intermediate_ips; answers whether nothing of the text is left
 //   lm::azure::ResourceId id; id.read("/SUBSCRIPTIONS/...") -> id.subscription(), group(), provider(), type(), name(), tenant(), lower()
 //   lm::azure::keys("operationName", ...)                   as lm::keys, but its find() does not regard case, for the same price
@@ -160,6 +161,15 @@ inline std::string_view lower_case(std::string_view text, std::string& scratch) 
   if (upper == text.size()) return text;
   scratch.assign(text);
   for (char& c : scratch) c = lower(c);
+  return scratch;
+}
+
+// Portals spell a region with blanks and capitals. The view lies in `scratch`.
+inline std::string_view region(std::string_view text, std::string& scratch) {
+  scratch.clear();
+  for (const char c : text) {
+    if (c != ' ') scratch.push_back(lower(c));
+  }
   return scratch;
 }
 

@@ -538,44 +538,58 @@ class Reader {
     return -1;
   }
 
-  static void append_utf8(std::string& out, std::uint32_t c) {
+  static char* put_utf8(char* to, std::uint32_t c) {
     if (c < 0x80) {
-      out.push_back(static_cast<char>(c));
+      *to++ = static_cast<char>(c);
     } else if (c < 0x800) {
-      out.push_back(static_cast<char>(0xc0 | (c >> 6)));
-      out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+      *to++ = static_cast<char>(0xc0 | (c >> 6));
+      *to++ = static_cast<char>(0x80 | (c & 0x3f));
     } else if (c < 0x10000) {
-      out.push_back(static_cast<char>(0xe0 | (c >> 12)));
-      out.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3f)));
-      out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+      *to++ = static_cast<char>(0xe0 | (c >> 12));
+      *to++ = static_cast<char>(0x80 | ((c >> 6) & 0x3f));
+      *to++ = static_cast<char>(0x80 | (c & 0x3f));
     } else {
-      out.push_back(static_cast<char>(0xf0 | (c >> 18)));
-      out.push_back(static_cast<char>(0x80 | ((c >> 12) & 0x3f)));
-      out.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3f)));
-      out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+      *to++ = static_cast<char>(0xf0 | (c >> 18));
+      *to++ = static_cast<char>(0x80 | ((c >> 12) & 0x3f));
+      *to++ = static_cast<char>(0x80 | ((c >> 6) & 0x3f));
+      *to++ = static_cast<char>(0x80 | (c & 0x3f));
     }
+    return to;
   }
 
-  // `raw` is the content of a string that string() accepted: escapes are whole.
+  // `raw` is the content of a string that string() accepted: escapes are whole. What comes out is never longer.
   std::string_view unescape(std::string_view raw) {
     if (scratch_used_ == scratch_.size()) scratch_.emplace_back();
     std::string& out = scratch_[scratch_used_++];
-    out.clear();
-    out.reserve(raw.size() + LM_PADDING);  // as behind text that stands in the record
+    if (out.size() < raw.size() + LM_PADDING) out.resize(raw.size() + LM_PADDING);  // as behind text that stands in the record
+    char* to = out.data();
     const auto unit = [&](std::size_t at) {
       return static_cast<std::uint32_t>((hex(raw[at]) << 12) | (hex(raw[at + 1]) << 8) | (hex(raw[at + 2]) << 4) | hex(raw[at + 3]));
     };
     for (std::size_t i = 0; i < raw.size(); ++i) {
+#if defined(__SSE2__)
+      // Up to the next escape, 16 bytes at a time; those behind it are written over.
+      for (; raw.size() - i >= 16; i += 16, to += 16) {
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(raw.data() + i));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v);
+        const auto marks = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+        if (marks == 0) continue;
+        const int plain = __builtin_ctz(marks);
+        i += static_cast<std::size_t>(plain), to += plain;
+        break;
+      }
+      if (i == raw.size()) break;
+#endif
       if (raw[i] != '\\') {
-        out.push_back(raw[i]);
+        *to++ = raw[i];
         continue;
       }
       switch (raw[++i]) {
-        case 'b': out.push_back('\b'); break;
-        case 'f': out.push_back('\f'); break;
-        case 'n': out.push_back('\n'); break;
-        case 'r': out.push_back('\r'); break;
-        case 't': out.push_back('\t'); break;
+        case 'b': *to++ = '\b'; break;
+        case 'f': *to++ = '\f'; break;
+        case 'n': *to++ = '\n'; break;
+        case 'r': *to++ = '\r'; break;
+        case 't': *to++ = '\t'; break;
         case 'u': {
           std::uint32_t c = unit(i + 1);
           i += 4;
@@ -586,13 +600,13 @@ class Reader {
               i += 6;
             }
           }
-          append_utf8(out, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
+          to = put_utf8(to, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
           break;
         }
-        default: out.push_back(raw[i]);
+        default: *to++ = raw[i];
       }
     }
-    return out;
+    return {out.data(), static_cast<std::size_t>(to - out.data())};
   }
 
   const char* begin_ = nullptr;
