@@ -82,6 +82,47 @@ TEST(AzureValues, TakesOffColumnsWhatExportsPutBehindThem) {
   for (const char* name : {"", "TimeGenerated", "[UTC]", "Date (UTC)"}) EXPECT_EQ(azure::column(name), name);
 }
 
+TEST(AzureDiagnostics, NamesColumnsByMembersAndTheirTypes) {
+  EXPECT_EQ(azure::member("clientInfo_s"), "clientInfo");
+  EXPECT_EQ(azure::member("httpStatusCode_d"), "httpStatusCode");
+  EXPECT_EQ(azure::member("isRbacAuthorized_b"), "isRbacAuthorized");
+  EXPECT_EQ(azure::member("event_time_t [UTC]"), "event_time");
+  EXPECT_EQ(azure::member("session_id_g"), "session_id");
+  EXPECT_EQ(azure::member("TimeGenerated [UTC]"), "TimeGenerated");
+  for (const char* name : {"", "_s", "s", "clientInfo", "error_info", "Category", "C_DeviceId", "a_x", "a_S"})
+    EXPECT_EQ(azure::member(name), name);
+}
+
+TEST(AzureDiagnostics, FindsWhatWasNested) {
+  EXPECT_EQ(azure::within("identity_claim_oid_g", "identity_claim"), "oid");
+  EXPECT_EQ(azure::within("Identity_Claim_appid_g", "identity_claim"), "appid");
+  EXPECT_EQ(azure::within("details_message_s", "details"), "message");
+  EXPECT_EQ(azure::within("identity_claim_xms_mirid_s", "identity"), "claim_xms_mirid");
+  for (const char* none : {"", "identity", "identity_", "identityclaim_oid_g", "ident_oid_g"})
+    EXPECT_EQ(azure::within(none, "identity"), "") << none;
+}
+
+TEST(AzureDiagnostics, WritesWholeNumbersAsFractions) {
+  const auto read = [](const std::string& value, std::string& left) {
+    lm::json::Reader json;
+    lm::json::ObjectWriter rest;
+    lm::Maybe<std::int64_t> out;
+    const std::string text = R"({"n_d":)" + value + "}";
+    json.read(text, [&](std::string_view key, lm::json::Value& v) { azure::whole({rest, key, v}, out, 0, 999); });
+    left = rest.finish();
+    return out;
+  };
+  std::string left;
+  for (const char* value : {"200", "200.0", "200.000", "\"200\"", "\"200.0\""}) {
+    EXPECT_EQ(read(value, left), 200) << value;
+    EXPECT_EQ(left, "") << value;
+  }
+  for (const char* value : {"200.5", "-1.0", "1000.0", "2e2", "\"200.\"", "\"x.0\"", "\".0\"", "true"}) {
+    EXPECT_FALSE(read(value, left)) << value;
+    EXPECT_EQ(left, std::string(R"({"n_d":)") + value + "}");
+  }
+}
+
 TEST(AzureValues, ReadsLevelsByNameAndNumber) {
   for (const char* text : {"4", "Informational", "Information", "informational", "Verbose", "5", ""})
     EXPECT_EQ(azure::severity_id(text), 1) << text;
@@ -270,6 +311,27 @@ TEST(AzureEnvelope, KnowsTheWorkspaceFromTheTenant) {
   EXPECT_TRUE(Read(R"({"TimeGenerated [UTC]":"3/2/2026, 1:04:58.123 PM"})").envelope.is_row());
   Read workspace(R"({"TenantId":"w-1","TimeGenerated":"2026-03-02T10:00:00Z","_ResourceId":"/tenants/t-2/providers/microsoft.aadiam"})");
   EXPECT_EQ(workspace.envelope.tenant(), "t-2");
+}
+
+TEST(AzureEnvelope, SaysWhoseRecordItIs) {
+  const auto source = [](std::string_view text) { return Read(text).envelope.source(); };
+  EXPECT_EQ(source(R"({"category":"AuditEvent"})"), lm::Text("AuditEvent"));
+  EXPECT_EQ(source(R"({"TimeGenerated":"2026-03-02T10:00:00Z","Type":"AKSAudit"})"), lm::Text("AKSAudit"));
+  EXPECT_EQ(source(R"({"TimeGenerated":"2026-03-02T10:00:00Z","Type":"AzureDiagnostics","Category":"kube-audit"})"),
+            lm::Text("kube-audit"));
+  EXPECT_EQ(source(R"({"TimeGenerated":"2026-03-02T10:00:00Z","Category":"kube-audit","Type":"AZUREDIAGNOSTICS"})"),
+            lm::Text("kube-audit"));
+  EXPECT_FALSE(source(R"({"TimeGenerated":"2026-03-02T10:00:00Z","Type":"AzureDiagnostics"})"));
+  EXPECT_FALSE(source(R"({"time":"2026-03-02T10:00:00Z"})"));
+
+  Read row(R"({"TimeGenerated":"2026-03-02T10:00:00Z","Type":"AzureDiagnostics","Category":"AuditEvent"})");
+  EXPECT_TRUE(row.envelope.is_diagnostics());
+  row.envelope.keep_table(row.rest);
+  EXPECT_EQ(row.rest.finish(), R"({"Type":"AzureDiagnostics"})");
+  Read own(R"({"TimeGenerated":"2026-03-02T10:00:00Z","Type":"AKSAudit"})");
+  EXPECT_FALSE(own.envelope.is_diagnostics());
+  own.envelope.keep_table(own.rest);
+  EXPECT_EQ(own.rest.finish(), "");
 }
 
 TEST(AzureEnvelope, LeavesMembersOfAnotherTypeAndAnotherSourcesResource) {

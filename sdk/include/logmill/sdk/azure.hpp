@@ -2,6 +2,7 @@
 //   lm::azure::time("3/2/2026 1:04:58 PM")                  -> 1772456698000    beside RFC 3339 what portals, PowerShell and older services write; without a zone in UTC
 //   lm::azure::present("00000000-0000-0000-0000-000000000000") -> absent        as are "", "-", "N/A" and "?"
 //   lm::azure::column("TimeGenerated [UTC]")                -> "TimeGenerated"  as CSV exports name it
+//   lm::azure::member("httpStatusCode_d")                   -> "httpStatusCode" as the table AzureDiagnostics names it; within("identity_claim_oid_g", "identity_claim") -> "oid"
 //   lm::azure::severity_id("Warning")                       -> 3                of a level, by name or number; 99 for a word that is none
 //   lm::azure::source_endpoint(row, "[2001:db8::1]:443")    sets src_endpoint's ip, port, intermediate_ips; answers whether nothing of the text is left
 //   lm::azure::ResourceId id; id.read("/SUBSCRIPTIONS/...") -> id.subscription(), group(), provider(), type(), name(), tenant(), lower()
@@ -16,8 +17,14 @@
 //     if (key is "properties") return lm::azure::object(f, inner_, properties_rest_, [&](const lm::json::Field& m) { own_member(m); });
 //     if (!envelope_.take(f)) own_member(f);
 //   });
-//   if (envelope_.category is another source's) return record.reject(lm::foreign, "...");
+//   if (envelope_.source() is absent or another source's) return record.reject(lm::foreign, "...");
 //   envelope_.finish(rest_);
+// Rows of the table AzureDiagnostics are resource logs whose `properties` lie flat: columns say their types, and objects are part of their names. A parser whose source is
+// found there
+//   - looks its own members up as kKeys.find(azure::member(f.key)), where there is no harm in it for the other forms, and asks azure::within() for what is nested in them;
+//   - reads whole numbers with azure::whole(), for the table's are all fractions;
+//   - gives own_member() the members of the column AdditionalFields, as those of `properties`: what is there had no place in the table;
+//   - asks envelope_.source(), whose row it is by the category, and calls envelope_.keep_table(rest_), for `Type` is then no name of the log.
 // Source of the forms: Microsoft, "Common and service-specific schemas for Azure resource logs", "Standard columns in Azure Monitor Logs". Allocates what its classes keep for
 // the next record; never throws but std::bad_alloc.
 #pragma once
@@ -59,6 +66,28 @@ constexpr std::string_view column(std::string_view name) {
   return name;
 }
 
+// The member that a column of AzureDiagnostics was made of, less what says its type: "httpStatusCode_d" and "event_time_t [UTC]" are httpStatusCode and event_time. What has
+// no such end is as column() has it.
+constexpr std::string_view member(std::string_view name) {
+  name = column(name);
+  if (name.size() < 3 || name[name.size() - 2] != '_') return name;
+  switch (name.back()) {
+    case 'b':
+    case 'd':
+    case 'g':
+    case 's':
+    case 't': return name.substr(0, name.size() - 2);
+    default: return name;
+  }
+}
+
+// The member of that object, itself a flat name if there are more: within("identity_claim_oid_g", "identity_claim") is "oid". "" of a column that is none.
+constexpr std::string_view within(std::string_view name, std::string_view object) {
+  if (name.size() <= object.size() + 1 || name[object.size()] != '_' || !equals_ignoring_case(name.substr(0, object.size()), object))
+    return {};
+  return member(name.substr(object.size() + 1));
+}
+
 // As Field::text, without the texts that say that there is none.
 inline void text(const json::Field& f, Text& out) {
   Text read;
@@ -76,6 +105,19 @@ inline void scalar(const json::Field& f, Text& out) {
   if (!read) return;
   if (out) f.rest.add_text(f.key, *out);
   out = read;
+}
+
+// As Field::integer, also of a number that is whole but written as a fraction, or of such a text: 200.0 is 200.
+inline void whole(const json::Field& f, Maybe<std::int64_t>& out, std::int64_t least = 0, std::int64_t most = INT64_MAX) {
+  std::string_view digits = f.value.raw();
+  if (digits.size() > 2 && digits.front() == '"') digits = digits.substr(1, digits.size() - 2);
+  const std::size_t point = digits.find('.');
+  if (point != std::string_view::npos && point + 1 < digits.size() && digits.find_first_not_of('0', point + 1) == std::string_view::npos)
+    digits = digits.substr(0, point);
+  const auto n = lm::integer(digits);
+  if (!n || *n < least || *n > most) return f.keep();
+  if (out) json::add_number(f.rest, f.key, *out);
+  out = n;
 }
 
 // A text with its name in the record, for what is known only later to have a place or none.
@@ -565,6 +607,16 @@ struct Envelope : detail::EnvelopeTexts {
     if (of_tenant()) {
       if (resource.tenant() != tenant_lower_ || !resource.name().empty()) keep(rest, "resourceId", resource.text());
     }
+  }
+
+  // Whose record it is: by its category, else the table's name, but for AzureDiagnostics, which has the rows of every category. Absent as long as neither is read: what
+  // is another's is known at once, and what is nobody's at the end.
+  Text source() const { return category ? category : is_diagnostics() ? Text() : table; }
+  // A row of AzureDiagnostics.
+  bool is_diagnostics() const { return table && equals_ignoring_case(*table, "AzureDiagnostics"); }
+  // The table's name, where that is not what source() says.
+  void keep_table(json::ObjectWriter& rest) const {
+    if (const Text from = source(); table && !(from && equals_ignoring_case(*from, *table))) keep(rest, own_.row ? "Type" : "type", table);
   }
 
   // The Entra tenant in lower case, "" if the record does not say it. After finish(), as all below.
