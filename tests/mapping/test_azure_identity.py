@@ -10,8 +10,8 @@ import test_azure_entra_risk as risk
 import test_azure_entra_signin as signin
 import test_azure_graph_activity as graph
 import test_azure_keyvault as keyvault
-import test_azure_storage as storage
 import test_azure_sql_audit as sql
+import test_azure_storage as storage
 from mapping import at
 
 UID, EMAIL, TOKEN = "00000000-abcd-4000-8000-00000000abcd", "joan@example.com", "am9hbg"

@@ -3,4 +3,5 @@ logmill_test(ocsf_json_test SOURCES unit/ocsf_json_test.cpp LIBRARIES logmill::s
 logmill_test(sdk_values_test SOURCES unit/sdk_values_test.cpp LIBRARIES logmill::sdk)
 logmill_test(sdk_rows_test SOURCES unit/sdk_rows_test.cpp LIBRARIES logmill::sdk)
 logmill_test(sdk_azure_test SOURCES unit/sdk_azure_test.cpp LIBRARIES logmill::sdk)
+logmill_test(sdk_azure_log_test SOURCES unit/sdk_azure_log_test.cpp LIBRARIES logmill::sdk)
 logmill_test(columns_test SOURCES unit/columns_test.cpp LIBRARIES logmill::sdk)
