@@ -170,6 +170,9 @@ class Resource(mapping.Mapping):
         # What is none even so stays text.
         for text in ("{'a': broken", "{'a':'b'", "no object", "{\"a\":1", "['a']"):
             self.check(self.one(outer(FUNCTION, properties=text)), {"unmapped.properties": text, "message": None})
+        # A second such text does not take what was read of the first one.
+        second = "{'appName':'" + "y" * 500 + "'}"
+        self.check(self.one(outer(FUNCTION, properties=inner, AdditionalFields=second)), wanted | {"unmapped.AdditionalFields": second})
         # In the midst of others, too.
         events = self.read("".join(text + "\n" for text in (json.dumps(STRANGE), line, json.dumps(HTTP))))
         self.check(events[1], wanted)

@@ -214,7 +214,7 @@ struct KeyVault {
     row.set<"duration">(took);
     if (!took && envelope_.duration && lm::number(*envelope_.duration).value_or(1) != 0)
       envelope_.keep(rest_, "durationMs", envelope_.duration);
-    region(row);
+    if (envelope_.location) row.set<"cloud.region">(azure::region(*envelope_.location, region_));
     const Verb verb = operation(row, a);
     result(row, a, verb);
     actor(row, a);
@@ -301,15 +301,6 @@ struct KeyVault {
   }
 
   // ---- Filling ----
-
-  void region(ApiRow& row) {
-    if (!envelope_.location) return;
-    region_.clear();
-    for (const char c : *envelope_.location) {
-      if (c != ' ') region_.push_back(lm::lower(c));
-    }
-    row.set<"cloud.region">(region_);
-  }
 
   Verb operation(ApiRow& row, const Access& a) {
     const std::string_view name = envelope_.operation.value_or("");

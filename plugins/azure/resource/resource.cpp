@@ -274,7 +274,7 @@ struct Resource {
   // ---- Reading ----
 
   bool read(std::string_view text, Entry& e) {
-    envelope_.clear(), inner_.clear();
+    envelope_.clear(), inner_.clear(), object_.clear();
     properties_key_ = identity_key_ = {};
     identity_raw_ = {};
     for (auto* writer : {&rest_, &properties_rest_, &identity_rest_, &claims_rest_}) writer->clear();
@@ -294,19 +294,27 @@ struct Resource {
     });
   }
 
-  void properties(const Field& f, Entry& e) {
+  void open_properties(const Field& f) {
     if (!properties_key_.empty() && properties_key_ != f.key) Field::close(rest_, properties_key_, properties_rest_);
     properties_key_ = f.key;
-    if (f.value.type() != Type::string) return f.object(properties_rest_, [&](const Field& m) { member(e, m); });
+  }
+  void properties(const Field& f, Entry& e) {
+    if (f.value.type() == Type::object) {
+      open_properties(f);
+      return f.object(properties_rest_, [&](const Field& m) { member(e, m); });
+    }
+    if (f.value.type() != Type::string) return f.keep();
     const Text text = f.value.text();
     if (!text) return;
     lm::json::Reader& reader = inner_.next();
     std::string_view json = lm::trim(*text);
     if (!json.starts_with('{')) return f.keep();
     if (!reader.valid(json)) {
-      if (!requote(json, object_) || !reader.valid(object_)) return f.keep();
+      // One text of a record: what was read of it is looked at again.
+      if (!object_.empty() || !requote(json, object_) || !reader.valid(object_)) return f.keep();
       json = object_;
     }
+    open_properties(f);
     f.close(properties_rest_);
     reader.read(json, [&](std::string_view name, Value& v) { member(e, Field{properties_rest_, name, v}); });
   }
@@ -409,13 +417,7 @@ struct Resource {
     } else {
       row.template set<"message">(envelope_.result_description);
     }
-    if (envelope_.location) {
-      region_.clear();
-      for (const char c : *envelope_.location) {
-        if (c != ' ') region_.push_back(lm::lower(c));
-      }
-      row.template set<"cloud.region">(region_);
-    }
+    if (envelope_.location) row.template set<"cloud.region">(azure::region(*envelope_.location, region_));
     duration(row, e);
     status(row, e);
   }

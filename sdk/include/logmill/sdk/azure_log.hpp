@@ -165,12 +165,7 @@ class Log {
     envelope.keep(rest, "identity", envelope.identity);
     envelope.keep(rest, "resourceId", envelope.other_resource);
     if (!row.template set<"duration">(envelope.milliseconds())) envelope.keep(rest, "durationMs", envelope.duration);
-    if (!envelope.location) return;
-    region_.clear();
-    for (const char c : *envelope.location) {
-      if (c != ' ') region_.push_back(lower(c));
-    }
-    row.template set<"cloud.region">(region_);
+    if (envelope.location) row.template set<"cloud.region">(region(*envelope.location, region_));
   }
   // Of a member that is so many milliseconds; the envelope's own comes first.
   template <class Row>
