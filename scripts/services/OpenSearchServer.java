@@ -16,7 +16,7 @@ public class OpenSearchServer {
             settings.put("transport.host", "127.0.0.1");
             settings.put("transport.port", arguments[2]);
             settings.put("discovery.type", "single-node");
-            settings.put("indexing_pressure.memory.limit", "1mb");
+            settings.put("indexing_pressure.memory.limit", "4mb");
           })
           .build(OpenSearchRunner.newConfigs().basePath(arguments[0]).numOfNode(1).baseHttpPort(port - 1).clusterName("logmill-test"));
     } catch (Throwable failed) {
