@@ -5,10 +5,11 @@ import hmac
 import json
 import subprocess
 import threading
+import time
 import unittest
 import urllib.parse
 
-from e2e import Case, flow_text, trail
+from e2e import LOGMILL, Case, flow_text, trail
 from elastic_stub import Stub, basic
 
 
@@ -76,6 +77,22 @@ class Documents(ElasticCase):
         self.send(stub)
         self.assertFalse(two.broken)
         self.expect_all(stub)
+
+    def test_events_do_not_wait_for_a_request_to_be_full(self):
+        stub = self.stub()
+        command = [LOGMILL, "run", "-", "--memory", "2G", "--to", f"elastic:{stub.url},request_size=90M,in_flight=1,flush=1"]
+        with subprocess.Popen(command, cwd=self.dir, env=self.environment(), stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            run.stdin.write(flow_text(12_000, 1))
+            run.stdin.flush()
+            for _ in range(600):
+                if stub.created:
+                    break
+                time.sleep(0.1)
+            early = len(stub.created)
+            run.stdin.close()
+            self.assertEqual(run.wait(120), 0, run.stderr.read().decode())
+        self.assertGreater(early, 0, "nothing was sent while the input was open")
+        self.assertEqual(len(stub.created), 12_000)
 
 
 class Faults(ElasticCase):
