@@ -14,7 +14,7 @@ from collections import Counter
 
 class Stub:
     """`fault(stub, number, ids)` answers None or what to do with the bulk request of that number: ("status", 503), ("items", {id: (status, type, reason)}),
-    ("cut",) for an answer that breaks off and ("lost",) for none, both after the documents were stored. `allow(headers, method, target, body)`: who may ask."""
+    ("cut",) for an answer that breaks off, ("short",) for one that is whole HTTP and half an answer, ("lost",) for none, all after half of the documents were stored: nobody is told which. `allow(headers, method, target, body)`: who may ask."""
 
     def __init__(self, fault=None, allow=None, certificate=None, largest=1 << 40, port=0):
         self.fault, self.allow, self.largest = fault, allow, largest
@@ -37,8 +37,9 @@ class Stub:
             def log_message(self, *_):
                 pass
 
-            def reply(self, status, body, cut=False):
+            def reply(self, status, body, cut=False, short=False):
                 text = json.dumps(body).encode()
+                text = text[: len(text) // 2] if short else text
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text)))
@@ -126,6 +127,8 @@ class Stub:
         if fault and fault[0] == "status":
             return handler.reply(fault[1], {"error": {"type": "es_rejected_execution_exception", "reason": "no room"}, "status": fault[1]})
         special = fault[1] if fault and fault[0] == "items" else {}
+        if fault and fault[0] in ("cut", "short", "lost"):
+            special = {name: (429, "es_rejected_execution_exception", "no room") for name in ids[len(ids) // 2 :]}
         items = []
         with self.lock:
             index = self.documents.setdefault(match[1], {})
@@ -141,7 +144,8 @@ class Stub:
                     items.append({"create": {"status": 201}})
         if fault and fault[0] == "lost":
             return handler.close()
-        return handler.reply(200, {"errors": any("error" in item["create"] for item in items), "items": items}, cut=bool(fault and fault[0] == "cut"))
+        return handler.reply(200, {"errors": any("error" in item["create"] for item in items), "items": items}, cut=bool(fault and fault[0] == "cut"),
+                             short=bool(fault and fault[0] == "short"))
 
 
 def basic(user: str, password: str) -> str:

@@ -133,7 +133,7 @@ class Faults(ElasticCase):
         self.assertTrue(all(line["message"].startswith("413") for line in self.rejects()))
 
     def test_answers_that_are_cut_or_lost_lose_and_double_nothing(self):
-        for kind in ("cut", "lost"):
+        for kind in ("cut", "short", "lost"):
             with self.subTest(kind):
                 stub = self.stub(lambda _stub, number, _ids: (kind,) if number in (0, 2) else None)
                 self.send(stub)
