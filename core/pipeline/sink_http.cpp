@@ -3,6 +3,7 @@
 #include "object_store/credentials.hpp"
 #include "object_store/http.hpp"
 #include "object_store/sigv4.hpp"
+#include "plugin_host/plugin_host.hpp"
 
 #include <logmill/sdk/error.hpp>
 
@@ -18,21 +19,18 @@ namespace {
 
 using detail::tell;
 
-std::string_view view(lm_str s) { return {s.data ? s.data : "", s.data ? static_cast<std::size_t>(s.size) : 0}; }
-lm_str str(std::string_view s) { return {s.data(), s.size()}; }
-
-struct Client {
-  Client(std::string ca_file, std::string_view service) : http(std::move(ca_file)), aws_service(service) {}
+struct SinkClient {
+  SinkClient(std::string ca_file, std::string_view service) : http(std::move(ca_file)), aws_service(service) {}
   http::Client http;
   std::string aws_service, aws_region;
   aws::Profiles profiles;
   std::unique_ptr<aws::CredentialChain> chain;
 };
 
-Client& client_of(lm_http_client* client) { return *reinterpret_cast<Client*>(client); }
+SinkClient& client_of(lm_http_client* client) { return *reinterpret_cast<SinkClient*>(client); }
 
 template <class Call>
-lm_status guarded(lm_error* error, Call&& call) noexcept {
+lm_status guarded_http(lm_error* error, Call&& call) noexcept {
   try {
     const Result<void> done = call();
     if (done) return LM_OK;
@@ -45,12 +43,12 @@ lm_status guarded(lm_error* error, Call&& call) noexcept {
   }
 }
 
-lm_status open(void*, const lm_http_settings* settings, lm_http_client** out, lm_error* error) {
-  return guarded(error, [&]() -> Result<void> {
+lm_status open_http(void*, const lm_http_settings* settings, lm_http_client** out, lm_error* error) {
+  return guarded_http(error, [&]() -> Result<void> {
     const bool signs = settings->aws_service.size != 0;
     std::string ca(view(settings->ca_file));
     if (ca.empty() && signs) ca = aws::environment("AWS_CA_BUNDLE");
-    auto client = std::make_unique<Client>(std::move(ca), view(settings->aws_service));
+    auto client = std::make_unique<SinkClient>(std::move(ca), view(settings->aws_service));
     if (signs) {
       client->profiles = aws::Profiles::load();
       const std::string name = store::first_of({aws::environment("AWS_PROFILE"), "default"});
@@ -68,7 +66,7 @@ lm_status open(void*, const lm_http_settings* settings, lm_http_client** out, lm
   });
 }
 
-Result<void> sign(Client& client, const lm_http_request& from, http::Request& to) {
+Result<void> sign_for(SinkClient& client, const lm_http_request& from, http::Request& to) {
   const auto keys = client.chain->get();
   if (!keys) return tl::unexpected(keys.error());
   const std::size_t question = to.url.find('?');
@@ -92,16 +90,16 @@ Result<void> sign(Client& client, const lm_http_request& from, http::Request& to
   return {};
 }
 
-lm_status send(void*, lm_http_client* handle, const lm_http_request* from, void* ctx, void (*take)(void*, const lm_http_answer*),
-               lm_error* error) {
-  return guarded(error, [&]() -> Result<void> {
-    Client& client = client_of(handle);
+lm_status send_http(void*, lm_http_client* handle, const lm_http_request* from, void* ctx, void (*take)(void*, const lm_http_answer*),
+                    lm_error* error) {
+  return guarded_http(error, [&]() -> Result<void> {
+    SinkClient& client = client_of(handle);
     http::Request request;
     request.method = view(from->method), request.url = view(from->url);
     for (std::uint64_t i = 0; i < from->n_headers; ++i) request.headers.emplace_back(view(from->headers[i]));
     if (from->idle_seconds != 0) request.idle_timeout = std::chrono::seconds(from->idle_seconds);
     if (client.chain) {
-      if (auto ok = sign(client, *from, request); !ok) return ok;
+      if (auto ok = sign_for(client, *from, request); !ok) return ok;
     }
     // Read where it stands, and not copied.
     if (const std::string_view body = view(from->body); !body.empty()) {
@@ -120,12 +118,12 @@ lm_status send(void*, lm_http_client* handle, const lm_http_request* from, void*
   });
 }
 
-void close(void*, lm_http_client* client) { delete &client_of(client); }
+void close_http(void*, lm_http_client* client) { delete &client_of(client); }
 
 }  // namespace
 
 const lm_http& sink_http() {
-  static const lm_http face{sizeof(lm_http), 0, nullptr, open, send, close};
+  static const lm_http face{sizeof(lm_http), 0, nullptr, open_http, send_http, close_http};
   return face;
 }
 
