@@ -229,6 +229,11 @@ std::string summary_text(const Summary& s, const SummaryContext& context) {
     out += fmt::format("\nRejected: {}; {}\n", plural(rejects, "record"),
                        context.rejects.empty() ? "--rejects DIR keeps them, with the reason" : "kept in " + printable(context.rejects));
   }
+  for (const RefusedCount& r : s.refused) {
+    out += fmt::format("\nRefused by {}: {}; {}\n  the first is {}\n", printable(r.sink), plural(r.rows, "row"),
+                       context.rejects.empty() ? "--rejects DIR keeps them, with the reason" : "kept in " + printable(context.rejects),
+                       wrap(printable(r.first), 98, 4));
+  }
   out += reports_text(s, context);
   out += outputs_text(s);
   if (s.cancelled)
@@ -251,6 +256,17 @@ std::string summary_json(const Summary& s, std::size_t max_reports) {
   append_member(out, "rows_out", s.rows());
   append_member(out, "rows_filtered", filtered(s));
   append_member(out, "rejects", s.rejects());
+  if (!s.refused.empty()) {
+    std::string refused;
+    for (const RefusedCount& r : s.refused) {
+      std::string one = "{";
+      append_member(one, "sink", json_string(r.sink));
+      append_member(one, "rows", r.rows);
+      append_member(one, "first", json_string(r.first));
+      refused += (refused.empty() ? "" : ",") + one + "}";
+    }
+    append_member(out, "refused", "[" + refused + "]");
+  }
   append_seconds(out, s.seconds, s.decoded_bytes);
   std::string outcomes = "{";
   append_member(outcomes, "partly_read", s.partly_read);

@@ -13,14 +13,17 @@ export LOGMILL_BUILD=$(cd "$build" && pwd)
 export PYTHONPATH=$PWD/tests/e2e:$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
 
 bash scripts/setup.sh scripts/dependencies-integration.txt
-trap 'bash scripts/services/s3.sh stop "$build/s3"; bash scripts/services/azure.sh stop "$build/azure"' EXIT
+trap 'bash scripts/services/s3.sh stop "$build/s3"; bash scripts/services/azure.sh stop "$build/azure"; bash scripts/services/opensearch.sh stop "$build/opensearch"' EXIT
 bash scripts/services/s3.sh start "$build/s3"
 bash scripts/services/azure.sh start "$build/azure"
+bash scripts/services/opensearch.sh start "$build/opensearch"
 set -a
 # shellcheck disable=SC1091  # written by what stands above
 . "$build/s3/s3.env"
 # shellcheck disable=SC1091
 . "$build/azure/azure.env"
+# shellcheck disable=SC1091
+. "$build/opensearch/opensearch.env"
 set +a
 
 # A process a file, as many at once as there are processors; the longest begin first. One log each: two that write at once would mix their lines.

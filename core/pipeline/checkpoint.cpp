@@ -122,6 +122,7 @@ class LedgerJournal final : public Journal {
 
 // What a run that was broken off has left: what was committed is published, everything else is removed.
 Result<void> recover(const Registry& registry, const RunOptions& options, Ledger& ledger, Storages& storages) {
+  Refusals none;  // nothing is written here
   auto runs = ledger.unfinished_runs();
   if (!runs) return tl::unexpected(runs.error());
   if (runs->empty()) return {};
@@ -137,7 +138,7 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
     std::unique_ptr<OutputSink>& sink = sinks.emplace_back();
     if (target.sink != kRejects) {
       // Under an id that the ledger has already: also what this leaves, if it is killed, is found by the next one.
-      auto made = make_sink(registry, spec_of(target), options, runs->front(), storages);
+      auto made = make_sink(registry, spec_of(target), options, runs->front(), storages, none);
       if (!made) return tl::unexpected(made.error());
       sink = std::move(*made);
     }
@@ -173,8 +174,8 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
 
 // The sinks of one epoch, and the file of its rejects.
 struct Epoch {
+  std::unique_ptr<RejectsWriter> rejects;         // outlives the sinks, which may tell it of rows
   std::vector<std::unique_ptr<BatchSink>> sinks;  // all are OutputSinks
-  std::unique_ptr<RejectsWriter> rejects;
   std::string id;
   std::vector<LedgerOutput> outputs;
 
@@ -229,6 +230,7 @@ class CheckpointedRun {
     summary->outputs_total = outputs_total_;
     summary->skipped = journal_.skipped(), summary->skipped_not_whole = journal_.skipped_not_whole();
     summary->checkpoints = checkpoints_;
+    summary->refused = refusals_.take();
     return summary;
   }
 
@@ -253,14 +255,15 @@ class CheckpointedRun {
     epoch_.rejects.reset();
     epoch_.outputs.clear();
     epoch_.id = fmt::format("{}{:08x}", run_id_, number);
-    for (const SinkSpec& spec : options_.sinks) {
-      auto sink = make_sink(registry_, spec, options_, epoch_.id, storages_);
-      if (!sink) return tl::unexpected(sink.error());
-      epoch_.sinks.push_back(std::move(*sink));
-    }
     auto rejects = RejectsWriter::open(options_.rejects, epoch_.id);
     if (!rejects) return tl::unexpected(rejects.error());
     epoch_.rejects = std::move(*rejects);
+    refusals_.keep_in(epoch_.rejects.get());
+    for (const SinkSpec& spec : options_.sinks) {
+      auto sink = make_sink(registry_, spec, options_, epoch_.id, storages_, refusals_);
+      if (!sink) return tl::unexpected(sink.error());
+      epoch_.sinks.push_back(std::move(*sink));
+    }
     return {};
   }
 
@@ -334,6 +337,7 @@ class CheckpointedRun {
   Ledger& ledger_;
   std::atomic<bool>& cancelled_;
   Storages storages_;
+  Refusals refusals_;
   LedgerJournal journal_;
   const std::string run_id_;
   std::vector<std::int64_t> targets_;  // of the sinks, and behind them that of the rejects

@@ -100,6 +100,46 @@ void RejectsWriter::add(const RejectLine& line) {
     if (!line.whole && line.bytes.size() < line.length) out += ",\"bytes_truncated\":true";
   }
   out += "}\n";
+  write(out);
+}
+
+void RejectsWriter::add(const RefusedRow& refused) {
+  if (final_.empty()) return;
+  // The object that the row is of stands in the row itself.
+  std::string uri, etag;
+  json::Reader reader;
+  static constexpr auto kRow = keys("lineage");
+  static constexpr auto kLineage = keys("uri", "etag");
+  const bool good = reader.read(refused.row, [&](std::string_view key, json::Value& value) {
+    if (kRow.find(key) != kRow.at("lineage")) return;
+    value.object([&](std::string_view name, json::Value& inner) {
+      const auto text = inner.text();
+      if (!text) return;
+      if (kLineage.find(name) == kLineage.at("uri")) uri = *text;
+      if (kLineage.find(name) == kLineage.at("etag")) etag = *text;
+    });
+  });
+  std::string out = "{";
+  const auto member = [&](std::string_view name, std::string_view text) {
+    if (text.empty()) return;
+    if (out.size() > 1) out += ',';
+    json::append_quoted(out, name);
+    out += ':';
+    json::append_quoted(out, text);
+  };
+  member("uri", uri), member("etag", etag), member("sink", refused.sink), member("uid", refused.uid), member("code", "refused");
+  member("message", refused.message);
+  out += ",\"row\":";
+  if (good) {
+    out += refused.row;
+  } else {
+    json::append_quoted(out, refused.row);
+  }
+  out += "}\n";
+  write(out);
+}
+
+void RejectsWriter::write(const std::string& out) {
   const std::lock_guard lock(mutex_);
   ++lines_, bytes_ += out.size();
   if (error_.empty() && std::fwrite(out.data(), 1, out.size(), file_) != out.size()) error_ = std::strerror(errno);

@@ -21,6 +21,12 @@ struct RejectLine {
   bool whole = false;        // it is all of it, whatever its length is: a record that was unwrapped is shorter than its text with escapes
 };
 
+// A row that a sink's target has refused for good.
+struct RefusedRow {
+  std::string_view sink, uid, message;
+  std::string_view row;  // JSON as the sink says, which is checked
+};
+
 class RejectsWriter {
  public:
   // An empty directory name: nothing is kept, only counted by the caller.
@@ -28,6 +34,7 @@ class RejectsWriter {
   ~RejectsWriter();
   // [any] A write error is kept and comes back from finish().
   void add(const RejectLine&);
+  void add(const RefusedRow&);
   // Durable, under its final name; no file if nothing was rejected. Answers the name, or "".
   Result<std::string> finish();
   // The first half of finish(): durable, under its temporary name. Answers whether there is a file.
@@ -43,6 +50,7 @@ class RejectsWriter {
 
  private:
   RejectsWriter() = default;
+  void write(const std::string& line);
   std::mutex mutex_;
   std::filesystem::path directory_, final_, temporary_;
   std::string run_id_;

@@ -1739,7 +1739,7 @@ Progress Engine::progress() const { return state_->progress(); }
 // ---- Run: sinks around an engine ----
 
 bool Summary::complete() const {
-  return !cancelled && partly_read == 0 && unrecognised == 0 && failed == 0 && rejects() == 0 && skipped_not_whole == 0;
+  return !cancelled && partly_read == 0 && unrecognised == 0 && failed == 0 && rejects() == 0 && refused.empty() && skipped_not_whole == 0;
 }
 std::uint64_t Summary::rejects() const {
   std::uint64_t sum = 0;
@@ -1773,7 +1773,7 @@ Progress Run::progress() const {
 }
 
 Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const SinkSpec& spec, const RunOptions& options,
-                                              std::string_view run_id, Storages& storages) {
+                                              std::string_view run_id, Storages& storages, Refusals& refusals) {
   const SinkPlugin* plugin = registry.impl().sink(spec.id);
   if (!plugin) {
     std::string known;
@@ -1782,7 +1782,7 @@ Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const Si
   }
   const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   const std::uint64_t memory = share_memory(options.memory).sinks / std::max<std::size_t>(options.sinks.size(), 1);
-  return make_plugin_sink(*plugin, spec, threads, memory, run_id, storages);
+  return make_plugin_sink(*plugin, spec, threads, memory, run_id, storages, refusals);
 }
 
 Result<Summary> Run::execute() {
@@ -1803,14 +1803,16 @@ Result<Summary> Run::execute() {
   }
   const std::string run_id = make_run_id();
   Storages storages(options.s3);
+  auto rejects = RejectsWriter::open(options.rejects, run_id);
+  if (!rejects) return tl::unexpected(rejects.error());
+  Refusals refusals;
+  refusals.keep_in(rejects->get());
   std::vector<std::unique_ptr<BatchSink>> sinks;
   for (const SinkSpec& spec : options.sinks) {
-    auto sink = make_sink(impl_->registry, spec, options, run_id, storages);
+    auto sink = make_sink(impl_->registry, spec, options, run_id, storages, refusals);
     if (!sink) return tl::unexpected(sink.error());
     sinks.push_back(std::move(*sink));
   }
-  auto rejects = RejectsWriter::open(options.rejects, run_id);
-  if (!rejects) return tl::unexpected(rejects.error());
   auto engine = std::make_unique<Engine>(impl_->registry, options, sinks, impl_->cancelled, **rejects);
   Engine& e = *engine;
   if (auto ok = e.prepare(); !ok) return tl::unexpected(ok.error());
@@ -1826,6 +1828,7 @@ Result<Summary> Run::execute() {
       if (summary->outputs.size() < Summary::kMaxReports) summary->outputs.push_back(std::move(name));
     }
   }
+  summary->refused = refusals.take();
   auto kept = (*rejects)->finish();
   if (!kept) return tl::unexpected(kept.error());
   if (!kept->empty()) summary->outputs.push_back("rejects:" + *kept), ++summary->outputs_total;

@@ -68,7 +68,8 @@ std::string make_run_id();
 std::string readable(std::string_view name);
 
 // Errc::invalid: there is no such sink.
-Result<std::unique_ptr<OutputSink>> make_sink(const Registry&, const SinkSpec&, const RunOptions&, std::string_view run_id, Storages&);
+Result<std::unique_ptr<OutputSink>> make_sink(const Registry&, const SinkSpec&, const RunOptions&, std::string_view run_id, Storages&,
+                                              Refusals&);
 
 // Run::execute() for options with a ledger. `started` gets the engine, for progress.
 Result<Summary> run_with_ledger(const Registry&, const RunOptions&, std::atomic<bool>& cancelled,

@@ -1,5 +1,7 @@
 #include "pipeline/sink_host.hpp"
 
+#include "pipeline/sink_http.hpp"
+
 #include <logmill/sink_sweep.h>
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/json.hpp>
@@ -92,10 +94,28 @@ Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& sp
   return out + "}";
 }
 
+// Refusals as a sink gets them.
+class RefusalsFace {
+ public:
+  RefusalsFace(Refusals& refusals, std::string label) : refusals_(refusals), label_(std::move(label)) {}
+  RefusalsFace(const RefusalsFace&) = delete;
+  RefusalsFace& operator=(const RefusalsFace&) = delete;
+  const lm_refusals* get() const { return &face_; }
+
+ private:
+  static void add(void* self, const lm_refused_row* row) {
+    auto& face = *static_cast<RefusalsFace*>(self);
+    face.refusals_.add({face.label_, view(row->uid), view(row->why), view(row->row)});
+  }
+  Refusals& refusals_;
+  const std::string label_;
+  const lm_refusals face_{sizeof(lm_refusals), 0, this, add};
+};
+
 class PluginSink final : public OutputSink {
  public:
-  PluginSink(lm_sink sink, const SinkSpec& spec, std::unique_ptr<HostStorage> storage)
-      : storage_(std::move(storage)), sink_(sink), label_(spec.id + ":" + spec.target) {}
+  PluginSink(lm_sink sink, const SinkSpec& spec, std::unique_ptr<HostStorage> storage, std::unique_ptr<RefusalsFace> refusals)
+      : storage_(std::move(storage)), refusals_(std::move(refusals)), sink_(sink), label_(spec.id + ":" + spec.target) {}
   ~PluginSink() override {
     if (sink_.destroy) sink_.destroy(sink_.self);
   }
@@ -207,7 +227,8 @@ class PluginSink final : public OutputSink {
     }
     return {};
   }
-  std::unique_ptr<HostStorage> storage_;  // outlives the sink
+  std::unique_ptr<HostStorage> storage_;  // both outlive the sink
+  std::unique_ptr<RefusalsFace> refusals_;
   lm_sink sink_;
   std::string label_;
   std::map<const Table*, std::uint32_t> handles_;
@@ -234,20 +255,38 @@ void alias(detail::ArrayArena& arena, const ArrowArray& from, ArrowArray& to) {
 }  // namespace
 
 Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id, Storages& storages) {
+                                                     std::string_view run_id, Storages& storages, Refusals& refusals) {
   auto options = options_json(*plugin.descriptor, spec);
   if (!options) return tl::unexpected(options.error());
   // What waits to be sent to a store has a part of what the sink may hold.
   const std::uint64_t waiting = Storages::is_remote(spec.target) ? memory / 4 : 0;
   auto storage = std::make_unique<HostStorage>(storages.make(spec.target, std::string(run_id), waiting));
-  const lm_sink_config config{sizeof(lm_sink_config), threads,     str(spec.target), str(*options),
-                              memory - waiting,       str(run_id), storage->get()};
+  auto refused = std::make_unique<RefusalsFace>(refusals, spec.id + ":" + spec.target);
+  const lm_sink_config config{sizeof(lm_sink_config), threads,      str(spec.target), str(*options), memory - waiting, str(run_id),
+                              storage->get(),         &sink_http(), refused->get()};
   lm_sink sink{};
   lm_error error = empty_error();
   const lm_status status = plugin.factory->create(plugin.index, &config, &sink, &error);
   if (status != LM_OK)
     return fail(status == LM_INVALID ? Errc::invalid : Errc::io, fmt::format("sink {}:{}: {}", spec.id, spec.target, message_of(error)));
-  return std::make_unique<PluginSink>(sink, spec, std::move(storage));
+  return std::make_unique<PluginSink>(sink, spec, std::move(storage), std::move(refused));
+}
+
+void Refusals::add(const RefusedRow& row) {
+  {
+    const std::lock_guard lock(mutex_);
+    RefusedCount& count = counts_[std::string(row.sink)];
+    if (count.rows++ == 0) count.sink = row.sink, count.first = fmt::format("{}: {}", row.uid, row.message);
+  }
+  if (rejects_) rejects_->add(row);
+}
+
+std::vector<RefusedCount> Refusals::take() {
+  const std::lock_guard lock(mutex_);
+  std::vector<RefusedCount> out;
+  for (auto& [sink, count] : counts_) out.push_back(std::move(count));
+  counts_.clear();
+  return out;
 }
 
 void share_batch(ConformedBatch& batch, ConformedBatch* out) {

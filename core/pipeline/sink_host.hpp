@@ -3,11 +3,14 @@
 
 #include "base/result.hpp"
 #include "conform/conform.hpp"
+#include "pipeline/rejects.hpp"
 #include "plugin_host/plugin_host.hpp"
 #include "storage/storage.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -42,9 +45,23 @@ class OutputSink : public BatchSink {
   virtual std::string shown(const std::string& name) const = 0;  // "parquet:lake/api_activity/..."
 };
 
+// Where sinks tell of rows that their targets refuse. It outlives the sinks.
+class Refusals {
+ public:
+  // Before the first row of the sinks that stand now.
+  void keep_in(RejectsWriter* rejects) { rejects_ = rejects; }
+  void add(const RefusedRow&);  // [any]
+  std::vector<RefusedCount> take();
+
+ private:
+  std::mutex mutex_;
+  RejectsWriter* rejects_ = nullptr;
+  std::map<std::string, RefusedCount, std::less<>> counts_;
+};
+
 // Options are checked against the descriptor; Errc::invalid names the option and what it takes.
 Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id, Storages&);
+                                                     std::string_view run_id, Storages&, Refusals&);
 
 // A second holder of the same arrays: `out` shares every buffer of `batch`, and either may be released first.
 void share_batch(ConformedBatch& batch, ConformedBatch* out);

@@ -113,6 +113,8 @@ namespace detail {
 
 using lm::detail::tell;
 
+inline const lm_log* host_log = nullptr;  // set by init, before all else
+
 // Runs `call`, which answers a Result<void>.
 template <class Call>
 lm_status guarded(lm_error* error, Call&& call) noexcept {
@@ -177,12 +179,23 @@ struct Glue {
 
   static constexpr lm_sink_factory kFactory{sizeof(lm_sink_factory), 1, descriptor, create};
 
-  static lm_status init(const lm_host*, lm_error*) noexcept { return LM_OK; }
+  static lm_status init(const lm_host* host, lm_error*) noexcept {
+    host_log = host && host->get_extension ? static_cast<const lm_log*>(host->get_extension("logmill.log/1")) : nullptr;
+    return LM_OK;
+  }
   static void deinit() noexcept {}
   static const void* get_factory(const char* id) noexcept { return id && std::string_view(id) == LM_SINK_FACTORY ? &kFactory : nullptr; }
 };
 
 }  // namespace detail
+
+enum class LogLevel : std::uint32_t { info = 2, warning = 3 };
+
+// [any]
+inline void log(LogLevel level, std::string_view message) {
+  if (detail::host_log) detail::host_log->write(static_cast<std::uint32_t>(level), str(message));
+}
+
 }  // namespace lm::sink
 
 // Exports the sink as the library's only one.

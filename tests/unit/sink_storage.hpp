@@ -15,7 +15,7 @@ class SinkConfig {
   SinkConfig(std::string target, std::string options, std::uint32_t threads, std::uint64_t memory, std::string run)
       : target_(std::move(target)), options_(std::move(options)), run_(std::move(run)), storages_(S3Options{}) {
     storage_ = std::make_unique<HostStorage>(storages_.make(target_, run_, 0));
-    config_ = {sizeof(lm_sink_config), threads, text(target_), text(options_), memory, text(run_), storage_->get()};
+    config_ = {sizeof(lm_sink_config), threads, text(target_), text(options_), memory, text(run_), storage_->get(), nullptr, nullptr};
   }
   const lm_sink_config& get() const { return config_; }
 

@@ -220,6 +220,13 @@ struct ObjectReport {  // only for objects that were not read whole
   std::uint64_t records_in = 0, rejects = 0;
 };
 
+// Rows that the target of a sink has refused for good, as a search engine does whose mappings they contradict.
+struct RefusedCount {
+  std::string sink;  // "elastic:https://..."
+  std::uint64_t rows = 0;
+  std::string first;  // what was said of the first of them
+};
+
 struct Summary {
   std::uint64_t objects = 0, stored_bytes = 0, decoded_bytes = 0;
   double seconds = 0;  // wall clock
@@ -228,12 +235,13 @@ struct Summary {
   std::vector<ObjectReport> reports;  // the first kMaxReports of them; the counts above are complete
   std::vector<std::string> outputs;   // final names, sink id and target in front: "parquet:lake/api_activity/..."; at most kMaxReports
   std::uint64_t outputs_total = 0;
+  std::vector<RefusedCount> refused;
   bool cancelled = false;
   // With a ledger only: objects that were done before, and how many of them were not read whole; how often something was committed.
   std::uint64_t skipped = 0, skipped_not_whole = 0, checkpoints = 0;
 
   static constexpr std::size_t kMaxReports = 10'000;
-  bool complete() const;  // everything was read, now or before, and nothing was rejected
+  bool complete() const;  // everything was read, now or before, and nothing was rejected or refused
   std::uint64_t rejects() const;
   std::uint64_t rows() const;
 };

@@ -8,6 +8,7 @@
 #ifndef LOGMILL_SINK_H
 #define LOGMILL_SINK_H
 
+#include <logmill/http.h>
 #include <logmill/plugin.h>
 #include <logmill/storage.h>
 
@@ -58,6 +59,22 @@ typedef struct lm_output { /* [borrowed] what was sealed */
   uint64_t rows, bytes;
 } lm_output;
 
+typedef struct lm_refused_row { /* [borrowed] */
+  uint32_t struct_size;
+  uint32_t table; /* the handle */
+  lm_str uid;     /* metadata.uid */
+  lm_str why;     /* what the target says of it */
+  lm_str row;     /* the row as a JSON object, lineage included */
+} lm_refused_row;
+
+typedef struct lm_refusals { /* since 1.1 */
+  uint32_t struct_size;
+  uint32_t reserved;
+  void* self;
+  /* [any] until seal returns. The target will never take the row: it is counted, kept in the rejects of the same epoch, and the run is not complete. */
+  void (*row)(void* self, const lm_refused_row*);
+} lm_refusals;
+
 typedef struct lm_sink_config {
   uint32_t struct_size;
   uint32_t threads;      /* that call write at once, at most */
@@ -67,6 +84,9 @@ typedef struct lm_sink_config {
   lm_str run_id;         /* unique a run, [0-9a-f]: for temporary and final names */
   /* Since 1.1: the target as a place for outputs, which a sink may use or not. What it holds is not the sink's to count. */
   const lm_storage* storage;
+  /* Since 1.1, for targets that are services: requests, and where rows go that the service refuses. [borrowed] until lm_sink.destroy returns. */
+  const lm_http* http;
+  const lm_refusals* refusals;
 } lm_sink_config;
 
 typedef struct lm_sink {

@@ -1,0 +1,56 @@
+// The bodies of _bulk requests, and what is answered to them: a status for every item, in the order of the request.
+// (Elasticsearch and OpenSearch, "Bulk API".)
+#pragma once
+
+#include "common/error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lm::sink {
+
+// Rows of one table, each as the two lines that create it. What was built is not moved about: any range of items is a range of the text.
+class Chunk {
+ public:
+  struct Item {
+    std::size_t begin, document, end;  // in the text: the action, the row, the end of its line
+  };
+
+  Chunk() = default;
+  explicit Chunk(std::uint32_t table) : table_(table) {}
+
+  // `row`: a JSON object with at least one member, without line breaks. `id` is of letters, digits, '-' and '_'.
+  void add(std::string_view id, std::int64_t time_ms, std::string_view row);
+  std::uint32_t table() const { return table_; }
+  std::size_t items() const { return items_.size(); }
+  std::size_t bytes() const { return text_.size(); }
+  std::size_t bytes(std::size_t item) const { return items_.at(item).end - items_.at(item).begin; }
+  std::size_t held() const { return text_.capacity() + items_.capacity() * sizeof(Item); }
+  std::string_view id(std::size_t item) const;
+  std::string_view row(std::size_t item) const;
+  // The body that creates these items, which are in rising order: part of the text, or `scratch`.
+  std::string_view body(const std::vector<std::uint32_t>& items, std::size_t n, std::string& scratch) const;
+
+ private:
+  std::uint32_t table_ = 0;
+  std::string text_;
+  std::vector<Item> items_;
+};
+
+struct ItemAnswer {
+  int status = 0;
+  std::string why;  // "mapper_parsing_exception: failed to parse field [x]", if it has failed
+};
+
+// Nothing, if it is not a whole answer to `items` items: then nobody knows what became of them.
+std::optional<std::vector<ItemAnswer>> parse_bulk_answer(std::string_view body, std::size_t items);
+// What a server says of a request that it has not carried out, for people.
+std::string reason_of(std::string_view body);
+// One line, and not a long one.
+std::string one_line(std::string_view text, std::size_t most = 800);
+
+}  // namespace lm::sink
