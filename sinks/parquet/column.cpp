@@ -1,5 +1,6 @@
 #include "parquet/column.hpp"
 
+#include "parquet/bloom.hpp"
 #include "parquet/dictionary.hpp"
 #include "parquet/scratch.hpp"
 
@@ -48,6 +49,7 @@ struct Column::Live {
   std::vector<CodeMap> maps;
   std::size_t known = 0;  // of the values of `texts`, when the last page was made
   std::size_t coded_pages = 0;
+  BloomBuilder bloom;  // of values that were spelt out; those of a dictionary are added at the end
   std::optional<Encoding> text_encoding;
   // Bounds of the finished pages; those of a dictionary are found at the end.
   bool bounded = false;
@@ -59,7 +61,7 @@ struct Column::Live {
     return ids.held() + int32s.held() + int64s.held() + float64s.capacity() * 8 + booleans.held() + text.capacity();
   }
   std::size_t kept() const {
-    std::size_t sum = sizeof(Live) + texts.held() + numbers.held();
+    std::size_t sum = sizeof(Live) + texts.held() + numbers.held() + bloom.held();
     for (const CodeMap& map : maps) sum += map.held();
     return sum;
   }
@@ -330,7 +332,7 @@ void Column::add_elements(const ColumnUse& use, const BatchView& view, const Lea
 class PageMaker {
  public:
   PageMaker(const ColumnUse& use, Column& column, Scratch& scratch)
-      : leaf_(use.leaf), options_(use.options), worth_(use.worth), c_(column), live_(column.live_.get()), s_(scratch) {}
+      : leaf_(use.leaf), options_(use.options), worth_(use.worth), bloom_(use.bloom), c_(column), live_(column.live_.get()), s_(scratch) {}
 
   bool is_due() const {
     std::size_t bytes = c_.definition_.constant() ? 0 : c_.definition_.size();
@@ -371,6 +373,7 @@ class PageMaker {
       mine.stored_bytes += mine.data_at;
     }
     if (live_) put_bounds();
+    if (live_ && bloom_) put_bloom(out);
     if (out.parts.empty()) {
       out.parts = std::move(c_.pages_);
     } else {
@@ -508,6 +511,7 @@ class PageMaker {
       }
     }
     encoding_ = *live_->text_encoding;
+    if (bloom_) live_->bloom.add(lengths_, all_text(), options_.bloom_bytes);
     // Of values that are stored by what differs, bounds come with that; the order of JSON means nothing to anybody.
     if (leaf_.kind != LeafKind::json && encoding_ != Encoding::delta_byte_array) add_bounds(bounds_of(lengths_, all_text()));
   }
@@ -573,6 +577,19 @@ class PageMaker {
         return;
       case LeafKind::json: return;
     }
+  }
+
+  void put_bloom(Chunk& out) {
+    ChunkInfo& info = c_.info_;
+    // Of one value the bounds say as much.
+    if (info.has_bounds && info.smallest == info.largest) return;
+    const Bytes& plain = live_->texts.plain();
+    if (live_->coded_pages != 0) live_->bloom.add_plain({reinterpret_cast<const char*>(plain.data()), plain.size()}, options_.bloom_bytes);
+    const BloomBits bits = live_->bloom.finish();
+    if (bits.empty()) return;
+    s_.headers.put_bloom(bits.bytes().size(), out.bloom);
+    out.bloom.append(bits.bytes().data(), bits.bytes().size());
+    info.bloom_bytes = static_cast<std::int32_t>(out.bloom.size());
   }
 
   // ---- Bytes ----
@@ -807,6 +824,7 @@ class PageMaker {
   const Leaf& leaf_;
   const EncodeOptions& options_;
   Worth& worth_;
+  const bool bloom_;
   Column& c_;
   Column::Live* live_;
   Scratch& s_;

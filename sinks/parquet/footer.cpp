@@ -138,6 +138,10 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd)
     statistics.__set_is_max_value_exact(true);
   }
   meta.__set_statistics(statistics);
+  if (from.bloom_bytes != 0) {
+    meta.__set_bloom_filter_offset(from.bloom_at);
+    meta.__set_bloom_filter_length(from.bloom_bytes);
+  }
   format::ColumnChunk out;
   out.__set_file_offset(0);  // the metadata stands in the footer alone
   out.__set_meta_data(meta);
@@ -150,7 +154,8 @@ struct PageHeaders::State {
   std::shared_ptr<TMemoryBuffer> buffer = std::make_shared<TMemoryBuffer>(256);
   Protocol protocol{buffer};
 
-  void put(const format::PageHeader& header, Bytes& out) {
+  template <class Header>
+  void put(const Header& header, Bytes& out) {
     buffer->resetBuffer();
     header.write(&protocol);
     std::uint8_t* data = nullptr;
@@ -191,6 +196,21 @@ void PageHeaders::put(const DataPage& page, Bytes& out) {
   header.__set_compressed_page_size(page.stored_bytes);
   header.__set_crc(static_cast<std::int32_t>(page.crc));
   header.__set_data_page_header_v2(data);
+  state_->put(header, out);
+}
+
+void PageHeaders::put_bloom(std::size_t bytes, Bytes& out) {
+  format::BloomFilterAlgorithm algorithm;
+  algorithm.__set_BLOCK({});
+  format::BloomFilterHash hash;
+  hash.__set_XXHASH({});
+  format::BloomFilterCompression compression;
+  compression.__set_UNCOMPRESSED({});
+  format::BloomFilterHeader header;
+  header.__set_numBytes(static_cast<std::int32_t>(bytes));
+  header.__set_algorithm(algorithm);
+  header.__set_hash(hash);
+  header.__set_compression(compression);
   state_->put(header, out);
 }
 

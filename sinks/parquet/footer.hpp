@@ -49,6 +49,8 @@ struct ChunkInfo {
   std::int64_t data_at = 0;
   bool has_bounds = false;
   std::string smallest, largest;  // plain-encoded
+  std::int64_t bloom_at = 0;
+  std::int32_t bloom_bytes = 0;  // with its header; 0: no bloom filter
 };
 
 struct RowGroupInfo {
@@ -65,6 +67,7 @@ class PageHeaders {
   PageHeaders& operator=(const PageHeaders&) = delete;
   void put(const DictionaryPage&, Bytes& out);
   void put(const DataPage&, Bytes& out);
+  void put_bloom(std::size_t bytes, Bytes& out);
 
  private:
   struct State;
