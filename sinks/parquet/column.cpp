@@ -5,7 +5,6 @@
 #include "parquet/scratch.hpp"
 
 #include <isa-l/crc.h>
-#include <zstd.h>
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -596,24 +595,11 @@ class PageMaker {
 
   // Compresses what `from` holds into s_.packed; false if there is too little to gain.
   bool pack(const std::uint8_t* from, std::size_t n, bool always) {
-    if (!options_.zstd) return false;
+    if (options_.codec == Codec::none) return false;
     if (!always && !worth_.try_page()) return false;
-    if (!s_.zstd) {
-      s_.zstd = ZSTD_createCCtx();
-      if (!s_.zstd) throw std::bad_alloc();
-    }
-    if (s_.zstd_level != options_.zstd_level) {
-      ZSTD_CCtx_setParameter(s_.zstd, ZSTD_c_compressionLevel, options_.zstd_level);
-      s_.zstd_level = options_.zstd_level;
-    }
-    s_.packed.clear();
-    const std::size_t room = ZSTD_compressBound(n);
-    std::uint8_t* to = s_.packed.extend(room);
-    const std::size_t written = ZSTD_compress2(s_.zstd, to, room, from, n);
-    if (ZSTD_isError(written)) throw std::runtime_error(std::string("zstd: ") + ZSTD_getErrorName(written));
-    s_.packed.cut(written);
+    s_.compressor.run(options_.codec, options_.zstd_level, from, n, s_.packed);
     if (always) return true;
-    const bool gained = written + n / 20 < n;
+    const bool gained = s_.packed.size() + n / 20 < n;
     worth_.tell(gained);
     return gained;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "parquet/batch_view.hpp"
+#include "parquet/codec.hpp"
 #include "parquet/encode.hpp"
 #include "parquet/footer.hpp"
 #include "parquet/levels.hpp"
@@ -33,7 +34,7 @@ struct BloomColumns {
 };
 
 struct EncodeOptions {
-  bool zstd = true;
+  Codec codec = Codec::zstd;
   int zstd_level = 1;
   std::size_t page_bytes = std::size_t{1} << 20;        // of values, before compression; a page is written when it has so many
   std::size_t dictionary_bytes = std::size_t{4} << 20;  // a larger dictionary grows no further

@@ -103,7 +103,7 @@ format::PageEncodingStats pages_of(format::PageType::type type, format::Encoding
   return out;
 }
 
-format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd) {
+format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, Codec codec) {
   format::ColumnMetaData meta;
   meta.__set_type(type_of(leaf.kind));
   std::vector<format::Encoding::type> encodings;
@@ -124,7 +124,7 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd)
   meta.__set_encodings(encodings);
   meta.__set_encoding_stats(pages);
   meta.__set_path_in_schema(leaf.path);
-  meta.__set_codec(zstd ? format::CompressionCodec::ZSTD : format::CompressionCodec::UNCOMPRESSED);
+  meta.__set_codec(static_cast<format::CompressionCodec::type>(codec));
   meta.__set_num_values(from.slots);
   meta.__set_total_uncompressed_size(from.plain_bytes);
   meta.__set_total_compressed_size(from.stored_bytes);
@@ -214,7 +214,7 @@ void PageHeaders::put_bloom(std::size_t bytes, Bytes& out) {
   state_->put(header, out);
 }
 
-void put_footer(const TableSchema& schema, bool zstd, const std::vector<RowGroupInfo>& row_groups, Bytes& out) {
+void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out) {
   format::FileMetaData file;
   file.__set_version(2);
   file.__set_created_by(kCreatedBy);
@@ -225,7 +225,7 @@ void put_footer(const TableSchema& schema, bool zstd, const std::vector<RowGroup
     std::int64_t plain = 0, stored = 0;
     group.columns.reserve(from.chunks.size());
     for (std::size_t i = 0; i < from.chunks.size(); ++i) {
-      group.columns.push_back(chunk_of(schema.leaves[i], from.chunks[i], zstd));
+      group.columns.push_back(chunk_of(schema.leaves[i], from.chunks[i], codec));
       plain += from.chunks[i].plain_bytes;
       stored += from.chunks[i].stored_bytes;
     }

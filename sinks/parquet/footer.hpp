@@ -1,6 +1,7 @@
 // Everything that is Thrift: page headers and file footers as bytes. What goes in are plain structs, so that no other file sees generated code.
 #pragma once
 
+#include "parquet/codec.hpp"
 #include "parquet/encode.hpp"
 #include "parquet/schema.hpp"
 
@@ -75,6 +76,6 @@ class PageHeaders {
 };
 
 // The end of a file: the metadata, its length and the closing magic number. Chunk positions are absolute.
-void put_footer(const TableSchema& schema, bool zstd, const std::vector<RowGroupInfo>& row_groups, Bytes& out);
+void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out);
 
 }  // namespace lm::sink::parquet

@@ -38,7 +38,10 @@ enum Encoding {
 
 enum CompressionCodec {
   UNCOMPRESSED = 0
+  SNAPPY = 1
+  GZIP = 2
   ZSTD = 6
+  LZ4_RAW = 7
 }
 
 enum PageType {

@@ -25,7 +25,8 @@ constexpr std::int64_t kNoDay = std::numeric_limits<std::int64_t>::min();
 constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
 
 constexpr lm_option kOptions[] = {
-    {sizeof(lm_option), LM_OPTION_CHOICE, text("compression"), text("zstd"), text("zstd|none"), text("How pages are compressed.")},
+    {sizeof(lm_option), LM_OPTION_CHOICE, text("compression"), text("zstd"), text("zstd|lz4_raw|snappy|gzip|none"),
+     text("How pages are compressed: zstd is small and fast; the others are for readers that lack it.")},
     {sizeof(lm_option), LM_OPTION_INTEGER, text("zstd_level"), text("1"), text("1..19"), text("Higher is smaller and slower.")},
     {sizeof(lm_option), LM_OPTION_INTEGER, text("row_group_rows"), text("1048576"), text("1..16777216"),
      text("Rows in a row group, at most.")},
@@ -265,7 +266,7 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   auto parsed = sink::Options::parse(
       view(config.options_json), {"compression", "zstd_level", "row_group_rows", "row_group_size", "file_size", "bloom_filters", "layout"});
   if (!parsed) return tl::make_unexpected(parsed.error());
-  const auto compression = parsed->choice("compression", {"zstd", "none"}, "zstd");
+  const auto compression = parsed->choice("compression", {"zstd", "lz4_raw", "snappy", "gzip", "none"}, "zstd");
   const auto bloom = parse_bloom(parsed->text("bloom_filters", "lookup"));
   const auto layout = parsed->choice("layout", {"lake", "flat"}, "lake");
   const auto level = parsed->integer("zstd_level", 1, 19, 1);
@@ -282,7 +283,11 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
     return fail(LM_INVALID, "the run id is not hexadecimal");
   Options options;
   options.lake = *layout == "lake";
-  options.encode.zstd = *compression == "zstd";
+  options.encode.codec = *compression == "none"     ? Codec::none
+                         : *compression == "snappy" ? Codec::snappy
+                         : *compression == "gzip"   ? Codec::gzip
+                         : *compression == "zstd"   ? Codec::zstd
+                                                    : Codec::lz4_raw;
   options.encode.zstd_level = static_cast<int>(*level);
   options.row_group_rows = *rows;
   options.memory_bytes = config.memory_bytes;
@@ -582,7 +587,7 @@ Result<void> ParquetSink::append(Growing& growing) {
     }
     if (auto ok = to.file->append(std::move(*group)); !ok) return ok;
     if (to.file->size() < options_.file_bytes) return {};
-    if (auto ok = to.file->finish(to.table->schema, options_.encode.zstd); !ok) return ok;
+    if (auto ok = to.file->finish(to.table->schema, options_.encode.codec); !ok) return ok;
     const std::lock_guard all(mutex_);
     full_.emplace_back(to.table->handle, std::move(*to.file));
     to.file.reset();
@@ -631,7 +636,7 @@ Result<void> ParquetSink::seal(const Report& report) {
   parallel(partitions.size(), [&](std::size_t i) {
     Partition& partition = *partitions[i];
     if (!partition.file) return;
-    if (auto ok = partition.file->finish(partition.table->schema, options_.encode.zstd); !ok) {
+    if (auto ok = partition.file->finish(partition.table->schema, options_.encode.codec); !ok) {
       static_cast<void>(remember(std::move(ok)));
       return;
     }

@@ -45,9 +45,9 @@ Result<void> PartFile::append(EncodedRowGroup group) {
   return {};
 }
 
-Result<void> PartFile::finish(const TableSchema& schema, bool zstd) {
+Result<void> PartFile::finish(const TableSchema& schema, Codec codec) {
   Bytes footer;
-  put_footer(schema, zstd, groups_, footer);
+  put_footer(schema, codec, groups_, footer);
   const lm_str piece = piece_of(footer);
   if (auto ok = file_.append({&piece, 1}); !ok) return ok;
   groups_ = {};
