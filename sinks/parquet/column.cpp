@@ -54,6 +54,9 @@ struct Column::Live {
   bool bounded = false;
   std::int64_t smallest = 0, largest = 0;
   double smallest_float = 0, largest_float = 0;
+  // Of times, so far.
+  bool ascending = true;
+  std::int64_t last_time = std::numeric_limits<std::int64_t>::min();
   std::string smallest_text, largest_text;
 
   std::size_t waiting() const {
@@ -372,6 +375,7 @@ class PageMaker {
       mine.stored_bytes += mine.data_at;
     }
     if (live_) put_bounds();
+    mine.ascending = live_ && leaf_.kind == LeafKind::timestamp && leaf_.max_repetition == 0 && live_->ascending && mine.nulls == 0;
     if (live_ && bloom_) put_bloom(out);
     if (out.parts.empty()) {
       out.parts = std::move(c_.pages_);
@@ -402,8 +406,8 @@ class PageMaker {
   void choose() {
     switch (leaf_.kind) {
       case LeafKind::int32: return choose_number(live_->int32s);
-      case LeafKind::int64:
-      case LeafKind::timestamp: return choose_number(live_->int64s);
+      case LeafKind::timestamp: look_at_order(live_->int64s); return choose_number(live_->int64s);
+      case LeafKind::int64: return choose_number(live_->int64s);
       case LeafKind::float64: return float_bounds();
       case LeafKind::boolean:
         encoding_ = Encoding::rle;
@@ -419,6 +423,14 @@ class PageMaker {
       case LeafKind::json: break;
     }
     choose_text();
+  }
+
+  void look_at_order(const Runs<std::int64_t>& times) {
+    if (!live_->ascending) return;
+    const auto values = times.values().span();
+    const std::int64_t first = times.constant() ? times.value() : values.front();
+    live_->ascending = live_->last_time <= first && (times.constant() || std::is_sorted(values.begin(), values.end()));
+    live_->last_time = times.constant() ? first : values.back();
   }
 
   void choose_coded() {

@@ -231,6 +231,14 @@ void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGro
     }
     const ChunkInfo& first = from.chunks.front();
     group.__set_num_rows(from.rows);
+    for (std::size_t i = 0; i < from.chunks.size(); ++i) {
+      if (schema.leaves[i].name != "time" || !from.chunks[i].ascending) continue;
+      format::SortingColumn column;
+      column.__set_column_idx(static_cast<std::int32_t>(i));
+      column.__set_descending(false);
+      column.__set_nulls_first(false);
+      group.__set_sorting_columns({column});
+    }
     group.__set_total_byte_size(plain);
     group.__set_total_compressed_size(stored);
     group.__set_file_offset(first.dictionary_at >= 0 ? first.dictionary_at : first.data_at);

@@ -50,6 +50,7 @@ struct ChunkInfo {
   std::int64_t data_at = 0;
   bool has_bounds = false;
   std::string smallest, largest;  // plain-encoded
+  bool ascending = false;         // of times: no value is null or less than the one before
   std::int64_t bloom_at = 0;
   std::int32_t bloom_bytes = 0;  // with its header; 0: no bloom filter
 };

@@ -111,6 +111,25 @@ class Filters(Case):
         value = pyarrow.scalar(time, pyarrow.timestamp("ms", "UTC"))
         self.assertEqual(readers.pyarrow_row_groups(file, pyarrow.compute.field("time") == value), (read, GROUPS))
 
+    def test_row_groups_are_said_to_be_sorted_if_they_are(self):
+        """Rows of one thread come in the order of time, block by block; those of a record that is moved do not."""
+        said = {}
+        for name, order in (("ascending", 1), ("descending", -1)):
+            records = json.loads((self.dir / "trail.json").read_text())["Records"][:800]
+            (self.dir / f"{name}.json").write_text(json.dumps({"Records": records[::order]}))
+            self.logmill("run", f"{name}.json", "--threads", "1", "--to", f"parquet:{name},layout=flat")
+            (path,) = (self.dir / name / "api_activity").iterdir()
+            file = pyarrow.parquet.ParquetFile(path)
+            times = [row["time"] for row in file.read(columns=["time"]).to_pylist()]
+            columns = file.metadata.row_group(0).sorting_columns
+            said[name] = bool(columns)
+            self.assertEqual(said[name], times == sorted(times))
+            if columns:
+                (column,) = columns
+                self.assertEqual(file.metadata.row_group(0).column(column.column_index).path_in_schema, "time")
+                self.assertFalse(column.descending)
+        self.assertEqual(said, {"ascending": True, "descending": False})
+
     def test_a_column_that_is_not_there_is_an_error_that_names_it(self):
         for value, said in (("lookup+no.such", "no table has the column 'no.such'"), ("activity_id", "the column 'activity_id' is no text"), ("none+lookup", "none stands alone"),
                             ("lookup+", "has an empty part")):
