@@ -13,7 +13,7 @@ help:
 	@echo 'make build             a release build that runs in place as $(BUILD)/logmill'
 	@echo 'make test              build and run all tests that need nothing from outside Debian'
 	@echo 'make golden            write what the parsers make of tests/golden now, to be read with git diff'
-	@echo 'make test-integration  tests that read our output with DuckDB and pyarrow'
+	@echo 'make test-integration  tests that read our output with DuckDB, Spark and others'
 	@echo 'make soak              200 jobs killed at random instants, compared with an undisturbed one (ROUNDS=200 OBJECTS=2000 SEED=1)'
 	@echo 'make soak-s3           the same with jobs that write to a real S3 server'
 	@echo 'make check             what CI runs besides: format, includes, clang-tidy, asan, tsan, fuzz smoke'

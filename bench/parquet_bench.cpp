@@ -186,7 +186,7 @@ void encode_flows(benchmark::State& state) {
   const Flows& input = flows();
   const auto rows = input.rows();
   EncodeOptions options;
-  options.zstd = state.range(0) != 0;
+  options.codec = state.range(0) != 0 ? Codec::zstd : Codec::none;
   options.zstd_level = static_cast<int>(state.range(0));
   RowGroupPlans plans(input.table(), options);
   Scratch scratch;

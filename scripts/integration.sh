@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
 
-if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow; then
-  echo "test-integration: duckdb, pytz and pyarrow could not be installed into $build/integration-venv; these tests need them" >&2
+if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow polars pyspark; then
+  echo "test-integration: duckdb, pytz, pyarrow, polars and pyspark could not be installed into $build/integration-venv; these tests need them" >&2
   exit 1
 fi
 export LOGMILL=$(cd "$build" && pwd)/logmill
@@ -13,6 +13,11 @@ export LOGMILL_BUILD=$(cd "$build" && pwd)
 export PYTHONPATH=$PWD/tests/e2e:$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
 
 bash scripts/setup.sh scripts/dependencies-integration.txt
+export LOGMILL_NODE_MODULES=$LOGMILL_BUILD/integration-node/node_modules
+if ! [ -d "$LOGMILL_NODE_MODULES/hyparquet-compressors" ]; then
+  npm install --prefix "$LOGMILL_BUILD/integration-node" --no-audit --no-fund --loglevel error hyparquet hyparquet-compressors ||
+    { echo "test-integration: hyparquet could not be installed from npm into $LOGMILL_BUILD/integration-node; these tests need it" >&2; exit 1; }
+fi
 trap 'bash scripts/services/s3.sh stop "$build/s3"; bash scripts/services/azure.sh stop "$build/azure"; bash scripts/services/opensearch.sh stop "$build/opensearch"' EXIT
 bash scripts/services/s3.sh start "$build/s3"
 bash scripts/services/azure.sh start "$build/azure"

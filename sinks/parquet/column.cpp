@@ -1,10 +1,10 @@
 #include "parquet/column.hpp"
 
+#include "parquet/bloom.hpp"
 #include "parquet/dictionary.hpp"
 #include "parquet/scratch.hpp"
 
 #include <isa-l/crc.h>
-#include <zstd.h>
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -48,18 +48,22 @@ struct Column::Live {
   std::vector<CodeMap> maps;
   std::size_t known = 0;  // of the values of `texts`, when the last page was made
   std::size_t coded_pages = 0;
+  BloomBuilder bloom;  // of values that were spelt out; those of a dictionary are added at the end
   std::optional<Encoding> text_encoding;
   // Bounds of the finished pages; those of a dictionary are found at the end.
   bool bounded = false;
   std::int64_t smallest = 0, largest = 0;
   double smallest_float = 0, largest_float = 0;
+  // Of times, so far.
+  bool ascending = true;
+  std::int64_t last_time = std::numeric_limits<std::int64_t>::min();
   std::string smallest_text, largest_text;
 
   std::size_t waiting() const {
     return ids.held() + int32s.held() + int64s.held() + float64s.capacity() * 8 + booleans.held() + text.capacity();
   }
   std::size_t kept() const {
-    std::size_t sum = sizeof(Live) + texts.held() + numbers.held();
+    std::size_t sum = sizeof(Live) + texts.held() + numbers.held() + bloom.held();
     for (const CodeMap& map : maps) sum += map.held();
     return sum;
   }
@@ -330,7 +334,7 @@ void Column::add_elements(const ColumnUse& use, const BatchView& view, const Lea
 class PageMaker {
  public:
   PageMaker(const ColumnUse& use, Column& column, Scratch& scratch)
-      : leaf_(use.leaf), options_(use.options), worth_(use.worth), c_(column), live_(column.live_.get()), s_(scratch) {}
+      : leaf_(use.leaf), options_(use.options), worth_(use.worth), bloom_(use.bloom), c_(column), live_(column.live_.get()), s_(scratch) {}
 
   bool is_due() const {
     std::size_t bytes = c_.definition_.constant() ? 0 : c_.definition_.size();
@@ -371,6 +375,8 @@ class PageMaker {
       mine.stored_bytes += mine.data_at;
     }
     if (live_) put_bounds();
+    mine.ascending = live_ && leaf_.kind == LeafKind::timestamp && leaf_.max_repetition == 0 && live_->ascending && mine.nulls == 0;
+    if (live_ && bloom_) put_bloom(out);
     if (out.parts.empty()) {
       out.parts = std::move(c_.pages_);
     } else {
@@ -400,8 +406,8 @@ class PageMaker {
   void choose() {
     switch (leaf_.kind) {
       case LeafKind::int32: return choose_number(live_->int32s);
-      case LeafKind::int64:
-      case LeafKind::timestamp: return choose_number(live_->int64s);
+      case LeafKind::timestamp: look_at_order(live_->int64s); return choose_number(live_->int64s);
+      case LeafKind::int64: return choose_number(live_->int64s);
       case LeafKind::float64: return float_bounds();
       case LeafKind::boolean:
         encoding_ = Encoding::rle;
@@ -417,6 +423,14 @@ class PageMaker {
       case LeafKind::json: break;
     }
     choose_text();
+  }
+
+  void look_at_order(const Runs<std::int64_t>& times) {
+    if (!live_->ascending) return;
+    const auto values = times.values().span();
+    const std::int64_t first = times.constant() ? times.value() : values.front();
+    live_->ascending = live_->last_time <= first && (times.constant() || std::is_sorted(values.begin(), values.end()));
+    live_->last_time = times.constant() ? first : values.back();
   }
 
   void choose_coded() {
@@ -508,6 +522,7 @@ class PageMaker {
       }
     }
     encoding_ = *live_->text_encoding;
+    if (bloom_) live_->bloom.add(lengths_, all_text(), options_.bloom_bytes);
     // Of values that are stored by what differs, bounds come with that; the order of JSON means nothing to anybody.
     if (leaf_.kind != LeafKind::json && encoding_ != Encoding::delta_byte_array) add_bounds(bounds_of(lengths_, all_text()));
   }
@@ -575,28 +590,28 @@ class PageMaker {
     }
   }
 
+  void put_bloom(Chunk& out) {
+    ChunkInfo& info = c_.info_;
+    // Of one value the bounds say as much.
+    if (info.has_bounds && info.smallest == info.largest) return;
+    const Bytes& plain = live_->texts.plain();
+    if (live_->coded_pages != 0) live_->bloom.add_plain({reinterpret_cast<const char*>(plain.data()), plain.size()}, options_.bloom_bytes);
+    const BloomBits bits = live_->bloom.finish();
+    if (bits.empty()) return;
+    s_.headers.put_bloom(bits.bytes().size(), out.bloom);
+    out.bloom.append(bits.bytes().data(), bits.bytes().size());
+    info.bloom_bytes = static_cast<std::int32_t>(out.bloom.size());
+  }
+
   // ---- Bytes ----
 
   // Compresses what `from` holds into s_.packed; false if there is too little to gain.
   bool pack(const std::uint8_t* from, std::size_t n, bool always) {
-    if (!options_.zstd) return false;
+    if (options_.codec == Codec::none) return false;
     if (!always && !worth_.try_page()) return false;
-    if (!s_.zstd) {
-      s_.zstd = ZSTD_createCCtx();
-      if (!s_.zstd) throw std::bad_alloc();
-    }
-    if (s_.zstd_level != options_.zstd_level) {
-      ZSTD_CCtx_setParameter(s_.zstd, ZSTD_c_compressionLevel, options_.zstd_level);
-      s_.zstd_level = options_.zstd_level;
-    }
-    s_.packed.clear();
-    const std::size_t room = ZSTD_compressBound(n);
-    std::uint8_t* to = s_.packed.extend(room);
-    const std::size_t written = ZSTD_compress2(s_.zstd, to, room, from, n);
-    if (ZSTD_isError(written)) throw std::runtime_error(std::string("zstd: ") + ZSTD_getErrorName(written));
-    s_.packed.cut(written);
+    s_.compressor.run(options_.codec, options_.zstd_level, from, n, s_.packed);
     if (always) return true;
-    const bool gained = written + n / 20 < n;
+    const bool gained = s_.packed.size() + n / 20 < n;
     worth_.tell(gained);
     return gained;
   }
@@ -807,6 +822,7 @@ class PageMaker {
   const Leaf& leaf_;
   const EncodeOptions& options_;
   Worth& worth_;
+  const bool bloom_;
   Column& c_;
   Column::Live* live_;
   Scratch& s_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "parquet/batch_view.hpp"
+#include "parquet/codec.hpp"
 #include "parquet/encode.hpp"
 #include "parquet/footer.hpp"
 #include "parquet/levels.hpp"
@@ -9,21 +10,36 @@
 #include "parquet/shape.hpp"
 #include "parquet/slots.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace lm::sink::parquet {
 
+// Columns that get bloom filters. Only text has them.
+struct BloomColumns {
+  bool looked_up = true;  // those of Leaf::looked_up
+  bool all = false;
+  std::vector<std::string> names;  // and these
+  bool has(const Leaf& leaf) const {
+    if (leaf.kind != LeafKind::coded && leaf.kind != LeafKind::text) return false;
+    return all || (looked_up && leaf.looked_up) || std::find(names.begin(), names.end(), leaf.name) != names.end();
+  }
+};
+
 struct EncodeOptions {
-  bool zstd = true;
+  Codec codec = Codec::zstd;
   int zstd_level = 1;
   std::size_t page_bytes = std::size_t{1} << 20;        // of values, before compression; a page is written when it has so many
   std::size_t dictionary_bytes = std::size_t{4} << 20;  // a larger dictionary grows no further
+  BloomColumns bloom;
+  std::size_t bloom_bytes = std::size_t{1} << 20;  // of a filter, at most; a power of two
 };
 
 // A value that no page can hold.
@@ -74,11 +90,13 @@ struct ColumnUse {
   const Leaf& leaf;
   const EncodeOptions& options;
   Worth& worth;
+  bool bloom = false;  // the chunk gets a filter
 };
 
 // The bytes of a chunk, in order.
 struct Chunk {
   std::vector<Bytes> parts;
+  Bytes bloom;  // with its header; stands elsewhere
   std::size_t size() const {
     std::size_t sum = 0;
     for (const Bytes& part : parts) sum += part.size();

@@ -103,7 +103,7 @@ format::PageEncodingStats pages_of(format::PageType::type type, format::Encoding
   return out;
 }
 
-format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd) {
+format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, Codec codec) {
   format::ColumnMetaData meta;
   meta.__set_type(type_of(leaf.kind));
   std::vector<format::Encoding::type> encodings;
@@ -124,7 +124,7 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd)
   meta.__set_encodings(encodings);
   meta.__set_encoding_stats(pages);
   meta.__set_path_in_schema(leaf.path);
-  meta.__set_codec(zstd ? format::CompressionCodec::ZSTD : format::CompressionCodec::UNCOMPRESSED);
+  meta.__set_codec(static_cast<format::CompressionCodec::type>(codec));
   meta.__set_num_values(from.slots);
   meta.__set_total_uncompressed_size(from.plain_bytes);
   meta.__set_total_compressed_size(from.stored_bytes);
@@ -138,6 +138,10 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, bool zstd)
     statistics.__set_is_max_value_exact(true);
   }
   meta.__set_statistics(statistics);
+  if (from.bloom_bytes != 0) {
+    meta.__set_bloom_filter_offset(from.bloom_at);
+    meta.__set_bloom_filter_length(from.bloom_bytes);
+  }
   format::ColumnChunk out;
   out.__set_file_offset(0);  // the metadata stands in the footer alone
   out.__set_meta_data(meta);
@@ -150,7 +154,8 @@ struct PageHeaders::State {
   std::shared_ptr<TMemoryBuffer> buffer = std::make_shared<TMemoryBuffer>(256);
   Protocol protocol{buffer};
 
-  void put(const format::PageHeader& header, Bytes& out) {
+  template <class Header>
+  void put(const Header& header, Bytes& out) {
     buffer->resetBuffer();
     header.write(&protocol);
     std::uint8_t* data = nullptr;
@@ -194,7 +199,22 @@ void PageHeaders::put(const DataPage& page, Bytes& out) {
   state_->put(header, out);
 }
 
-void put_footer(const TableSchema& schema, bool zstd, const std::vector<RowGroupInfo>& row_groups, Bytes& out) {
+void PageHeaders::put_bloom(std::size_t bytes, Bytes& out) {
+  format::BloomFilterAlgorithm algorithm;
+  algorithm.__set_BLOCK({});
+  format::BloomFilterHash hash;
+  hash.__set_XXHASH({});
+  format::BloomFilterCompression compression;
+  compression.__set_UNCOMPRESSED({});
+  format::BloomFilterHeader header;
+  header.__set_numBytes(static_cast<std::int32_t>(bytes));
+  header.__set_algorithm(algorithm);
+  header.__set_hash(hash);
+  header.__set_compression(compression);
+  state_->put(header, out);
+}
+
+void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out) {
   format::FileMetaData file;
   file.__set_version(2);
   file.__set_created_by(kCreatedBy);
@@ -205,12 +225,20 @@ void put_footer(const TableSchema& schema, bool zstd, const std::vector<RowGroup
     std::int64_t plain = 0, stored = 0;
     group.columns.reserve(from.chunks.size());
     for (std::size_t i = 0; i < from.chunks.size(); ++i) {
-      group.columns.push_back(chunk_of(schema.leaves[i], from.chunks[i], zstd));
+      group.columns.push_back(chunk_of(schema.leaves[i], from.chunks[i], codec));
       plain += from.chunks[i].plain_bytes;
       stored += from.chunks[i].stored_bytes;
     }
     const ChunkInfo& first = from.chunks.front();
     group.__set_num_rows(from.rows);
+    for (std::size_t i = 0; i < from.chunks.size(); ++i) {
+      if (schema.leaves[i].name != "time" || !from.chunks[i].ascending) continue;
+      format::SortingColumn column;
+      column.__set_column_idx(static_cast<std::int32_t>(i));
+      column.__set_descending(false);
+      column.__set_nulls_first(false);
+      group.__set_sorting_columns({column});
+    }
     group.__set_total_byte_size(plain);
     group.__set_total_compressed_size(stored);
     group.__set_file_offset(first.dictionary_at >= 0 ? first.dictionary_at : first.data_at);

@@ -1,6 +1,7 @@
 // Everything that is Thrift: page headers and file footers as bytes. What goes in are plain structs, so that no other file sees generated code.
 #pragma once
 
+#include "parquet/codec.hpp"
 #include "parquet/encode.hpp"
 #include "parquet/schema.hpp"
 
@@ -49,6 +50,9 @@ struct ChunkInfo {
   std::int64_t data_at = 0;
   bool has_bounds = false;
   std::string smallest, largest;  // plain-encoded
+  bool ascending = false;         // of times: no value is null or less than the one before
+  std::int64_t bloom_at = 0;
+  std::int32_t bloom_bytes = 0;  // with its header; 0: no bloom filter
 };
 
 struct RowGroupInfo {
@@ -65,6 +69,7 @@ class PageHeaders {
   PageHeaders& operator=(const PageHeaders&) = delete;
   void put(const DictionaryPage&, Bytes& out);
   void put(const DataPage&, Bytes& out);
+  void put_bloom(std::size_t bytes, Bytes& out);
 
  private:
   struct State;
@@ -72,6 +77,6 @@ class PageHeaders {
 };
 
 // The end of a file: the metadata, its length and the closing magic number. Chunk positions are absolute.
-void put_footer(const TableSchema& schema, bool zstd, const std::vector<RowGroupInfo>& row_groups, Bytes& out);
+void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out);
 
 }  // namespace lm::sink::parquet

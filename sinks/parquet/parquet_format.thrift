@@ -38,7 +38,10 @@ enum Encoding {
 
 enum CompressionCodec {
   UNCOMPRESSED = 0
+  SNAPPY = 1
+  GZIP = 2
   ZSTD = 6
+  LZ4_RAW = 7
 }
 
 enum PageType {
@@ -133,6 +136,29 @@ struct PageEncodingStats {
   3: required i32 count
 }
 
+struct SplitBlockAlgorithm {}
+union BloomFilterAlgorithm {
+  1: SplitBlockAlgorithm BLOCK
+}
+
+struct XxHash {}
+union BloomFilterHash {
+  1: XxHash XXHASH
+}
+
+struct Uncompressed {}
+union BloomFilterCompression {
+  1: Uncompressed UNCOMPRESSED
+}
+
+// Stands in front of a filter's bits.
+struct BloomFilterHeader {
+  1: required i32 numBytes
+  2: required BloomFilterAlgorithm algorithm
+  3: required BloomFilterHash hash
+  4: required BloomFilterCompression compression
+}
+
 struct ColumnMetaData {
   1: required Type type
   2: required list<Encoding> encodings
@@ -145,6 +171,8 @@ struct ColumnMetaData {
   11: optional i64 dictionary_page_offset
   12: optional Statistics statistics
   13: optional list<PageEncodingStats> encoding_stats
+  14: optional i64 bloom_filter_offset
+  15: optional i32 bloom_filter_length // its header included
 }
 
 struct ColumnChunk {

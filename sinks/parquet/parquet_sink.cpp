@@ -8,6 +8,7 @@
 #include <logmill/sdk/intern.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <limits>
 #include <string>
@@ -24,7 +25,8 @@ constexpr std::int64_t kNoDay = std::numeric_limits<std::int64_t>::min();
 constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
 
 constexpr lm_option kOptions[] = {
-    {sizeof(lm_option), LM_OPTION_CHOICE, text("compression"), text("zstd"), text("zstd|none"), text("How pages are compressed.")},
+    {sizeof(lm_option), LM_OPTION_CHOICE, text("compression"), text("zstd"), text("zstd|lz4_raw|snappy|gzip|none"),
+     text("How pages are compressed: zstd is small and fast; the others are for readers that lack it.")},
     {sizeof(lm_option), LM_OPTION_INTEGER, text("zstd_level"), text("1"), text("1..19"), text("Higher is smaller and slower.")},
     {sizeof(lm_option), LM_OPTION_INTEGER, text("row_group_rows"), text("1048576"), text("1..16777216"),
      text("Rows in a row group, at most.")},
@@ -33,6 +35,10 @@ constexpr lm_option kOptions[] = {
           "memory.")},
     {sizeof(lm_option), LM_OPTION_SIZE, text("file_size"), text("256M"), text(""),
      text("A file that is larger is finished, and another one begun.")},
+    {sizeof(lm_option), LM_OPTION_TEXT, text("bloom_filters"), text("lookup"), text(""),
+     text("Columns that get bloom filters, with + between them: lookup (addresses, users, ARNs, access keys, hosts, hashes, "
+          "observables.value), "
+          "all (all text), none, or a column of `logmill schema`, as in lookup+policy.uid.")},
     {sizeof(lm_option), LM_OPTION_CHOICE, text("layout"), text("lake"), text("lake|flat"),
      text("lake: TABLE/region=R/accountId=A/eventDay=YYYYMMDD/, as Amazon Security Lake has it; flat: TABLE/.")},
 };
@@ -65,6 +71,31 @@ std::string day_text(std::int64_t day) {
 }
 
 std::int64_t day_of(std::int64_t time) { return time >= 0 ? time / kDay : -((-(time + 1)) / kDay) - 1; }
+
+// "lookup+policy.uid"; what stands between the signs may be spelt as `logmill schema` does, with [] behind lists.
+Result<BloomColumns> parse_bloom(std::string_view value) {
+  BloomColumns out;
+  out.looked_up = false;
+  bool none = false;
+  for (std::size_t at = 0; at <= value.size();) {
+    const std::size_t end = std::min(value.find('+', at), value.size());
+    std::string name(value.substr(at, end - at));
+    at = end + 1;
+    for (std::size_t list = name.find("[]"); list != std::string::npos; list = name.find("[]")) name.erase(list, 2);
+    if (name.empty()) return fail(LM_INVALID, "option bloom_filters: '" + std::string(value) + "' has an empty part");
+    if (name == "lookup") {
+      out.looked_up = true;
+    } else if (name == "all") {
+      out.all = true;
+    } else if (name == "none") {
+      none = true;
+    } else {
+      out.names.push_back(std::move(name));
+    }
+  }
+  if (none && (out.looked_up || out.all || !out.names.empty())) return fail(LM_INVALID, "option bloom_filters: none stands alone");
+  return out;
+}
 
 // A column that partitions are made by: the way to it, or that the table has none.
 struct KeyColumn {
@@ -226,24 +257,25 @@ struct ParquetSink::Relief {
 const lm_sink_descriptor& ParquetSink::descriptor() { return kDescriptor; }
 
 ParquetSink::ParquetSink(Target target, std::string run_id, const Options& options)
-    : target_(target), run_id_(std::move(run_id)), options_(options) {}
+    : target_(target), run_id_(std::move(run_id)), options_(options), missing_(options.encode.bloom.names) {}
 
 // Files that were not sealed remove themselves.
 ParquetSink::~ParquetSink() = default;
 
 Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& config) {
-  auto parsed = sink::Options::parse(view(config.options_json),
-                                     {"compression", "zstd_level", "row_group_rows", "row_group_size", "file_size", "layout"});
+  auto parsed = sink::Options::parse(
+      view(config.options_json), {"compression", "zstd_level", "row_group_rows", "row_group_size", "file_size", "bloom_filters", "layout"});
   if (!parsed) return tl::make_unexpected(parsed.error());
-  const auto compression = parsed->choice("compression", {"zstd", "none"}, "zstd");
+  const auto compression = parsed->choice("compression", {"zstd", "lz4_raw", "snappy", "gzip", "none"}, "zstd");
+  const auto bloom = parse_bloom(parsed->text("bloom_filters", "lookup"));
   const auto layout = parsed->choice("layout", {"lake", "flat"}, "lake");
   const auto level = parsed->integer("zstd_level", 1, 19, 1);
   const auto rows = parsed->integer("row_group_rows", 1, 1 << 24, 1 << 20);
   const auto group = parsed->size("row_group_size", 1, std::uint64_t{128} << 20);
   const auto file = parsed->size("file_size", 1, std::uint64_t{256} << 20);
-  for (const Error* error :
-       {compression ? nullptr : &compression.error(), layout ? nullptr : &layout.error(), level ? nullptr : &level.error(),
-        rows ? nullptr : &rows.error(), group ? nullptr : &group.error(), file ? nullptr : &file.error()}) {
+  for (const Error* error : {compression ? nullptr : &compression.error(), bloom ? nullptr : &bloom.error(),
+                             layout ? nullptr : &layout.error(), level ? nullptr : &level.error(), rows ? nullptr : &rows.error(),
+                             group ? nullptr : &group.error(), file ? nullptr : &file.error()}) {
     if (error) return tl::make_unexpected(*error);
   }
   std::string run_id(view(config.run_id));
@@ -251,7 +283,11 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
     return fail(LM_INVALID, "the run id is not hexadecimal");
   Options options;
   options.lake = *layout == "lake";
-  options.encode.zstd = *compression == "zstd";
+  options.encode.codec = *compression == "none"     ? Codec::none
+                         : *compression == "snappy" ? Codec::snappy
+                         : *compression == "gzip"   ? Codec::gzip
+                         : *compression == "zstd"   ? Codec::zstd
+                                                    : Codec::lz4_raw;
   options.encode.zstd_level = static_cast<int>(*level);
   options.row_group_rows = *rows;
   options.memory_bytes = config.memory_bytes;
@@ -261,6 +297,10 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   options.encode.page_bytes = std::clamp<std::uint64_t>(config.memory_bytes / 384, std::uint64_t{64} << 10, std::uint64_t{1} << 20);
   options.encode.dictionary_bytes =
       std::clamp<std::uint64_t>(options.row_group_bytes / 4, std::uint64_t{64} << 10, std::uint64_t{16} << 20);
+  options.encode.bloom = *bloom;
+  // Twenty columns have filters that are full, and they are a sixth of what is held.
+  options.encode.bloom_bytes =
+      std::bit_floor(std::clamp<std::uint64_t>(options.row_group_bytes / 128, std::uint64_t{4} << 10, std::uint64_t{1} << 20));
   options.file_bytes = *file;
   auto target = Target::open(config);
   if (!target) return tl::make_unexpected(target.error());
@@ -271,6 +311,12 @@ Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
   auto schema = TableSchema::make(*from.schema);
   if (!schema)
     return tl::make_unexpected(Error{schema.error().code, "table " + std::string(view(from.name)) + ": " + schema.error().message, {}, 0});
+  for (const std::string& name : options_.encode.bloom.names) {
+    const auto found = std::find_if(schema->leaves.begin(), schema->leaves.end(), [&](const Leaf& leaf) { return leaf.name == name; });
+    if (found == schema->leaves.end()) continue;
+    if (!options_.encode.bloom.has(*found)) return fail(LM_INVALID, "option bloom_filters: the column '" + name + "' is no text");
+    std::erase(missing_, name);
+  }
   auto table = std::make_unique<Table>();
   table->name = safe_component(view(from.name));
   table->schema = std::move(*schema);
@@ -477,6 +523,7 @@ Result<void> ParquetSink::write(Batch batch) {
     const std::lock_guard lock(mutex_);
     if (failed_) return tl::make_unexpected(*failed_);
     if (batch.table() >= tables_.size()) return fail(LM_INVALID, "no such table");
+    if (!missing_.empty()) return fail(LM_INVALID, "option bloom_filters: no table has the column '" + missing_.front() + "'");
     table = tables_[batch.table()].get();
   }
   if (batch.array().length == 0) return {};
@@ -540,7 +587,7 @@ Result<void> ParquetSink::append(Growing& growing) {
     }
     if (auto ok = to.file->append(std::move(*group)); !ok) return ok;
     if (to.file->size() < options_.file_bytes) return {};
-    if (auto ok = to.file->finish(to.table->schema, options_.encode.zstd); !ok) return ok;
+    if (auto ok = to.file->finish(to.table->schema, options_.encode.codec); !ok) return ok;
     const std::lock_guard all(mutex_);
     full_.emplace_back(to.table->handle, std::move(*to.file));
     to.file.reset();
@@ -589,7 +636,7 @@ Result<void> ParquetSink::seal(const Report& report) {
   parallel(partitions.size(), [&](std::size_t i) {
     Partition& partition = *partitions[i];
     if (!partition.file) return;
-    if (auto ok = partition.file->finish(partition.table->schema, options_.encode.zstd); !ok) {
+    if (auto ok = partition.file->finish(partition.table->schema, options_.encode.codec); !ok) {
       static_cast<void>(remember(std::move(ok)));
       return;
     }

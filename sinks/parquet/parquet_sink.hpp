@@ -77,6 +77,7 @@ class ParquetSink {
   std::condition_variable released_;
   std::vector<std::unique_ptr<Table>> tables_;
   std::optional<Error> failed_;
+  std::vector<std::string> missing_;                      // columns that a bloom filter is wanted for and no table has
   std::vector<std::pair<std::uint32_t, PartFile>> full_;  // finished before seal
 };
 

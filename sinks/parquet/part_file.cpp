@@ -30,15 +30,24 @@ Result<void> PartFile::append(EncodedRowGroup group) {
     at += chunk.size();
     for (const Bytes& bytes : chunk.parts) pieces.push_back(piece_of(bytes));
   }
+  // Together, behind the row group: who looks for a value reads them at once.
+  for (std::size_t i = 0; i < group.chunks.size(); ++i) {
+    ChunkInfo& info = group.info.chunks[i];
+    if (info.bloom_bytes == 0) continue;
+    const Bytes& bloom = group.chunks[group.same_as[i] >= 0 ? static_cast<std::size_t>(group.same_as[i]) : i].bloom;
+    info.bloom_at = static_cast<std::int64_t>(at);
+    at += bloom.size();
+    pieces.push_back(piece_of(bloom));
+  }
   if (auto ok = file_.append(pieces); !ok) return ok;
   rows_ += static_cast<std::uint64_t>(group.info.rows);
   groups_.push_back(std::move(group.info));
   return {};
 }
 
-Result<void> PartFile::finish(const TableSchema& schema, bool zstd) {
+Result<void> PartFile::finish(const TableSchema& schema, Codec codec) {
   Bytes footer;
-  put_footer(schema, zstd, groups_, footer);
+  put_footer(schema, codec, groups_, footer);
   const lm_str piece = piece_of(footer);
   if (auto ok = file_.append({&piece, 1}); !ok) return ok;
   groups_ = {};

@@ -20,7 +20,7 @@ class PartFile {
 
   Result<void> append(EncodedRowGroup group);
   // Writes the footer. What is left to do may go on behind it.
-  Result<void> finish(const TableSchema& schema, bool zstd);
+  Result<void> finish(const TableSchema& schema, Codec codec);
   // Waits until it is durable.
   Result<void> seal();
   // From now on the file stays.

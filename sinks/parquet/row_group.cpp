@@ -66,6 +66,8 @@ std::shared_ptr<const RowGroupPlans::Plan> RowGroupPlans::make(const BatchView& 
     unit_of[i] = unit;
     out->units[unit].leaves.push_back(static_cast<std::uint32_t>(i));
     out->same_as.push_back(view.same_as);
+    out->bloom.push_back(has_bloom(i));
+    if (out->bloom[i]) out->bloom[same_as] = true;
     weights[unit] += view.path.same_level() ? 0.05
                      : same_as != i         ? 0.1
                      : view.constant        ? 0.3
@@ -175,12 +177,12 @@ void RowGroup::process(Unit& unit, Work& work, Scratch& scratch) {
       case Work::Kind::rows: add_rows(unit, work, scratch); break;
       case Work::Kind::squeeze:
         for (const std::uint32_t i : unit.of.leaves) {
-          if (follows_[i] < 0) columns_[i].squeeze(plans_.use(i), scratch);
+          if (follows_[i] < 0) columns_[i].squeeze(plans_.use(i, *plan_), scratch);
         }
         break;
       case Work::Kind::end:
         for (const std::uint32_t i : unit.of.leaves) {
-          if (follows_[i] < 0) columns_[i].finish(plans_.use(i), scratch, out_.info.chunks[i], out_.chunks[i]);
+          if (follows_[i] < 0) columns_[i].finish(plans_.use(i, *plan_), scratch, out_.info.chunks[i], out_.chunks[i]);
         }
         break;
     }
@@ -222,7 +224,7 @@ void RowGroup::add_rows(Unit& unit, const Work& work, Scratch& scratch) {
   for (const std::uint32_t i : unit.of.leaves) {
     if (follows_[i] >= 0) continue;
     const LeafView& leaf = view.leaf(i);
-    const ColumnUse use = plans_.use(i);
+    const ColumnUse use = plans_.use(i, *plan_);
     Column& column = columns_[i];
     if (use.leaf.anchor >= 0) {
       const auto anchor = static_cast<std::size_t>(use.leaf.anchor);
@@ -245,7 +247,7 @@ void RowGroup::count(Unit& unit, bool ended) {
     const std::size_t mine = columns_[i].waiting();
     waiting += mine;
     held += mine + columns_[i].kept();
-    if (ended) held += out_.chunks[i].size();
+    if (ended) held += out_.chunks[i].size() + out_.chunks[i].bloom.capacity();
   }
   const auto change = static_cast<std::int64_t>(held) - unit.held;
   unit.held += change;
@@ -271,6 +273,10 @@ Result<EncodedRowGroup> RowGroup::take() {
   if (auto failed = error()) return tl::make_unexpected(std::move(*failed));
   for (std::size_t i = 0; i < follows_.size(); ++i) {
     if (follows_[i] >= 0) out_.info.chunks[i] = out_.info.chunks[static_cast<std::size_t>(follows_[i])];
+  }
+  // Once all have it who share it.
+  for (std::size_t i = 0; i < follows_.size(); ++i) {
+    if (!plans_.has_bloom(i)) out_.info.chunks[i].bloom_bytes = 0;
   }
   out_.same_as = follows_;
   return std::move(out_);

@@ -66,12 +66,14 @@ class RowGroupPlans {
   struct Plan {
     std::vector<Unit> units;
     std::vector<std::int32_t> same_as;  // of the batch that it was made for
+    std::vector<bool> bloom;            // leaves whose chunk gets a bloom filter: of their own, or of one that is the same
   };
 
   // Both outlive it.
   RowGroupPlans(const TableSchema& schema, const EncodeOptions& options);
   const TableSchema& schema() const { return schema_; }
-  ColumnUse use(std::size_t leaf) const { return {schema_.leaves[leaf], options_, worth_[leaf]}; }
+  ColumnUse use(std::size_t leaf, const Plan& plan) const { return {schema_.leaves[leaf], options_, worth_[leaf], plan.bloom[leaf]}; }
+  bool has_bloom(std::size_t leaf) const { return options_.bloom.has(schema_.leaves[leaf]); }
   // For a row group that begins with this batch: columns that are the same there are in one unit.
   std::shared_ptr<const Plan> plan(const BatchView& first);
 

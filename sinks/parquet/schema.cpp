@@ -8,10 +8,29 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 
+bool ends_with_path(std::string_view name, std::string_view end) {
+  return name.ends_with(end) && (name.size() == end.size() || name[name.size() - end.size() - 1] == '.');
+}
+
+bool is_looked_up(std::string_view type, std::string_view name) {
+  for (const std::string_view of : {"ip_t", "mac_t", "hostname_t", "username_t", "email_t", "file_hash_t", "resource_uid_t"}) {
+    if (type == of) return true;
+  }
+  // OCSF has plain strings for these: ids of users and of what acts for them (ARNs, access keys), domains, fingerprints, instances.
+  for (const std::string_view end :
+       {"observables.value", "user.uid", "user.uid_alt", "user_result.uid", "owner.uid", "user.credential_uid",
+        "programmatic_credentials.uid", "session.credential_uid", "session.uid", "session.uid_alt", "session.issuer", "domain",
+        "hashes.value", "fingerprint.value", "fingerprints.value", "ja4_fingerprint_list.value", "instance_uid", "device.uid"}) {
+    if (ends_with_path(name, end)) return true;
+  }
+  return false;
+}
+
 struct Maker {
   TableSchema out;
   std::vector<std::string> path;
-  std::string bad;  // the first column that cannot be had
+  std::vector<std::string> names;  // the same without what only Parquet has: the levels of lists
+  std::string bad;                 // the first column that cannot be had
 
   // `anchor` and `steps` lead to this node; `definition` is the level of a slot that is there down to its parent.
   bool node(const ArrowSchema& schema, const std::string& name, std::int32_t anchor, std::vector<std::int32_t> steps, int definition,
@@ -74,6 +93,9 @@ struct Maker {
       return false;
     }
     leaf.path = path;
+    for (const std::string& part : names) leaf.name.append(leaf.name.empty() ? "" : ".").append(part);
+    if (leaf.kind == LeafKind::coded || leaf.kind == LeafKind::text)
+      leaf.looked_up = is_looked_up(schema_metadata(schema, "ocsf.type"), leaf.name);
     leaf.anchor = anchor;
     leaf.steps = std::move(steps);
     leaf.max_definition = static_cast<std::uint8_t>(definition + 1);
@@ -88,7 +110,9 @@ struct Maker {
       auto below = steps;
       below.push_back(static_cast<std::int32_t>(i));
       const ArrowSchema& child = *schema.children[i];
-      if (!node(child, child.name ? child.name : "", anchor, std::move(below), definition, depth + 1)) return false;
+      names.emplace_back(child.name ? child.name : "");
+      if (!node(child, names.back(), anchor, std::move(below), definition, depth + 1)) return false;
+      names.pop_back();
     }
     return true;
   }

@@ -40,6 +40,8 @@ struct Leaf {
   std::int32_t anchor = -1;
   std::vector<std::int32_t> steps;
   std::uint8_t max_definition = 0, max_repetition = 0;
+  std::string name;        // as OCSF and users write it: "observables.value"
+  bool looked_up = false;  // holds what an investigator has in hand and looks for: addresses, users, ARNs, access keys, hosts, hashes
 };
 
 struct TableSchema {

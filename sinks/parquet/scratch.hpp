@@ -4,7 +4,6 @@
 #include "parquet/column.hpp"
 #include "parquet/shape.hpp"
 
-#include <zstd.h>
 #include <cstdint>
 #include <tuple>
 #include <vector>
@@ -22,13 +21,7 @@ struct ScratchPool::Scratch {
   PageHeaders headers;
   ShapeMaker shape_maker;
   std::vector<Shape> shapes;
-  ZSTD_CCtx* zstd = nullptr;
-  int zstd_level = 0;
-
-  Scratch() = default;
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { ZSTD_freeCCtx(zstd); }
+  Compressor compressor;
 
   // What is large is not kept.
   void trim() {

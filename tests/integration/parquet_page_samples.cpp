@@ -47,7 +47,8 @@ int run(const std::string& folder, std::uint64_t seed) {
   if (!target) return fail(target.error().message);
 
   EncodeOptions options;
-  options.zstd = seed % 4 != 0;
+  constexpr Codec kCodecs[] = {Codec::none, Codec::zstd, Codec::snappy, Codec::gzip, Codec::lz4_raw};
+  options.codec = kCodecs[seed % std::size(kCodecs)];
   options.page_bytes = seed % 2 ? 500 : 20000;
   options.dictionary_bytes = seed % 3 == 0 ? 100 : 5000;
   RowGroupPlans plans(*columns, options);
@@ -94,7 +95,7 @@ int run(const std::string& folder, std::uint64_t seed) {
     if (auto ok = file->append(std::move(*encoded)); !ok) return fail(ok.error().message);
   }
   if (account.held() != 0) return fail("bytes are held by nobody");
-  if (auto ok = file->finish(*columns, options.zstd); !ok) return fail(ok.error().message);
+  if (auto ok = file->finish(*columns, options.codec); !ok) return fail(ok.error().message);
   if (auto ok = file->seal(); !ok) return fail(ok.error().message);
   file->keep();
   if (auto ok = target->publish(file->token()); !ok) return fail(ok.error().message);

@@ -1,3 +1,4 @@
+logmill_test(parquet_bloom_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_bloom_test.cpp LIBRARIES logmill_parquet_writer)
 logmill_test(parquet_encode_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_encode_test.cpp LIBRARIES logmill_parquet_writer)
 logmill_test(parquet_levels_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_levels_test.cpp LIBRARIES logmill_parquet_writer)
 logmill_test(parquet_pages_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_pages_test.cpp LIBRARIES logmill_parquet_writer)

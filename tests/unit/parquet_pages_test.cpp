@@ -112,6 +112,33 @@ TEST(Pages, NumbersThatAreFewAreStoredByNumber) {
   EXPECT_EQ(group->info.chunks[1].dictionary_at, -1);
 }
 
+// Rows count as sorted only if every one of them is, across pages and batches, and none lacks its time.
+TEST(Pages, TimesThatAscendAreSaidTo) {
+  struct Case {
+    std::vector<Numbers> batches;
+    bool ascending;
+  };
+  Numbers ramp, again, constant(700, 5000);
+  for (std::int64_t i = 0; i < 700; ++i) ramp.emplace_back(i * 3), again.emplace_back(2097 + i / 9);
+  Numbers turned = again, hole = again, before = again;
+  std::swap(turned[500], turned[600]);
+  hole[350] = std::nullopt;
+  before[0] = 2096;
+  for (const Case& c :
+       {Case{{ramp, again, constant}, true}, Case{{constant, constant}, true}, Case{{ramp, turned}, false}, Case{{ramp, hole}, false},
+        Case{{ramp, before}, false}, Case{{constant, again}, false}, Case{{ramp, ramp}, false}}) {
+    EncodeOptions options;
+    options.page_bytes = 1000;
+    Maker maker(options);
+    for (const Numbers& batch : c.batches) {
+      maker.add(test::structure("", {test::as_time(test::int64s("time", batch))}));
+    }
+    const auto group = maker.make();
+    ASSERT_TRUE(group);
+    EXPECT_EQ(group->info.chunks[0].ascending, c.ascending);
+  }
+}
+
 TEST(Pages, ColumnsThatAreTheSameArraysShareAChunkUntilTheyPart) {
   const auto batch = [](bool same, std::int64_t from) {
     Numbers values, others;

@@ -134,14 +134,19 @@ inline ColumnPtr texts(std::string name, const std::vector<std::optional<std::st
   return c;
 }
 
-inline ColumnPtr as_json(ColumnPtr c) {
+inline ColumnPtr with_metadata(ColumnPtr c, const std::vector<std::pair<std::string_view, std::string_view>>& entries) {
   const auto number = [&](std::int32_t n) { c->metadata.append(reinterpret_cast<const char*>(&n), sizeof n); };
   const auto text = [&](std::string_view s) { number(static_cast<std::int32_t>(s.size())), c->metadata.append(s); };
-  number(2);
-  text("ocsf.type"), text("json_t");
-  text("ARROW:extension:name"), text("arrow.json");
+  number(static_cast<std::int32_t>(entries.size()));
+  for (const auto& [key, value] : entries) text(key), text(value);
   return c;
 }
+
+inline ColumnPtr as_json(ColumnPtr c) {
+  return with_metadata(std::move(c), {{"ocsf.type", "json_t"}, {"ARROW:extension:name", "arrow.json"}});
+}
+
+inline ColumnPtr as_time(ColumnPtr c) { return with_metadata(std::move(c), {{"ocsf.type", "timestamp_t"}}); }
 
 inline ColumnPtr coded(std::string name, const std::vector<std::string>& dictionary,
                        const std::vector<std::optional<std::int32_t>>& codes) {
