@@ -490,7 +490,9 @@ struct CommandLine {
     catalog->add_option("DIR", catalog_directory, help_text("A folder that --to parquet:DIR has written, or a copy of one"))
         ->type_name("")
         ->required();
-    catalog->add_option("--for", catalog_engine, help_text("The engine: athena, glue, duckdb, spark, clickhouse"))
+    catalog
+        ->add_option("--for", catalog_engine,
+                     help_text("athena, glue, duckdb, spark, clickhouse: to standard output; iceberg: metadata in DIR/_iceberg"))
         ->type_name("ENGINE")
         ->required();
     catalog
@@ -507,7 +509,8 @@ struct CommandLine {
         "Examples:\n"
         "  logmill catalog lake --for duckdb | duckdb lake.db\n"
         "  logmill catalog lake --for athena --location s3://acme-lake/ocsf > lake.sql\n"
-        "  logmill catalog lake --for glue --location s3://acme-lake --out tables.json");
+        "  logmill catalog lake --for glue --location s3://acme-lake --out tables.json\n"
+        "  logmill catalog lake --for iceberg");
   }
 
   void add_state() {
@@ -642,11 +645,12 @@ Result<StateArguments> state_arguments(const CommandLine& line, Common& common) 
   return state;
 }
 
-constexpr std::array<std::pair<std::string_view, CatalogEngine>, 5> kEngines = {{{"athena", CatalogEngine::athena},
+constexpr std::array<std::pair<std::string_view, CatalogEngine>, 6> kEngines = {{{"athena", CatalogEngine::athena},
                                                                                  {"glue", CatalogEngine::glue},
                                                                                  {"duckdb", CatalogEngine::duckdb},
                                                                                  {"spark", CatalogEngine::spark},
-                                                                                 {"clickhouse", CatalogEngine::clickhouse}}};
+                                                                                 {"clickhouse", CatalogEngine::clickhouse},
+                                                                                 {"iceberg", CatalogEngine::iceberg}}};
 
 Result<CatalogArguments> catalog_arguments(const CommandLine& line, Common& common) {
   CatalogArguments catalog;

@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
 
-if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow chdb pyspark; then
-  echo "test-integration: duckdb, pytz, pyarrow, chdb and pyspark could not be installed into $build/integration-venv; these tests need them" >&2
+if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow chdb pyspark pyiceberg; then
+  echo "test-integration: duckdb, pytz, pyarrow, chdb, pyspark and pyiceberg could not be installed into $build/integration-venv; these tests need them" >&2
   exit 1
 fi
 export LOGMILL=$(cd "$build" && pwd)/logmill

@@ -18,7 +18,7 @@ _logmill() {
     --log-level) mapfile -t COMPREPLY < <(compgen -W 'trace debug info warn error off' -- "$cur"); return ;;
     --log-format | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
     --plugin-dir | --rejects) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-    --for) mapfile -t COMPREPLY < <(compgen -W 'athena glue duckdb spark clickhouse' -- "$cur"); return ;;
+    --for) mapfile -t COMPREPLY < <(compgen -W 'athena glue duckdb spark clickhouse iceberg' -- "$cur"); return ;;
     --only) mapfile -t COMPREPLY < <(compgen -W 'read partly_read set_aside unrecognised empty failed' -- "$cur"); return ;;
     --stats | --config | --state | --objects-from | --out) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     --to) compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W 'parquet: ndjson:' -- "$cur"); return ;;

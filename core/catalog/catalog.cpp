@@ -1,5 +1,7 @@
 #include "catalog/catalog.hpp"
 
+#include "catalog/iceberg.hpp"
+
 #include <logmill/core.hpp>
 
 #include <fmt/format.h>
@@ -85,6 +87,7 @@ Result<Catalog> make_catalog(const Registry& registry, const CatalogOptions& opt
     case CatalogEngine::glue: text = catalog::glue(*tables, where); break;
     case CatalogEngine::duckdb: text = catalog::duckdb(*tables, where); break;
     case CatalogEngine::spark: text = catalog::spark(*tables, where); break;
+    case CatalogEngine::iceberg: text = catalog::iceberg(*tables, where, options.directory); break;
     case CatalogEngine::clickhouse: text = catalog::clickhouse(*tables, where); break;
   }
   if (!text) return tl::unexpected(text.error());

@@ -45,6 +45,25 @@ class Catalog(Case):
         self.assertEqual((self.dir / "lake.sql").read_text(), text)
         self.assertIn(f"'{self.dir.resolve()}/lake/network_activity/region=*/accountId=*/eventDay=*/*.parquet'", text)
 
+    def test_iceberg_metadata_is_written_beside_the_data(self):
+        tables = dict(line.split("\t") for line in self.catalog("iceberg", "--location", LOCATION).splitlines())
+        self.assertEqual(tables["network_activity"], f"{LOCATION}/_iceberg/network_activity/metadata/v1.metadata.json")
+        folder = self.dir / "lake/_iceberg/network_activity/metadata"
+        for version in (1, 2):
+            metadata = json.loads((folder / f"v{version}.metadata.json").read_text())
+            self.assertEqual((folder / "version-hint.text").read_text(), str(version))
+            self.assertEqual((metadata["format-version"], metadata["last-sequence-number"]), (2, version))
+            names = [field["name"] for field in metadata["schemas"][0]["fields"]]
+            self.assertEqual(names[-3:], ["region", "accountId", "eventDay"])
+            mapping = json.loads(metadata["properties"]["schema.name-mapping.default"])
+            self.assertEqual([field["names"][0] for field in mapping], names[:-3])
+            snapshot = metadata["snapshots"][0]
+            self.assertEqual(snapshot["summary"]["total-data-files"], str(len(list((self.dir / "lake/network_activity").rglob("*.parquet")))))
+            for file in (snapshot["manifest-list"], f"{snapshot['snapshot-id']}-m0.avro"):
+                self.assertTrue((folder / file.rsplit("/", 1)[-1]).read_bytes().startswith(b"Obj\x01"))
+            self.catalog("iceberg", "--location", LOCATION)
+        self.assertEqual([file for file in folder.iterdir() if file.name.startswith(".")], [])
+
     def test_what_cannot_be_meant_is_refused(self):
         for more, why in ((["lake", "--for", "athena"], "--location"), (["lake", "--for", "oracle"], "none of athena, glue"),
                           (["missing", "--for", "duckdb"], "missing is no folder"), (["lake"], "--for"), (["--for", "duckdb"], "DIR"),

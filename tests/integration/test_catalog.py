@@ -63,6 +63,36 @@ class Catalog(Case):
             last = max(event["time"] for event in self.expected[table].values())
             self.assertEqual(str(clickhouse.query(f"SELECT toUnixTimestamp64Milli(max(time)) FROM logs.{table}")).strip(), str(last))
 
+    @unittest.skipUnless(importlib.util.find_spec("pyiceberg"), "pyiceberg is not there")
+    def test_iceberg(self):
+        from pyiceberg.table import StaticTable  # pylint: disable=import-error,import-outside-toplevel
+
+        for version in (1, 2):  # what is there already is no hindrance
+            tables = dict(line.split("\t") for line in self.sql("iceberg").splitlines())
+            self.assertEqual(set(tables), set(self.expected))
+            for name, metadata in tables.items():
+                self.assertTrue(metadata.endswith(f"/_iceberg/{name}/metadata/v{version}.metadata.json"))
+                table = StaticTable.from_metadata(metadata)
+                scan = table.scan(selected_fields=("metadata.uid", "class_uid", "region", "accountId", "eventDay"))
+                self.check(name, [(row["metadata"]["uid"], row["class_uid"], row["region"], row["accountId"], row["eventDay"]) for row in scan.to_arrow().to_pylist()])
+                # A filter by a partition leaves the files of the others out.
+                day = max(row["eventDay"] for row in scan.to_arrow().to_pylist())
+                files = list((self.lake / name).rglob("*.parquet"))
+                planned = list(table.scan(row_filter=f"eventDay = '{day}'").plan_files())
+                self.assertEqual(len(planned), len([file for file in files if f"eventDay={day}" in str(file)]))
+        # None of it is data to those who look at folders.
+        self.test_duckdb()
+
+    def test_iceberg_by_duckdb(self):
+        database = duckdb.connect()
+        try:
+            database.execute("INSTALL iceberg; LOAD iceberg")
+        except duckdb.Error as error:
+            self.skipTest(f"DuckDB's extension cannot be had: {str(error)[:200]}")
+        for line in self.sql("iceberg").splitlines():
+            name, metadata = line.split("\t")
+            self.check(name, database.execute(f"SELECT {VALUES} FROM iceberg_scan(?)", [metadata]).fetchall())
+
     @unittest.skipUnless(importlib.util.find_spec("pyspark") and shutil.which("java"), "pyspark or Java is not there")
     def test_spark(self):
         from pyspark.sql import SparkSession  # pylint: disable=import-error,import-outside-toplevel

@@ -280,7 +280,7 @@ Result<Plan> plan(const Registry&, const RunOptions&, const std::atomic<bool>& c
 
 // ---- Catalogues: what query engines must be told of the files of the Parquet sink ----
 
-enum class CatalogEngine { athena, glue, duckdb, spark, clickhouse };
+enum class CatalogEngine { athena, glue, duckdb, spark, clickhouse, iceberg };
 
 struct CatalogOptions {
   CatalogEngine engine = CatalogEngine::duckdb;
@@ -290,11 +290,11 @@ struct CatalogOptions {
 };
 
 struct Catalog {
-  std::string text;                   // SQL; for Glue, an input of create-table a line
+  std::string text;  // SQL; for Glue, an input of create-table a line; for Iceberg, a table a line: its name, a tab, its metadata
   std::vector<std::string> warnings;  // sentences
 };
 
-// A table for every folder that has files. Errc::invalid names what cannot be said in the engine's language, or files that contradict each other.
+// A table for every folder that has files. For Iceberg it writes below directory/_iceberg, for the others nothing. Errc::invalid names what cannot be said in the engine's language, or files that contradict each other.
 Result<Catalog> make_catalog(const Registry&, const CatalogOptions&);
 
 // ---- Ledgers: what a job has done ----
