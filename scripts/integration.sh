@@ -8,6 +8,11 @@ if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow c
   echo "test-integration: duckdb, pytz, pyarrow, chdb, pyspark and pyiceberg could not be installed into $build/integration-venv; these tests need them" >&2
   exit 1
 fi
+# DuckDB's Iceberg extension is a package of one version of DuckDB; without it its test is skipped.
+if bash scripts/python_venv.sh "$build/duckdb-iceberg-venv" duckdb==1.4.4 duckdb-ext-avro==1.4.4.20260205 duckdb-ext-iceberg==1.4.4.20260205 pytz; then
+  LOGMILL_DUCKDB_ICEBERG=$(cd "$build" && pwd)/duckdb-iceberg-venv/bin/python
+  export LOGMILL_DUCKDB_ICEBERG
+fi
 export LOGMILL=$(cd "$build" && pwd)/logmill
 export LOGMILL_BUILD=$(cd "$build" && pwd)
 export PYTHONPATH=$PWD/tests/e2e:$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
