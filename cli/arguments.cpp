@@ -391,6 +391,7 @@ struct CommandLine {
   CLI::App* plugins = app.add_subcommand("plugins", "List the parsers and sinks that are installed");
   CLI::App* show = plugins->add_subcommand("show", "Show one of them: columns as OCSF paths, or options");
   CLI::App* schema = app.add_subcommand("schema", "Show the tables that events are written to");
+  CLI::App* catalog = app.add_subcommand("catalog", "Make DDL or views of what a run wrote");
   CLI::App* state = app.add_subcommand("state", "Look into a ledger (run --state), or correct it");
 
   std::vector<std::string> inputs;
@@ -398,17 +399,18 @@ struct CommandLine {
   std::string schema_format = "text", plan_format = "text";
   PluginsArguments plugins_arguments;
   SchemaArguments schema_arguments;
+  std::string catalog_directory, catalog_engine, catalog_location, catalog_database, catalog_out;
   std::string state_file, state_format = "text", state_only;
   std::vector<std::string> state_names;
   std::array<CLI::App*, kStateCommands.size()> state_commands{};
-  std::unique_ptr<Flags> run_flags, plan_flags, plugins_flags, show_flags, schema_flags;
+  std::unique_ptr<Flags> run_flags, plan_flags, plugins_flags, show_flags, schema_flags, catalog_flags;
   std::array<std::unique_ptr<Flags>, kStateCommands.size()> state_flags;
 
   CommandLine() {
     app.formatter(std::make_shared<Formatter>());
     for (std::size_t i = 0; i < kStateCommands.size(); ++i)
       state_commands[i] = state->add_subcommand(kStateCommands[i].name, kStateCommands[i].help);
-    std::vector<CLI::App*> commands{run, plan, plugins, show, schema, state};
+    std::vector<CLI::App*> commands{run, plan, plugins, show, schema, catalog, state};
     commands.insert(commands.end(), state_commands.begin(), state_commands.end());
     for (CLI::App* command : commands) {
       command->formatter(std::make_shared<Formatter>());
@@ -480,7 +482,35 @@ struct CommandLine {
         "Examples:\n"
         "  logmill schema\n"
         "  logmill schema network_activity --format json");
+    add_catalog();
     add_state();
+  }
+
+  void add_catalog() {
+    catalog->add_option("DIR", catalog_directory, help_text("A folder that --to parquet:DIR has written, or a copy of one"))
+        ->type_name("")
+        ->required();
+    catalog
+        ->add_option("--for", catalog_engine,
+                     help_text("athena, glue, duckdb, spark, clickhouse: to standard output; iceberg: metadata in DIR/_iceberg"))
+        ->type_name("ENGINE")
+        ->required();
+    catalog
+        ->add_option("--location", catalog_location,
+                     help_text("Where the engine finds DIR, such as s3://BUCKET/PREFIX (DIR itself; athena and glue need one)"))
+        ->type_name("URI");
+    catalog
+        ->add_option("--database", catalog_database,
+                     help_text("The database, or schema, of the tables (athena, glue: logmill; else: none)"))
+        ->type_name("NAME");
+    catalog->add_option("--out", catalog_out, help_text("Write here, not to standard output"))->type_name("FILE");
+    catalog_flags = std::make_unique<Flags>(*catalog, std::initializer_list<std::span<const Setting>>{});
+    catalog->footer(
+        "Examples:\n"
+        "  logmill catalog lake --for duckdb | duckdb lake.db\n"
+        "  logmill catalog lake --for athena --location s3://acme-lake/ocsf > lake.sql\n"
+        "  logmill catalog lake --for glue --location s3://acme-lake --out tables.json\n"
+        "  logmill catalog lake --for iceberg");
   }
 
   void add_state() {
@@ -523,6 +553,7 @@ struct CommandLine {
       if (state_commands[i]->parsed()) return fmt::format("logmill state {}", kStateCommands[i].name);
     }
     if (state->parsed()) return "logmill state";
+    if (catalog->parsed()) return "logmill catalog";
     return schema->parsed() ? "logmill schema" : "logmill";
   }
 };
@@ -614,6 +645,23 @@ Result<StateArguments> state_arguments(const CommandLine& line, Common& common) 
   return state;
 }
 
+constexpr std::array<std::pair<std::string_view, CatalogEngine>, 6> kEngines = {{{"athena", CatalogEngine::athena},
+                                                                                 {"glue", CatalogEngine::glue},
+                                                                                 {"duckdb", CatalogEngine::duckdb},
+                                                                                 {"spark", CatalogEngine::spark},
+                                                                                 {"clickhouse", CatalogEngine::clickhouse},
+                                                                                 {"iceberg", CatalogEngine::iceberg}}};
+
+Result<CatalogArguments> catalog_arguments(const CommandLine& line, Common& common) {
+  CatalogArguments catalog;
+  const Result<CatalogEngine> engine = choice(line.catalog_engine, kEngines);
+  if (!engine) return fail(Errc::invalid, "--for: " + engine.error().what);
+  if (auto done = merge({&common, nullptr}, *line.catalog_flags, {}); !done) return tl::unexpected<Error>(done.error());
+  catalog.options = {*engine, line.catalog_directory, line.catalog_location, line.catalog_database};
+  catalog.out = line.catalog_out;
+  return catalog;
+}
+
 Result<Arguments> arguments(CommandLine& line) {
   Arguments result;
   if (line.run->parsed()) {
@@ -626,6 +674,12 @@ Result<Arguments> arguments(CommandLine& line) {
     Result<PlanArguments> plan = plan_arguments(line, result.common);
     if (!plan) return tl::unexpected<Error>(plan.error());
     result.command = *std::move(plan);
+    return result;
+  }
+  if (line.catalog->parsed()) {
+    Result<CatalogArguments> catalog = catalog_arguments(line, result.common);
+    if (!catalog) return tl::unexpected<Error>(catalog.error());
+    result.command = *std::move(catalog);
     return result;
   }
   const Target target{&result.common, nullptr};
@@ -664,7 +718,7 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
     wrong = printable(error.what());
     const std::string_view first = argc > 1 ? argv[1] : "";
     if (line.command() == "logmill" && !first.empty() && first[0] != '-')
-      wrong = fmt::format("'{}' is no command; there are run, plan, plugins, schema and state", printable(first));
+      wrong = fmt::format("'{}' is no command; there are run, plan, plugins, schema, catalog and state", printable(first));
   }
   StandardError::instance().write(fmt::format("{}: {}\n'{} --help' tells more.\n", line.command(), wrong, line.command()));
   return kExitUsage;

@@ -51,6 +51,11 @@ struct SchemaArguments {
   bool json = false;
 };
 
+struct CatalogArguments {
+  CatalogOptions options;
+  std::filesystem::path out;  // empty: standard output
+};
+
 struct StateArguments {
   enum class What { show, objects, retry, forget, merge };
   What what = What::show;
@@ -63,7 +68,7 @@ struct StateArguments {
 
 struct Arguments {
   Common common;
-  std::variant<RunArguments, PlanArguments, PluginsArguments, SchemaArguments, StateArguments> command;
+  std::variant<RunArguments, PlanArguments, PluginsArguments, SchemaArguments, CatalogArguments, StateArguments> command;
 };
 
 // Answers Arguments, or the exit code when there is nothing more to do: help and version were printed to standard output (kExitDone), or what is

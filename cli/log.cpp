@@ -50,5 +50,6 @@ void set_up_logging(const Common& common) {
 }
 
 void log_error(const std::string& text) { spdlog::error("{}", text); }
+void log_warning(const std::string& text) { spdlog::warn("{}", text); }
 
 }  // namespace lm::cli

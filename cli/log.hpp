@@ -9,5 +9,6 @@ namespace lm::cli {
 
 void set_up_logging(const Common&);
 void log_error(const std::string& text);
+void log_warning(const std::string& text);
 
 }  // namespace lm::cli

@@ -162,6 +162,15 @@ int command(const Registry& registry, const Common&, const SchemaArguments& argu
   return print(arguments.json ? schema_json(tables) : schema_text(tables));
 }
 
+int command(const Registry& registry, const Common&, const CatalogArguments& arguments) {
+  const Result<Catalog> made = make_catalog(registry, arguments.options);
+  if (!made) return refuse({made.error().code, printable(made.error().what)});
+  for (const std::string& warning : made->warnings) log_warning(printable(warning));
+  if (arguments.out.empty()) return print(made->text);
+  const Result<void> written = write_whole(arguments.out, made->text);
+  return written ? kExitDone : fail_with(kExitFailed, "--out " + written.error().what);
+}
+
 int command(const StateArguments& arguments) {
   using What = StateArguments::What;
   switch (arguments.what) {

@@ -4,9 +4,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
 
-if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow polars pyspark; then
-  echo "test-integration: duckdb, pytz, pyarrow, polars and pyspark could not be installed into $build/integration-venv; these tests need them" >&2
+if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow polars chdb pyspark pyiceberg; then
+  echo "test-integration: duckdb, pytz, pyarrow, polars, chdb, pyspark and pyiceberg could not be installed into $build/integration-venv; these tests need them" >&2
   exit 1
+fi
+# DuckDB's Iceberg extension is a package of one version of DuckDB; without it its test is skipped.
+if bash scripts/python_venv.sh "$build/duckdb-iceberg-venv" duckdb==1.4.4 duckdb-ext-avro==1.4.4.20260205 duckdb-ext-iceberg==1.4.4.20260205 pytz; then
+  LOGMILL_DUCKDB_ICEBERG=$(cd "$build" && pwd)/duckdb-iceberg-venv/bin/python
+  export LOGMILL_DUCKDB_ICEBERG
 fi
 export LOGMILL=$(cd "$build" && pwd)/logmill
 export LOGMILL_BUILD=$(cd "$build" && pwd)

@@ -9,7 +9,7 @@ _logmill() {
   COMPREPLY=()
 
   if [[ $COMP_CWORD -eq 1 ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run plan plugins schema state --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'run plan plugins schema catalog state --help --version' -- "$cur")
     return
   fi
   case $prev in
@@ -18,15 +18,16 @@ _logmill() {
     --log-level) mapfile -t COMPREPLY < <(compgen -W 'trace debug info warn error off' -- "$cur"); return ;;
     --log-format | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
     --plugin-dir | --rejects) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+    --for) mapfile -t COMPREPLY < <(compgen -W 'athena glue duckdb spark clickhouse iceberg' -- "$cur"); return ;;
     --only) mapfile -t COMPREPLY < <(compgen -W 'read partly_read set_aside unrecognised empty failed' -- "$cur"); return ;;
-    --stats | --config | --state | --objects-from) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --stats | --config | --state | --objects-from | --out) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     --to) compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W 'parquet: ndjson:' -- "$cur"); return ;;
     --plugin | show)
       # The first word of the lines that are not indented and not a title.
       mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z0-9_.]+  /{print $1}')" -- "$cur")
       return ;;
     --since | --until | --threads | --memory | --checkpoint | --shard | --max-decoded | --max-ratio | --max-record | --isolate-memory | --isolate-time | --account | --region | --requests | \
-      --s3-endpoint | --s3-region | --az-endpoint | --s3-sse-kms-key-id) return ;;
+      --s3-endpoint | --s3-region | --az-endpoint | --s3-sse-kms-key-id | --location | --database) return ;;
     --s3-sse) mapfile -t COMPREPLY < <(compgen -W 'AES256 aws:kms aws:kms:dsse' -- "$cur"); return ;;
     --s3-profile)
       # The sections of the files where profiles are.
@@ -41,6 +42,13 @@ _logmill() {
       else
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      fi ;;
+    catalog)
+      if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "--for --location --database --out $common" -- "$cur")
+      else
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
       fi ;;
     plugins) mapfile -t COMPREPLY < <(compgen -W "show $common" -- "$cur") ;;
     state)

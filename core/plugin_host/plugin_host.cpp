@@ -124,7 +124,8 @@ Result<void> Registry::Impl::add_parser(std::unique_ptr<ParserPlugin> plugin) {
   return {};
 }
 
-Result<void> Registry::Impl::add_sinks(const lm_sink_factory* factory, const std::filesystem::path& file) {
+Result<void> Registry::Impl::add_sinks(const Library& library, const std::filesystem::path& file) {
+  const lm_sink_factory* factory = library.sinks;
   if (factory->struct_size < sizeof(lm_sink_factory)) return fail(Errc::plugin, "its sink factory is shorter than ABI 1.0");
   for (std::uint32_t i = 0; i < factory->count; ++i) {
     const lm_sink_descriptor* d = factory->descriptor(i);
@@ -132,6 +133,7 @@ Result<void> Registry::Impl::add_sinks(const lm_sink_factory* factory, const std
     auto plugin = std::make_unique<SinkPlugin>();
     plugin->id = view(d->id);
     plugin->factory = factory, plugin->index = i, plugin->descriptor = d, plugin->file = file;
+    if (library.describe && LM_HAS(lm_sink_describe, library.describe, describe)) plugin->describe = library.describe;
     if (!good_id(plugin->id)) return fail(Errc::plugin, fmt::format("sink {} has the id '{}'", i, plugin->id));
     if (const SinkPlugin* other = sink(plugin->id)) {
       return fail(Errc::plugin, fmt::format("the sink '{}' is already there, from {}", plugin->id, other->file.string()));
@@ -150,7 +152,7 @@ Result<void> Registry::Impl::load(const std::filesystem::path& file, const Isola
   if (library->parsers) {
     if (auto ok = add_parsers(library->parsers, file); !ok) return ok;
   }
-  return library->sinks ? add_sinks(library->sinks, file) : Result<void>{};
+  return library->sinks ? add_sinks(*library, file) : Result<void>{};
 }
 
 // Nothing of it runs in this process, unless it has sinks: they are never isolated.
@@ -170,7 +172,7 @@ Result<void> Registry::Impl::load_isolated(const std::filesystem::path& file, co
   if (!(*workers)->info().sinks) return {};
   auto library = open_library(file, host());
   if (!library) return tl::unexpected(library.error());
-  return library->sinks ? add_sinks(library->sinks, file) : Result<void>{};
+  return library->sinks ? add_sinks(*library, file) : Result<void>{};
 }
 
 Registry::Registry() : impl_(std::make_unique<Impl>()) {}

@@ -6,6 +6,7 @@
 #include "plugin_host/key_pattern.hpp"
 
 #include <logmill/sink.h>
+#include <logmill/sink_describe.h>
 
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@ namespace lm {
 inline lm_str str(std::string_view s) { return {s.data(), s.size()}; }
 
 class WorkerLibrary;
+struct Library;
 
 struct ParserPlugin {
   std::string id;
@@ -35,6 +37,7 @@ struct SinkPlugin {
   const lm_sink_factory* factory = nullptr;
   std::uint32_t index = 0;
   const lm_sink_descriptor* descriptor = nullptr;
+  const lm_sink_describe* describe = nullptr;  // null: it cannot tell what is in its files
   std::filesystem::path file;
 };
 
@@ -50,7 +53,7 @@ struct Registry::Impl {
   Result<void> load_isolated(const std::filesystem::path& file, const Isolation&);
   Result<void> add_parsers(const lm_parser_factory* factory, const std::filesystem::path& file);
   Result<void> add_parser(std::unique_ptr<ParserPlugin>);
-  Result<void> add_sinks(const lm_sink_factory* factory, const std::filesystem::path& file);
+  Result<void> add_sinks(const Library&, const std::filesystem::path& file);
 };
 
 struct Match {

@@ -10,6 +10,7 @@
 //     Result<void> publish(std::string_view token);                                         // [load]
 //     Result<void> discard(std::string_view token);                                         // [load]
 //     Result<void> sweep(std::string_view run_id);                                          // [load] may be left out: logmill/sink_sweep.h
+//     static Result<void> describe(std::string_view path, lm_file_info& out);               // [any] may be left out: logmill/sink_describe.h
 //   };                                                                                      // the destructor is destroy
 //   LOGMILL_SINK(MySink)
 //
@@ -19,6 +20,7 @@
 #include "common/error.hpp"
 
 #include <logmill/sink.h>
+#include <logmill/sink_describe.h>
 #include <logmill/sink_sweep.h>
 #include <logmill/sdk/error.hpp>
 
@@ -175,6 +177,15 @@ struct Glue {
       });
     });
   }
+  static constexpr bool kDescribes = requires(std::string_view path, lm_file_info& out) { S::describe(path, out); };
+  static lm_status describe(std::uint32_t index, lm_str path, lm_file_info* out, lm_error* error) noexcept {
+    return guarded(error, [&]() -> Result<void> {
+      if (index != 0) return fail(LM_INVALID, "this library has one sink");
+      if constexpr (kDescribes) return S::describe(view(path), *out);
+      return {};
+    });
+  }
+  static constexpr lm_sink_describe kDescribe{sizeof(lm_sink_describe), 0, describe};
   static const lm_sink_descriptor* descriptor(std::uint32_t index) noexcept { return index == 0 ? &S::descriptor() : nullptr; }
 
   static constexpr lm_sink_factory kFactory{sizeof(lm_sink_factory), 1, descriptor, create};
@@ -184,7 +195,10 @@ struct Glue {
     return LM_OK;
   }
   static void deinit() noexcept {}
-  static const void* get_factory(const char* id) noexcept { return id && std::string_view(id) == LM_SINK_FACTORY ? &kFactory : nullptr; }
+  static const void* get_factory(const char* id) noexcept {
+    if (id && std::string_view(id) == LM_SINK_FACTORY) return &kFactory;
+    return kDescribes && id && std::string_view(id) == LM_SINK_DESCRIBE ? &kDescribe : nullptr;
+  }
 };
 
 }  // namespace detail

@@ -12,6 +12,8 @@
 #include "parquet/row_group.hpp"
 #include "parquet/schema.hpp"
 
+#include <logmill/sink_describe.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -36,6 +38,7 @@ class ParquetSink {
   Result<void> publish(std::string_view token) { return target_.publish(token); }
   Result<void> discard(std::string_view token) { return target_.discard(token); }
   Result<void> sweep(std::string_view run_id) { return target_.sweep(run_id); }
+  static Result<void> describe(std::string_view path, lm_file_info& out);  // describe.cpp
 
   // The most bytes that it ever held.
   std::uint64_t most_held() const { return account_.most(); }

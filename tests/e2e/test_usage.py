@@ -10,7 +10,7 @@ import unittest
 
 from e2e import LOGMILL, ROOT, Case, flow_text
 
-COMMANDS = [[], ["run"], ["plan"], ["plugins"], ["plugins", "show"], ["schema"], ["state"], ["state", "show"], ["state", "objects"], ["state", "retry"], ["state", "forget"],
+COMMANDS = [[], ["run"], ["plan"], ["plugins"], ["plugins", "show"], ["schema"], ["catalog"], ["state"], ["state", "show"], ["state", "objects"], ["state", "retry"], ["state", "forget"],
             ["state", "merge"]]
 
 
@@ -102,7 +102,7 @@ class ExitCodes(Case):
                           ["run", "a.log", "--to", "ndjson:out,nonsense=1"], ["run", "a.log", "--to", "ndjson:out,compression=rar"],
                           ["run", "a.log", "--to", "ndjson:out", "--since", "2026-03-02", "--until", "2026-03-01"],
                           ["run", "a.log", "--to", "ndjson:out", "--plugin-dir", "missing"], ["plugins", "show", "no.such"], ["schema", "no_such"],
-                          ["schema", "--format", "xml"], ["state"], ["state", "show"], ["state", "show", "missing"], ["state", "forget", "job.state"],
+                          ["schema", "--format", "xml"], ["catalog", "out"], ["state"], ["state", "show"], ["state", "show", "missing"], ["state", "forget", "job.state"],
                           ["state", "objects", "missing", "--only", "good"], ["run", "a.log", "--to", "ndjson:out", "--checkpoint", "often"],
                           ["run", "a.log", "--to", "ndjson:out", "--shard", "2/2"]):
             done = self.logmill(*arguments, code=2)

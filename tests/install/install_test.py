@@ -45,7 +45,7 @@ class Installed(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.dir)
         cls.prefix = cls.dir / "prefix"
         install(cls.prefix)
-        cls.built = {name: build_example(name, cls.prefix, cls.dir / name) for name in ("plugin-cpp", "plugin-c", "embed")}
+        cls.built = {name: build_example(name, cls.prefix, cls.dir / name) for name in ("plugin-cpp", "plugin-c", "sink-plugin", "embed")}
 
     def run_program(self, program, *arguments, code: int = 0) -> subprocess.CompletedProcess:
         done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, cwd=self.dir, timeout=300, check=False)
@@ -85,10 +85,10 @@ class Installed(unittest.TestCase):
         for name in ("TBB_DIR", "simdjson_DIR", "spdlog_DIR", "fmt_DIR"):
             self.assertNotIn(name, cache)
         files = {file.name for file in (self.prefix / "include/logmill").iterdir()}
-        self.assertEqual(files, {"arrow.h", "core.hpp", "http.h", "ocsf", "plugin.h", "sdk", "sdk.hpp", "sink.h", "sink_sweep.h", "storage.h"})
+        self.assertEqual(files, {"arrow.h", "core.hpp", "http.h", "ocsf", "plugin.h", "sdk", "sdk.hpp", "sink.h", "sink_describe.h", "sink_sweep.h", "storage.h"})
 
     def test_plugins_export_their_entry_alone(self):
-        for file in (self.built["plugin-cpp"] / "example_gate.so", self.built["plugin-c"] / "example_wall.so"):
+        for file in (self.built["plugin-cpp"] / "example_gate.so", self.built["plugin-c"] / "example_wall.so", self.built["sink-plugin"] / "example_csv.so"):
             names = subprocess.run(["nm", "-D", "--defined-only", str(file)], capture_output=True, text=True, check=True).stdout.split("\n")
             names = [name.split()[-1] for name in names if name and " __" not in name]  # "__": what sanitizers add
             self.assertEqual(names, ["logmill_entry"], file.name)
@@ -127,11 +127,37 @@ class Installed(unittest.TestCase):
         self.assertIn("this parser has no settings", done.stderr)
 
     def test_the_manual_quotes_code_that_is_compiled(self):
-        compiled = (ROOT / "examples/plugin-cpp/gate.cpp").read_text()
-        quotes = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs/plugins.md").read_text(), re.DOTALL)
-        self.assertGreater(len(quotes), 4)
-        for quote in quotes:
-            self.assertIn(quote, compiled)
+        for code, manual in (("plugin-cpp/gate.cpp", "plugins.md"), ("sink-plugin/csv.cpp", "sinks.md")):
+            compiled = (ROOT / "examples" / code).read_text()
+            quotes = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / manual).read_text(), re.DOTALL)
+            self.assertGreater(len(quotes), 4)
+            for quote in quotes:
+                self.assertIn(quote, compiled)
+
+    def test_a_sink_out_of_tree_writes_what_ndjson_has(self):
+        (self.dir / "csv.log").write_text(FLOWS)
+        run = [self.prefix / "bin/logmill", "run", self.dir / "csv.log", "--plugin-dir", self.built["sink-plugin"]]
+        self.run_program(*run, "--to", "example.csv:csv", "--to", "ndjson:lines,compression=none")
+        for folder in (self.dir / "lines").iterdir():
+            events = [json.loads(line) for file in folder.iterdir() for line in file.read_text().splitlines()]
+            (file,) = (self.dir / "csv" / folder.name).iterdir()
+            head, *rows = file.read_text().splitlines()
+            self.assertEqual(head, "time,type_uid")
+            self.assertEqual(sorted(rows), sorted(f"{event['time']},{event['type_uid']}" for event in events))
+        self.run_program(*run, "--to", "example.csv:bare,header=false")
+        self.assertEqual({line.count(",") for file in (self.dir / "bare").rglob("*.csv") for line in file.read_text().splitlines() if line[0].isdigit()}, {1})
+        self.assertNotIn("time", "".join(file.read_text() for file in (self.dir / "bare").rglob("*.csv")))
+        self.assertIn("header", self.run_program(*run, "--to", "example.csv:bad,header=maybe", code=2).stderr)
+
+    def test_a_sink_out_of_tree_writes_once(self):
+        (self.dir / "once.log").write_text(FLOWS)
+        run = [self.prefix / "bin/logmill", "run", self.dir / "once.log", "--plugin-dir", self.built["sink-plugin"], "--to", "example.csv:once", "--state", "once.state"]
+        rows = []
+        for _ in range(2):
+            self.run_program(*run)
+            rows.append(sum(len(file.read_text().splitlines()) - 1 for file in (self.dir / "once").rglob("*.csv")))
+        self.assertEqual(rows, [3, 3])
+        self.assertEqual([file for file in (self.dir / "once").rglob(".*")], [])
 
     def test_an_embedding_program_counts_rows_by_table(self):
         flows = self.dir / "flows.log"

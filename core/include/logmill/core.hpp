@@ -286,6 +286,25 @@ struct Plan {
 // Lists the inputs of a run, and reads no object. Sinks are not looked at. Memory grows with the groups, not with the objects of one input.
 Result<Plan> plan(const Registry&, const RunOptions&, const std::atomic<bool>& cancelled);
 
+// ---- Catalogues: what query engines must be told of the files of the Parquet sink ----
+
+enum class CatalogEngine { athena, glue, duckdb, spark, clickhouse, iceberg };
+
+struct CatalogOptions {
+  CatalogEngine engine = CatalogEngine::duckdb;
+  std::filesystem::path directory;  // on this machine; its files are asked for their columns
+  std::string location;             // what engines find there: "s3://acme-lake/ocsf"; empty: the directory itself
+  std::string database;             // empty: the engine's default; "logmill" for Athena and Glue
+};
+
+struct Catalog {
+  std::string text;  // SQL; for Glue, an input of create-table a line; for Iceberg, a table a line: its name, a tab, its metadata
+  std::vector<std::string> warnings;  // sentences
+};
+
+// A table for every folder that has files. For Iceberg it writes below directory/_iceberg, for the others nothing. Errc::invalid names what cannot be said in the engine's language, or files that contradict each other.
+Result<Catalog> make_catalog(const Registry&, const CatalogOptions&);
+
 // ---- Ledgers: what a job has done ----
 
 struct StateInfo {
