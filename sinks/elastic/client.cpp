@@ -30,7 +30,7 @@ std::string base64(std::string_view bytes) {
 }
 
 std::string environment(const char* name) {
-  const char* const value = std::getenv(name);
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
   return value ? value : "";
 }
 
@@ -87,8 +87,7 @@ Result<Url> parse_url(std::string_view text) {
 
 }  // namespace
 
-Result<std::unique_ptr<Client>> Client::open(const lm_http* http, std::string_view address, const Options& options) {
-  if (!http) return fail(LM_UNSUPPORTED, "this host offers no HTTP to sinks");
+Result<std::unique_ptr<Client>> Client::open(const lm_http& http, std::string_view address, const Options& options) {
   const auto url = parse_url(address);
   if (!url) return tl::make_unexpected(url.error());
   auto auth = options.choice("auth", {"auto", "none", "basic", "api_key", "sigv4"}, "auto");
@@ -108,7 +107,7 @@ Result<std::unique_ptr<Client>> Client::open(const lm_http* http, std::string_vi
       return fail(LM_INVALID, "there are both an API key and a user's name: say auth=api_key or auth=basic");
     *auth = !key.empty() ? "api_key" : !user.empty() ? "basic" : "none";
   }
-  auto out = std::unique_ptr<Client>(new Client(http, url->text));
+  auto out = std::unique_ptr<Client>(new Client(&http, url->text));
   if (*auth == "api_key") {
     if (key.empty()) return fail(LM_INVALID, "auth=api_key: there is none in LOGMILL_ELASTIC_API_KEY, and no api_key_file=");
     // As it is shown when it is made ("encoded"), or its id and itself.
@@ -131,8 +130,7 @@ Result<std::unique_ptr<Client>> Client::open(const lm_http* http, std::string_vi
   const lm_http_settings settings{sizeof(lm_http_settings), 0, str(ca_file), str(*auth == "sigv4" ? "es" : ""), str(region)};
   lm_error error{};
   error.struct_size = sizeof error;
-  if (const lm_status status = http->open(http->self, &settings, &out->handle_, &error); status != LM_OK)
-    return fail(status, error.message);
+  if (const lm_status status = http.open(http.self, &settings, &out->handle_, &error); status != LM_OK) return fail(status, error.message);
   return out;
 }
 

@@ -24,7 +24,7 @@ struct HttpReply {
 class Client {
  public:
   // Secrets come from the environment or from files: options are written down in ledgers and shown in process lists.
-  static Result<std::unique_ptr<Client>> open(const lm_http*, std::string_view url, const Options&);
+  static Result<std::unique_ptr<Client>> open(const lm_http&, std::string_view url, const Options&);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

@@ -128,11 +128,12 @@ class ElasticSink {
     settings.sender.request_bytes =
         static_cast<std::size_t>(std::max(kSmallestSize, std::min(*size, memory / 4 / settings.sender.in_flight)));
 
-    auto client = Client::open(LM_HAS(lm_sink_config, &config, http) ? config.http : nullptr, view(config.target), *options);
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): the size of a field that is a pointer
+    if (!LM_HAS(lm_sink_config, &config, refusals) || !config.http || !config.refusals)
+      return fail(LM_UNSUPPORTED, "this sink needs a host that offers requests and takes what is refused: plugin ABI 1.1");
+    auto client = Client::open(*config.http, view(config.target), *options);
     if (!client) return tl::make_unexpected(client.error());
-    const lm_refusals* const refusals = LM_HAS(lm_sink_config, &config, refusals) ? config.refusals : nullptr;
-    if (!refusals) return fail(LM_UNSUPPORTED, "this host does not take rows that were refused");
-    return std::unique_ptr<ElasticSink>(new ElasticSink(std::move(settings), std::move(*client), *refusals, config.threads, memory));
+    return std::unique_ptr<ElasticSink>(new ElasticSink(std::move(settings), std::move(*client), *config.refusals, config.threads, memory));
   }
 
   ~ElasticSink() {
