@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace lm::catalog {
 
@@ -12,6 +13,8 @@ struct Where {
   std::string location;  // of the lake, as the engine finds it, without a slash at its end
   std::string database;  // may be empty
 };
+
+std::string json_text(std::string_view text);  // a JSON string with its quotes
 
 Result<std::string> athena(std::span<const Table>, const Where&);
 Result<std::string> glue(std::span<const Table>, const Where&);

@@ -161,12 +161,6 @@ Result<std::vector<HiveTable>> hive_tables(std::span<const Table> tables, const 
   return out;
 }
 
-std::string json_text(std::string_view text) {
-  std::string out;
-  json::append_quoted(out, text);
-  return out;
-}
-
 std::string hive_database(const Where& where) { return where.database.empty() ? "logmill" : where.database; }
 
 // ---- DuckDB ----
@@ -232,6 +226,12 @@ Result<void> refuse_patterns(const std::string& path, std::string_view character
 }
 
 }  // namespace
+
+std::string json_text(std::string_view text) {
+  std::string out;
+  json::append_quoted(out, text);
+  return out;
+}
 
 Result<std::string> athena(std::span<const Table> tables, const Where& where) {
   const auto hive = hive_tables(tables, where, true);

@@ -1,7 +1,5 @@
 #include "catalog/iceberg.hpp"
 
-#include <logmill/sdk/json.hpp>
-
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -19,12 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Kind = Type::Kind;
-
-std::string json_text(std::string_view text) {
-  std::string out;
-  json::append_quoted(out, text);
-  return out;
-}
 
 // ---- Avro ----
 

@@ -15,6 +15,7 @@ namespace lm::catalog {
 namespace {
 
 namespace fs = std::filesystem;
+using Kind = Type::Kind;
 
 constexpr int kMaxDepth = 64;
 
@@ -40,7 +41,6 @@ std::string_view extension_of(const ArrowSchema& schema) {
 }
 
 Result<Type> type_of(const ArrowSchema& schema, int depth) {
-  using Kind = Type::Kind;
   static const std::map<std::string_view, Kind> kLeaves = {{"u", Kind::text},    {"i", Kind::int32},   {"l", Kind::int64},
                                                            {"g", Kind::float64}, {"b", Kind::boolean}, {"tsm:UTC", Kind::timestamp}};
   const std::string_view format = schema.format ? schema.format : "";

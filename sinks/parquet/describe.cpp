@@ -23,7 +23,7 @@ using apache::thrift::transport::TMemoryBuffer;
 
 constexpr std::uint32_t kMostFooter = std::uint32_t{64} << 20;
 constexpr std::int32_t kMostElements = 1 << 16;  // of a list in it: columns, row groups
-constexpr int kMaxDepth = 64;
+constexpr int kDeepest = 64;
 constexpr std::size_t kTail = 8;  // the footer's length and the magic number
 
 tl::unexpected<Error> corrupt(std::string why) { return fail(LM_INVALID, "it is no Parquet file that can be read: " + std::move(why)); }
@@ -73,7 +73,7 @@ class Columns {
   Result<Children> group(std::int32_t count, int depth) {
     Children out;
     Result<void> ok;
-    if (count < 1 || depth > kMaxDepth) ok = corrupt("its schema cannot be");
+    if (count < 1 || depth > kDeepest) ok = corrupt("its schema cannot be");
     for (std::int32_t i = 0; ok && i < count; ++i) {
       ArrowSchema child{};
       ok = node(child, depth + 1);
