@@ -83,8 +83,9 @@ class Frontdoor(mapping.Mapping):
 
     def test_a_verdict_without_a_request_is_kept(self):
         verdict = {"action": "Block", "clientIP": "198.51.100.142", "details": {"msg": "m", "matches": WAF["properties"]["details"]["matches"]}, "policyMode": "detection", "ruleName": "r"}
-        for properties in (verdict, json.dumps(verdict)):
+        for properties in (verdict, json.dumps(verdict), verdict | {"socketIP": "198.51.100.142"}, verdict | {"socketIP": "unknown"}):
             event = self.one(WAF | {"properties": properties})
+            verdict = properties if isinstance(properties, dict) else verdict
             self.check(event, {"class_uid": 0, "activity_id": 99, "activity_name": "Firewall", "severity_id": 3, "unmapped.properties": verdict})
 
     def test_of_a_match_with_two_names_both_stay(self):

@@ -158,7 +158,8 @@ class Requests {
     for (const At at : {method, agent, referrer, request_id, version, uri, other_uri}) {
       if (log[at]) return true;
     }
-    return log.number(received) || (log[client] && log[peer]);
+    const azure::Address asking = azure::address(log[client].value_or("")), nearest = azure::address(log[peer].value_or(""));
+    return log.number(received) || (!asking.ip.empty() && !nearest.ip.empty() && !lm::equals_ignoring_case(asking.ip, nearest.ip));
   }
   // What the firewall says of no request: it stays as it is written.
   template <class Row>
