@@ -247,6 +247,11 @@ class AksAudit(mapping.Mapping):
         self.nothing_lost(columns, self.one(columns | {"log_s": json.dumps(EVENT)}), {"TimeGenerated": "as logged_time"})
         self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"new_s": 1})
 
+    def test_lists_and_objects_in_texts_without_end_are_read(self):
+        row = dict(ROW, SourceIps=json.dumps(EVENT["sourceIPs"]), User=json.dumps(EVENT["user"]))
+        many = json.dumps(row)[:-1] + ', "Annotations": "{\\"a\\":1}"' * 200 + "}"
+        self.check(self.one(many), {path: at(self.one(ROW), path) for path in ("src_endpoint", "actor.user")})
+
     def test_fields_that_came_later_are_kept_and_counted(self):
         self.check(self.of(later={"x": 1}, user={"a": 1}, objectRef={"b": 2}, responseStatus={"c": 3}), {
             "unmapped.properties.log.later": {"x": 1}, "unmapped.properties.log.user.a": 1, "unmapped.properties.log.objectRef.b": 2, "unmapped.properties.log.responseStatus.c": 3})

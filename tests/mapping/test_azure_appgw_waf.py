@@ -182,6 +182,40 @@ class AppgwWaf(mapping.Mapping):
                "httpMethod_s": "GET", "requestUri_s": "/a", "httpStatus_d": 200.0, "sentBytes_d": 466.0, "timeTaken_d": 0.034, "transactionId_g": "t", "AdditionalFields": {"receivedBytes": 184}}
         self.check(self.one(row), {"src_endpoint.port": 45057, "http_response.code": 200, "traffic": {"bytes_out": 184, "bytes_in": 466}, "duration": 34})
 
+    def test_rows_of_the_first_version_are_as_its_records(self):
+        column = {str: "s", int: "d"}
+        row = {"TimeGenerated": FIRST["time"], "ResourceId": GATEWAY, "Category": "ApplicationGatewayAccessLog", "Type": "AzureDiagnostics",
+               **{f"{name}_{column[type(value)]}": float(value) if isinstance(value, int) else value for name, value in FIRST["properties"].items()}}
+        event, wanted = self.one(row), self.one(FIRST)
+        self.check(event, {path: at(wanted, path) for path in ("duration", "src_endpoint", "dst_endpoint", "http_request", "http_response", "traffic", "status_id")})
+        self.check(event, {"duration": 205, "http_request.uid": "874f1f0f-0000-4000-8000-000000000001", "http_request.url.query_string": "a=b", "dst_endpoint.proxy_endpoint.ip": "192.0.2.4"})
+        self.check(self.one(row | {"instanceId_s": "appgw_1", "timeTaken_d": 0.2}), {"duration": 200})
+        self.check(self.one(row | {"Type": "AGWAccessLogs", "timeTaken_d": 0.2}), {"duration": 200})
+
+    def test_a_client_may_have_its_port_in_its_address(self):
+        for text, client_port, wanted, kept in (
+                ("203.0.113.4:8080", None, {"ip": "203.0.113.4", "port": 8080}, None), ("203.0.113.4:8080", 8080, {"ip": "203.0.113.4", "port": 8080}, None),
+                ("203.0.113.4:8080", 99, {"ip": "203.0.113.4", "port": 99}, "203.0.113.4:8080"), ("[2001:DB8::1]:443", None, {"ip": "2001:db8::1", "port": 443}, None),
+                ("[2001:db8::1]", 7, {"ip": "2001:db8::1", "port": 7}, None), ("::FFFF:192.0.2.4", None, {"ip": "::ffff:192.0.2.4"}, None),
+                ("fe80::1%eth0", None, {"ip": "fe80::1"}, "fe80::1%eth0")):
+            self.check(self.one(less(ACCESS, clientIP=text, clientPort=client_port)), {"src_endpoint": wanted, "unmapped.properties.clientIP": kept})
+
+    def test_a_host_with_something_behind_its_bracket_stays_whole(self):
+        event = self.one(less(ACCESS, originalHost="[evil.example]secret"))
+        self.check(event, {"dst_endpoint.hostname": None, "http_request.url.hostname": None, "unmapped.properties.originalHost": "[evil.example]secret"})
+        self.check(self.one(less(ACCESS, originalHost="[2001:db8::1]:8443")), {"dst_endpoint.hostname": "2001:db8::1", "dst_endpoint.port": 8443, "unmapped.properties.originalHost": None})
+
+    def test_a_verdict_without_a_request_is_kept(self):
+        verdict = {"clientIp": "198.51.100.24", "action": "Blocked", "ruleId": "941320", "message": "Possible XSS Attack Detected"}
+        event = self.one(WAF | {"properties": verdict})
+        self.check(event, {"class_uid": 0, "activity_id": 99, "activity_name": "Firewall", "severity_id": 3, "unmapped.properties": verdict, "metadata.log_name": "ApplicationGatewayFirewallLog",
+                           "unmapped.resourceId": GATEWAY})
+        self.nothing_lost(WAF | {"properties": verdict}, event)
+
+    def test_what_had_no_place_in_the_table_stays_apart_from_properties(self):
+        event = self.one(less(ACCESS, odd="o") | {"AdditionalFields": {"odder": 1}})
+        self.check(event, {"unmapped.properties.odd": "o", "unmapped.properties.odder": None, "unmapped.AdditionalFields": {"odder": 1}})
+
     def test_properties_may_be_a_text_and_names_of_any_case(self):
         for base in (ACCESS, WAF):
             wanted = mapping.core(self.one(base))

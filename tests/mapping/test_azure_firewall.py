@@ -74,6 +74,22 @@ class Firewall(mapping.Mapping):
         event = self.one(log("AZFWApplicationRule", APPLICATION | {"TargetUrl": "https://x.example.com/p"}))
         self.check(event, {"http_request.url.url_string": "https://x.example.com/p", "http_request.url.hostname": "x.example.com", "http_request.url.path": "/p"})
 
+    def test_an_url_without_a_protocol_has_no_scheme(self):
+        event = self.one(log("AZFWApplicationRule", APPLICATION | {"Protocol": ""}))
+        self.check(event, {"class_uid": 4002, "http_request.url.scheme": None, "http_request.url.hostname": "www.example.com", "http_request.url.path": "/a/b",
+                           "http_request.url.url_string": "www.example.com/a/b?c=d"})
+        self.check(self.one(log("AZFWApplicationRule", APPLICATION | {"Protocol": "", "TargetUrl": "ftp://x.example.com/p"})), {"http_request.url.scheme": "ftp"})
+
+    def test_addresses_with_ports_and_brackets(self):
+        event = self.one(log("AZFWNetworkRule", NETWORK | {"SourceIp": "192.0.2.4:55", "SourcePort": None, "DestinationIp": "[2001:DB8::1]"}))
+        self.check(event, {"src_endpoint": {"ip": "192.0.2.4", "port": 55}, "dst_endpoint": {"ip": "2001:db8::1", "port": 1688}, "unmapped.properties": None})
+        event = self.one(log("AZFWNetworkRule", NETWORK | {"SourceIp": "192.0.2.4:55", "DestinationIp": "::FFFF:192.0.2.9"}))
+        self.check(event, {"src_endpoint": {"ip": "192.0.2.4", "port": 49680}, "dst_endpoint.ip": "::ffff:192.0.2.9", "unmapped.properties": {"SourceIp": "192.0.2.4:55"}})
+        event = self.one(log("AZFWNatRule", NAT | {"DestinationIp": "203.0.113.20:1688", "DestinationPort": None, "TranslatedIp": "192.0.2.200:3389", "TranslatedPort": None}))
+        self.check(event, {"dst_endpoint": {"ip": "203.0.113.20", "port": 1688, "proxy_endpoint": {"ip": "192.0.2.200", "port": 3389}}, "unmapped.properties": None})
+        event = self.one(log("AZFWIdpsSignature", INTRUSION | {"SourceIp": "192.0.2.4:55", "SourcePort": None}))
+        self.check(event["evidences"][0], {"src_endpoint": {"ip": "192.0.2.4", "port": 55}})
+
     def test_an_application_rule_of_another_protocol_is_a_connection(self):
         self.check(self.one(log("AZFWApplicationRule", APPLICATION | {"TargetUrl": "", "Protocol": "MSSQL"})), {
             "class_uid": 4001, "app_protocol_name": "mssql", "connection_info.protocol_name": "tcp", "dst_endpoint.hostname": "www.example.com", "unmapped.properties.WebCategory": "ComputersAndTechnology"})
@@ -117,6 +133,10 @@ class Firewall(mapping.Mapping):
         for rcode, rcode_id, status in (("NOERROR", 0, 1), ("FORMERR", 1, 2), ("SERVFAIL", 2, 2), ("NOTIMP", 4, 2), ("REFUSED", 5, 2), ("ODD", 99, 2)):
             self.check(self.one(log("AZFWDnsQuery", QUERY | {"ResponseCode": rcode})), {"rcode_id": rcode_id, "rcode": rcode, "status_id": status})
         self.check(self.one(log("AZFWDnsQuery", QUERY | {"RequestDurationSecs": 0.0000286})), {"duration": None, "unmapped.properties.RequestDurationSecs": 0.0000286})
+
+    def test_codes_of_any_case(self):
+        for code, number, status in (("NoError", 0, 1), ("noerror", 0, 1), ("NXDomain", 3, 2), ("Odd", 99, 2)):
+            self.check(self.one(log("AZFWDnsQuery", QUERY | {"ResponseCode": code})), {"rcode_id": number, "status_id": status})
 
     def test_a_query_that_failed(self):
         event = self.one(log("AZFWDnsQuery", {"ErrorMessage": "read udp 192.0.2.4:53: i/o timeout", "ErrorNumber": 2, "QueryName": "x.example.net.", "QueryType": "A"}))

@@ -74,6 +74,25 @@ class Frontdoor(mapping.Mapping):
         self.check(self.one(less(OLD, clientIp="nobody")), {"src_endpoint": {"ip": "203.0.113.9"}, "http_request.x_forwarded_for": None, "unmapped.properties.clientIp": "nobody"})
         self.check(self.one(less(OLD, clientIp="2001:db8::1", socketIp="2001:db8::2")), {"src_endpoint.ip": "2001:db8::2", "http_request.x_forwarded_for": ["2001:db8::1"]})
 
+    def test_an_unknown_peer_hides_no_client(self):
+        self.check(self.one(less(OLD, socketIp="unknown")), {"src_endpoint": {"ip": "198.51.100.128", "port": 50382}, "http_request.x_forwarded_for": None, "unmapped.properties.socketIp": "unknown"})
+        self.check(self.one(less(OLD, socketIp="203.0.113.9:77", clientIp="198.51.100.128:88")), {
+            "src_endpoint": {"ip": "203.0.113.9"}, "http_request.x_forwarded_for": ["198.51.100.128"], "unmapped.properties.socketIp": "203.0.113.9:77",
+            "unmapped.properties.clientIp": "198.51.100.128:88"})
+        self.check(self.one(less(OLD, socketIp="2001:DB8::1", clientIp="2001:db8::1")), {"src_endpoint": {"ip": "2001:db8::1", "port": 50382}, "http_request.x_forwarded_for": None})
+
+    def test_a_verdict_without_a_request_is_kept(self):
+        verdict = {"action": "Block", "clientIP": "198.51.100.142", "details": {"msg": "m", "matches": WAF["properties"]["details"]["matches"]}, "policyMode": "detection", "ruleName": "r"}
+        for properties in (verdict, json.dumps(verdict), verdict | {"socketIP": "198.51.100.142"}, verdict | {"socketIP": "unknown"}):
+            event = self.one(WAF | {"properties": properties})
+            verdict = properties if isinstance(properties, dict) else verdict
+            self.check(event, {"class_uid": 0, "activity_id": 99, "activity_name": "Firewall", "severity_id": 3, "unmapped.properties": verdict})
+
+    def test_of_a_match_with_two_names_both_stay(self):
+        twice = json.dumps(WAF).replace('"matchVariableName": "CookieValue:x"', '"matchVariableName": "first", "matchVariableName": "second"')
+        event = self.one(twice)
+        self.check(event, {"firewall_rule.match_location": "second", "unmapped.properties.details.matches.0.matchVariableName": "second"})  # of the whole list, as it stands
+
     def test_statuses(self):
         for code, status in (("200", 1), (304, 1), ("404", 2), ("503", 2)):
             self.check(self.one(less(ACCESS, httpStatusCode=code)), {"status_id": status, "http_response.code": int(code)})
@@ -147,7 +166,7 @@ class Frontdoor(mapping.Mapping):
             self.assertEqual(mapping.core(self.one(upper)), wanted)
 
     def test_a_bad_field_costs_itself_alone(self):
-        event = self.one(less(ACCESS, socketIp="x", requestBytes="-5", httpStatusCode="OK", originIp="none", timeTaken="long", requestUri=""))
+        event = self.one(less(ACCESS, clientIp="nobody", socketIp="x", requestBytes="-5", httpStatusCode="OK", originIp="none", timeTaken="long", requestUri=""))
         self.check(event, {"src_endpoint": None, "http_response": None, "status_id": 0, "duration": None, "traffic.bytes_out": None, "http_request.url": None, "http_request.http_method": "POST"})
         self.check(event, {f"unmapped.properties.{name}": value for name, value in (("socketIp", "x"), ("requestBytes", "-5"), ("httpStatusCode", "OK"), ("originIp", "none"), ("timeTaken", "long"))})
 

@@ -4,12 +4,17 @@ import json
 
 import mapping
 import test_azure_activity as activity
+import test_azure_aks_audit as aks
+import test_azure_appgw_waf as gateway
 import test_azure_entra_audit as audit
 import test_azure_entra_provisioning as provisioning
 import test_azure_entra_risk as risk
 import test_azure_entra_signin as signin
+import test_azure_firewall as firewall
+import test_azure_frontdoor as frontdoor
 import test_azure_graph_activity as graph
 import test_azure_keyvault as keyvault
+import test_azure_sql_audit as sql
 import test_azure_storage as storage
 from mapping import core, outer
 
@@ -256,7 +261,8 @@ class Resource(mapping.Mapping):
 
     def test_single_quotes_in_the_midst_of_another_source(self):
         line = json.dumps(FUNCTION)[:-1] + ', "properties": {\'message\':\'hello\'}}'
-        for record in (keyvault.FULL, signin.full(), graph.FULL, storage.TOKEN, activity.CALL, audit.FULL, provisioning.FULL, risk.event()):
+        for record in (keyvault.FULL, signin.full(), graph.FULL, storage.TOKEN, activity.CALL, audit.FULL, provisioning.FULL, risk.event(), gateway.ACCESS, frontdoor.ACCESS,
+                       firewall.log("AZFWNetworkRule", firewall.NETWORK), sql.RECORD, aks.record()):
             for content in (json.dumps(record) + "\n" + line + "\n", f'{{"records":[{json.dumps(record)},{line}]}}'):
                 self.assertEqual(self.mixed(content)["FunctionAppLogs"], "azure.resource")
 

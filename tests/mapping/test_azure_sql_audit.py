@@ -116,6 +116,9 @@ class SqlAudit(mapping.Mapping):
         self.check(self.of(duration_milliseconds="long"), {"duration": None, "unmapped.properties.duration_milliseconds": "long"})
         self.check(self.of(), {"unmapped.properties.affected_rows": 12, "unmapped.properties.response_rows": 3})
 
+    def test_a_duration_that_is_none_stays(self):
+        self.check(self.one(record(duration_milliseconds="-5")), {"duration": None, "unmapped.properties.duration_milliseconds": "-5"})
+
     def test_what_every_event_gets(self):
         for event in (self.of(), self.of(**LOGIN)):
             self.check(event, {

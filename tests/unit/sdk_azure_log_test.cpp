@@ -66,6 +66,16 @@ TEST(AzureLog, ReadsFlatRowsAndWhatHadNoPlaceInThem) {
   EXPECT_EQ(read.left(), R"({"name_s":"n","port_d":443.0,"AdditionalFields":{"odd":1}})");
 }
 
+TEST(AzureLog, LeavesEachMemberWhereItStoodAndNoKeyTwice) {
+  Read both(R"({"properties":{"odd":1,"port":443},"AdditionalFields":"{\"odder\":2,\"name\":\"n\"}"})");
+  both.log.own().add("said", "0");
+  EXPECT_EQ(both.left(), R"({"properties":{"odd":1,"said":0,"port":443},"AdditionalFields":{"odder":2,"name":"n"}})");
+  Read other(R"({"AdditionalFields":{"port":1},"Properties":{"odd":1}})");
+  EXPECT_EQ(other.left(), R"({"Properties":{"odd":1},"AdditionalFields":{"port":1}})");
+  Read two(R"({"properties":{"odd":1},"a":0,"Properties":{"odder":2,"name":"n"}})");
+  EXPECT_EQ(two.left(), R"({"a":0,"properties":{"odd":1,"odder":2,"name":"n"}})");
+}
+
 TEST(AzureLog, NumbersAreWholeAndTimesAtLeastAMillisecond) {
   const auto number = [](std::string_view json) { return Read("{\"port\":" + std::string(json) + "}").log.number(port); };
   EXPECT_EQ(number("0"), 0);

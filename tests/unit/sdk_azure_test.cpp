@@ -207,6 +207,28 @@ TEST(AzureAddress, SaysWhenSomethingOfTheTextIsLeft) {
   EXPECT_EQ(endpoint<false>("192.0.2.1,198.51.100.2"), (Endpoint{false, "192.0.2.1", "", ""}));
 }
 
+TEST(AzureAddress, HasNoHostWhereSomethingWouldBeLost) {
+  const auto host = [](std::string_view text) {
+    const auto place = azure::host(text);
+    return std::string(place.host) + " " + (place.port ? std::to_string(*place.port) : "");
+  };
+  EXPECT_EQ(host("www.example.com:443"), "www.example.com 443");
+  EXPECT_EQ(host("[2001:db8::1]:443"), "2001:db8::1 443");
+  EXPECT_EQ(host("[2001:db8::1]"), "2001:db8::1 ");
+  for (const char* text : {"[evil.example]secret", "[evil.example]:port", "[evil.example]x]", "[evil", "a[b]:443"})
+    EXPECT_EQ(host(text), " ") << text;
+}
+
+TEST(AzureInner, HasReadersForWhatLooksLikeJsonAloneAndForSoManyOfARecord) {
+  azure::Inner inner;
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_FALSE(inner.open("x", '{') || inner.open("", '{') || inner.open("[1]", '{') || inner.open("{x", '{'));
+  for (std::size_t i = 0; i < azure::Inner::kMost; ++i) EXPECT_TRUE(inner.open(" {\"a\":1}", '{')) << i;
+  EXPECT_FALSE(inner.open("{}", '{'));
+  inner.clear();
+  EXPECT_TRUE(inner.open("[1]", '['));
+}
+
 TEST(AzureResourceId, IsTheSameInAnyCase) {
   azure::ResourceId mixed, upper;
   mixed.read("/subscriptions/AAAA-bbbb/resourceGroups/Rg-1/providers/Microsoft.Sql/servers/Srv/databases/Db");
@@ -275,6 +297,15 @@ struct Read {
     envelope.finish(rest);
   }
 };
+
+TEST(AzureInner, LeavesTextsBeyondThatAsTheyAre) {
+  std::string text = "{";
+  for (std::size_t i = 0; i <= azure::Inner::kMost; ++i) text.append(R"("properties":"{\"a\":1}",)");
+  text.append(R"("properties":"x"})");
+  Read read(text);
+  EXPECT_EQ(read.own["a"], "1");
+  EXPECT_EQ(read.rest.finish(), R"({"properties":"{\"a\":1}","properties":"x"})");
+}
 
 TEST(AzureEnvelope, ReadsItsMembersInAnyCaseAndType) {
   for (

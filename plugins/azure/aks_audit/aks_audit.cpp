@@ -133,7 +133,7 @@ struct AksAudit {
       const Text source = envelope_.source();
       foreign_ = source && !is_own(*source) && !is_mixed(*source);
     });
-    if (!read) return record.reject(json_);
+    if (!read && !foreign_) return record.reject(json_);  // what is broken may be another's all the same
     const Text source = envelope_.source();
     if (foreign_ || !source || !is_own(*source))
       return record.reject(lm::foreign, "'category' is none of kube-audit, kube-audit-admin, guard");
@@ -210,7 +210,7 @@ struct AksAudit {
   void column(const Field& f, int column) {
     if (f.value.type() == Type::string && column != kColumns.at("UserAgent") && column != kColumns.at("RequestUri")) {
       const Text text = f.value.text();
-      if (text && (text->starts_with('{') || text->starts_with('[')) && inner_.next().valid(*text)) return columns_.add(f.key, *text);
+      if (text && (text->starts_with('{') || text->starts_with('[')) && log_json_.valid(*text)) return columns_.add(f.key, *text);
     }
     columns_.keep(f.value);
   }

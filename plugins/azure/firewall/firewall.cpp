@@ -273,25 +273,40 @@ struct Firewall {
     if (!firewall.name().empty()) row.template set<"network_observation_point.name">(firewall.name());
   }
 
-  // A port makes no endpoint, nor does what is behind one.
+  // A port makes no endpoint, nor does what is behind one. An address may have its port in it; a member of its own comes first.
+  template <lm::detail::FixedString Ip, lm::detail::FixedString Port, class Row>
+  bool endpoint(Row& row, At at, At port) {
+    const azure::Address place = azure::address(log_[at].value_or(""));
+    azure::AddressText lowered{};
+    if (place.ip.empty() || !row.template set<Ip>(azure::lower_ip(place.ip, lowered))) return false;
+    bool whole = place.whole;
+    if (log_.set_number<Port>(row, port)) {
+      whole = whole && (!place.port || place.port == log_.number(port));
+    } else if (place.port) {
+      whole = row.template set<Port>(*place.port) && whole;
+    }
+    log_.take(at, whole);
+    return true;
+  }
   template <class Row>
   void source_endpoint(Row& row) {
-    if (log_.set<"src_endpoint.ip">(row, source)) log_.set_number<"src_endpoint.port">(row, source_port);
+    endpoint<"src_endpoint.ip", "src_endpoint.port">(row, source, source_port);
   }
   template <class Row>
   bool destination_endpoint(Row& row) {
-    bool there = log_.set<"dst_endpoint.ip">(row, destination);
+    bool there = endpoint<"dst_endpoint.ip", "dst_endpoint.port">(row, destination, destination_port);
+    const bool has_port = there && (log_.number(destination_port) || azure::address(*log_[destination]).port);
     lm::net::HostPort host{log_[fqdn].value_or(""), {}};
-    if (host.host.find(':') != std::string_view::npos) host = lm::net::host_port(host.host);
+    if (host.host.find_first_of(":[]") != std::string_view::npos) host = azure::host(host.host);
     if (!host.host.empty() && row.template set<"dst_endpoint.hostname">(host.host)) {
       there = true;
       if (!host.port || host.port == log_.number(destination_port)) {
         log_.take(fqdn);
-      } else if (!log_[destination_port]) {
+      } else if (!log_[destination_port] && !has_port) {
         log_.take(fqdn, row.template set<"dst_endpoint.port">(host.port));
       }
     }
-    if (there) log_.set_number<"dst_endpoint.port">(row, destination_port);
+    if (there && !has_port) log_.set_number<"dst_endpoint.port">(row, destination_port);
     return there;
   }
 
@@ -299,6 +314,12 @@ struct Firewall {
   std::string_view small(std::string_view text) {
     std::size_t n = 0;
     for (; n < text.size() && n < small_.size(); ++n) small_[n] = lm::lower(text[n]);
+    return {small_.data(), n};
+  }
+  std::string_view capital(std::string_view text) {
+    std::size_t n = 0;
+    for (; n < text.size() && n < small_.size(); ++n)
+      small_[n] = text[n] >= 'a' && text[n] <= 'z' ? static_cast<char>(text[n] - 32) : text[n];
     return {small_.data(), n};
   }
   bool is_application() const {
@@ -361,8 +382,8 @@ struct Firewall {
   void connection(lm::Row<kNetwork>& row, Kind kind) {
     observer(row);
     source_endpoint(row);
-    if (destination_endpoint(row) && log_.set<"dst_endpoint.proxy_endpoint.ip">(row, translated))
-      log_.set_number<"dst_endpoint.proxy_endpoint.port">(row, translated_port);
+    if (destination_endpoint(row))
+      endpoint<"dst_endpoint.proxy_endpoint.ip", "dst_endpoint.proxy_endpoint.port">(row, translated, translated_port);
     transport(row, kind == Kind::nat ? 1 : 0);  // Inbound
     firewall_rule(row);
     const Verdict verdict = decision(row);
@@ -444,7 +465,7 @@ struct Firewall {
       target = url_;
     }
     const lm::http::Url parts = lm::http::url(target);
-    row.set<"http_request.url.scheme">(parts.scheme);
+    if (log_[protocol] || target.data() != url_.data()) row.set<"http_request.url.scheme">(parts.scheme);  // else nobody says it
     row.set<"http_request.url.hostname">(parts.hostname ? parts.hostname : log_[fqdn]);
     row.set<"http_request.url.port">(parts.port ? parts.port : port);
     row.set<"http_request.url.path">(parts.path);
@@ -467,9 +488,9 @@ struct Firewall {
       log_.set<"query.class">(row, query_class);
       log_.set_number<"query.packet_uid">(row, query_id);
     }
-    if (log_.set<"dst_endpoint.ip">(row, server)) log_.set_number<"dst_endpoint.port">(row, server_port);
+    endpoint<"dst_endpoint.ip", "dst_endpoint.port">(row, server, server_port);
     if (log_[response_code]) {
-      const int id = lm::dns::rcode_id(*log_[response_code]);
+      const int id = lm::dns::rcode_id(capital(*log_[response_code]));
       log_.take(response_code, row.set<"rcode_id">(id));
       row.set<"rcode">(log_[response_code]);
     }
@@ -478,7 +499,7 @@ struct Firewall {
     log_.set_duration(row, took, 1000);
     const bool error =
         kind == Kind::unresolved || log_[error_message] || (log_[error_number] && log_.number(error_number) != lm::Maybe<std::int64_t>(0));
-    const bool failed = error || (log_[response_code] && *log_[response_code] != "NOERROR");
+    const bool failed = error || (log_[response_code] && !lm::equals_ignoring_case(*log_[response_code], "NOERROR"));
     row.set<"activity_id">(message_ ? 0 : error ? 6 : 2);  // Traffic, Response
     row.set<"status_id">(failed ? 2 : log_[response_code] ? 1 : 0);
     log_.end(row);

@@ -168,7 +168,7 @@ struct SqlAudit {
       const Text source = envelope_.source();
       foreign_ = source && !is_own(*source);
     });
-    if (!read) return record.reject(json_);
+    if (!read && !foreign_) return record.reject(json_);  // what is broken may be another's all the same
     const Text source = envelope_.source();
     // A row of sys.fn_get_audit_file has no category.
     const bool bare = !source && !envelope_.table && a.at.value && (a.action_id.value || a.action.value);
@@ -349,7 +349,7 @@ struct SqlAudit {
     const auto milliseconds = took ? lm::integer(*took) : lm::Maybe<std::int64_t>();
     if (milliseconds && *milliseconds > 0) {
       row.template set<"duration">(*milliseconds);
-    } else if (!milliseconds) {
+    } else if (!milliseconds || *milliseconds < 0) {
       a.duration.keep(own());
     }
 

@@ -13,12 +13,7 @@ namespace {
 constexpr auto kRequest = table(lm::columns({lm::constant("metadata.product.name", "Azure Application Gateway")}));
 using Row = lm::Row<kRequest>;
 
-constexpr auto kOther = lm::table(ocsf::base_event, lm::profiles("cloud"),
-                                  azure::kEvery + lm::columns({lm::constant("metadata.product.name", "Azure Application Gateway"),
-                                                               {"activity_name"},
-                                                               {"status_detail"},
-                                                               {"duration"},
-                                                               {"cloud.region"}}));
+constexpr auto kOther = other("Azure Application Gateway");
 
 enum class Kind { none, access, firewall, performance };
 
@@ -98,6 +93,10 @@ struct AppgwWaf {
       log.envelope.keep_resource(log.rest);
       return log.end(row);
     }
+    if (kind == Kind::firewall && log[action] && !requests_.has_request()) {
+      auto row = others.begin(record);
+      return requests_.verdict(row, *time, name, verdict_of(log[action]));
+    }
     auto row = requests.begin(record);
     requests_.begin(row, *time, name);
     kind == Kind::access ? access(row) : firewall(row);
@@ -172,10 +171,12 @@ struct AppgwWaf {
     }
   }
 
-  // The second version of the gateway.
+  // The second version of the gateway. AzureDiagnostics has the rows of both, the tables of the gateway's own only the second one's.
   bool is_v2() const {
     const auto& log = requests_.log;
-    return log.envelope.is_row() || log[request_id] || log[client_time] || (log[instance] && log[instance]->starts_with("appgw_"));
+    const Text table = log.envelope.table;
+    return (table && lm::equals_ignoring_case(table->substr(0, 3), "AGW")) || log[request_id] || log[client_time] ||
+           (log[instance] && log[instance]->starts_with("appgw_"));
   }
 
   void access(Row& row) {

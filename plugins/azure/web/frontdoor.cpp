@@ -10,6 +10,7 @@ namespace {
 
 constexpr auto kRequest = table(lm::columns({lm::constant("metadata.product.name", "Azure Front Door")}));
 using Row = lm::Row<kRequest>;
+constexpr auto kOther = other("Azure Front Door");
 
 enum class Kind { none, access, firewall, probe };
 
@@ -69,8 +70,8 @@ struct Frontdoor {
     return 0;
   }
 
-  void parse(lm::Record record, lm::Rows<kRequest>& requests) {
-    matches_.clear();
+  void parse(lm::Record record, lm::Rows<kRequest>& requests, lm::Rows<kOther>& others) {
+    matches_.clear(), matches_text_ = {}, matches_rest_ = nullptr;
     auto& log = requests_.log;
     if (!log.read(
             record.text(), [&](const Field& f) { member(f); }, is_own))
@@ -82,6 +83,11 @@ struct Frontdoor {
     if (!time) return record.reject(lm::malformed, "'time' is not a time");
     log.known(record);
 
+    if (kind == Kind::firewall && log[action] && !requests_.has_request()) {
+      auto row = others.begin(record);
+      if (matches_rest_) matches_rest_->keep(matches_text_);
+      return requests_.verdict(row, *time, name, verdict_of(log[action], log[mode]));
+    }
     auto row = requests.begin(record);
     requests_.begin(row, *time, name);
     switch (kind) {
@@ -175,14 +181,17 @@ struct Frontdoor {
                                                                                : nullptr;
         const Text text = value.text();
         if (to && text) {
-          if (lm::present(*text)) *to = text;
+          if (!lm::present(*text)) return;
+          if (*to) whole = false;
+          *to = text;
         } else {
           whole = whole && lm::json::says_nothing(value.raw());
         }
       });
       if (match.name || match.value) matches_.push_back(match);
     });
-    if (!list || !whole) f.keep();
+    if (!list || !whole) return f.keep();
+    if (!matches_.empty()) matches_text_ = f.value.member(), matches_rest_ = &f.rest;
   }
 
   // The host that the URL has, where no member says it.
@@ -238,7 +247,8 @@ struct Frontdoor {
     if (!log.envelope.resource.empty()) row.set<"src_endpoint.uid">(log.resource());
     if (log[backend_ip]) {
       const azure::Address place = azure::address(*log[backend_ip]);
-      const bool there = !place.ip.empty() && row.set<"dst_endpoint.ip">(place.ip);
+      azure::AddressText lowered{};
+      const bool there = !place.ip.empty() && row.set<"dst_endpoint.ip">(azure::lower_ip(place.ip, lowered));
       if (there) row.set<"dst_endpoint.port">(place.port);
       log.take(backend_ip, there && place.whole);
     }
@@ -263,6 +273,8 @@ struct Frontdoor {
   };
   Requests requests_;
   std::vector<Match> matches_;
+  std::string_view matches_text_;  // of a list that the row takes whole, and where it stood
+  lm::json::ObjectWriter* matches_rest_ = nullptr;
 };
 
 LOGMILL_PARSERS(Frontdoor)

@@ -130,6 +130,15 @@ consteval auto table(const lm::Columns<N>& more) {
                        more);
 }
 
+// Of what is no request.
+consteval auto other(std::string_view product) {
+  return lm::table(
+      ocsf::base_event, lm::profiles("cloud"),
+      azure::kEvery +
+          lm::columns(
+              {lm::constant("metadata.product.name", product), {"activity_name"}, {"status_detail"}, {"duration"}, {"cloud.region"}}));
+}
+
 // What a firewall did, as OCSF has it; status 0: the request goes on.
 struct Verdict {
   int action = 0, disposition = 0, status = 0, severity = 1;
@@ -144,6 +153,25 @@ class Requests {
     log.begin(row, time, name);
     asked_ = answered_ = false;
   }
+  // Of the firewall's log: whether there is anything of a request, which OCSF wants. A verdict alone is no request.
+  bool has_request() const {
+    for (const At at : {method, agent, referrer, request_id, version, uri, other_uri}) {
+      if (log[at]) return true;
+    }
+    const azure::Address asking = azure::address(log[client].value_or("")), nearest = azure::address(log[peer].value_or(""));
+    return log.number(received) || (!asking.ip.empty() && !nearest.ip.empty() && !lm::equals_ignoring_case(asking.ip, nearest.ip));
+  }
+  // What the firewall says of no request: it stays as it is written.
+  template <class Row>
+  void verdict(Row& row, std::int64_t time, Text name, const Verdict& v) {
+    log.begin(row, time, name);
+    log.set_detail(row, {});
+    row.template set<"severity_id">(v.severity);
+    row.template set<"activity_id">(99);
+    row.template set<"activity_name">("Firewall");
+    log.envelope.keep_resource(log.rest);
+    log.end(row);
+  }
   // False: there is nothing of a request or of a response, and OCSF wants one.
   bool any() const { return asked_ || answered_; }
 
@@ -151,20 +179,31 @@ class Requests {
   template <class Row>
   void endpoints(Row& row) {
     row.template set<"connection_info.direction_id">(1);  // Inbound
-    const Text from = log[peer] ? log[peer] : log[client];
-    if (from && row.template set<"src_endpoint.ip">(*from)) {
-      log.take(log[peer] ? peer : client);
-      if (!log[client] || *log[client] == *from) {
-        log.take(client);
-        if (log.number(client_port).value_or(0) != 0) log.template set_number<"src_endpoint.port">(row, client_port);
+    const azure::Address asking = azure::address(log[client].value_or("")), nearest = azure::address(log[peer].value_or(""));
+    const bool through = !nearest.ip.empty();  // "unknown" hides no client
+    const azure::Address& from = through ? nearest : asking;
+    azure::AddressText lowered{};
+    if (!from.ip.empty() && row.template set<"src_endpoint.ip">(azure::lower_ip(from.ip, lowered))) {
+      bool whole = asking.whole;
+      if (through) log.take(peer, nearest.whole && (!nearest.port || nearest.port == log.number(client_port)));
+      if (!log[client] || lm::equals_ignoring_case(asking.ip, from.ip)) {
+        const auto port = log.number(client_port);
+        if (port.value_or(0) != 0) {
+          log.template set_number<"src_endpoint.port">(row, client_port);
+          whole = whole && (!asking.port || asking.port == port);
+        } else if (asking.port) {
+          row.template set<"src_endpoint.port">(*asking.port);
+        }
+        log.take(client, whole);
         if (log[country] && log[country]->size() == 2) log.template set<"src_endpoint.location.country">(row, country);
-      } else {
-        log.take(client, asked_ = row.template push<"http_request.x_forwarded_for">(*log[client]));
+      } else if (!asking.ip.empty()) {
+        asked_ = row.template push<"http_request.x_forwarded_for">(azure::lower_ip(asking.ip, lowered));
+        log.take(client, asked_ && whole && !asking.port);
       }
     }
     if (!log.envelope.resource.empty()) row.template set<"dst_endpoint.uid">(log.resource());
     if (log[host]) {
-      const lm::net::HostPort place = lm::net::host_port(*log[host]);
+      const lm::net::HostPort place = azure::host(*log[host]);
       if (log.take(host, row.template set<"dst_endpoint.hostname">(lm::present(place.host))))
         row.template set<"dst_endpoint.port">(place.port);
     }
@@ -178,12 +217,13 @@ class Requests {
     if (log[backend_ip]) {
       const std::string_view first = lm::trim(lm::before(*log[backend_ip], ','));
       const azure::Address place = azure::address(first);
-      const bool there = !place.ip.empty() && row.template set<"dst_endpoint.proxy_endpoint.ip">(place.ip);
+      azure::AddressText lowered{};
+      const bool there = !place.ip.empty() && row.template set<"dst_endpoint.proxy_endpoint.ip">(azure::lower_ip(place.ip, lowered));
       if (there) row.template set<"dst_endpoint.proxy_endpoint.port">(place.port);
       log.take(backend_ip, there && place.whole && first.size() == log[backend_ip]->size());
     }
     if (log[backend_host]) {
-      const lm::net::HostPort place = lm::net::host_port(*log[backend_host]);
+      const lm::net::HostPort place = azure::host(*log[backend_host]);
       if (log.take(backend_host, row.template set<"dst_endpoint.proxy_endpoint.hostname">(lm::present(place.host))) && place.port)
         row.template set<"dst_endpoint.proxy_endpoint.port">(place.port);
     }
@@ -217,7 +257,7 @@ class Requests {
       row.template set<"http_request.url.hostname">(parts.hostname);
       row.template set<"http_request.url.port">(parts.port);
     } else if (log[host]) {
-      const lm::net::HostPort place = lm::net::host_port(*log[host]);
+      const lm::net::HostPort place = azure::host(*log[host]);
       row.template set<"http_request.url.hostname">(lm::present(place.host));
       row.template set<"http_request.url.port">(place.port);
     }

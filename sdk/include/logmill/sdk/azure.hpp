@@ -5,6 +5,7 @@
 //   lm::azure::member("httpStatusCode_d")                   -> "httpStatusCode" as the table AzureDiagnostics names it; within("identity_claim_oid_g", "identity_claim") -> "oid"
 //   lm::azure::severity_id("Warning")                       -> 3                of a level, by name or number; 99 for a word that is none
 //   lm::azure::region("West Europe", scratch)               -> "westeurope"     as resources name it
+//   lm::azure::address("[2001:db8::1]:443")                 -> 2001:db8::1, 443; host("[evil.example]x:443") -> "", for something is left
 //   lm::azure::source_endpoint(row, "[2001:db8::1]:443")    sets src_endpoint's ip, port, intermediate_ips; answers whether nothing of the text is left
 //   lm::azure::ResourceId id; id.read("/SUBSCRIPTIONS/...") -> id.subscription(), group(), provider(), type(), name(), tenant(), lower()
 //   lm::azure::keys("operationName", ...)                   as lm::keys, but its find() does not regard case, for the same price
@@ -316,6 +317,21 @@ constexpr Address address(std::string_view text) {
   return {place.host, place.port, whole};
 }
 
+// As net::host_port, but there is no host where a bracket is followed by something that is no port: nothing of the text may be lost.
+constexpr net::HostPort host(std::string_view text) {
+  const net::HostPort place = net::host_port(text);
+  if (text.starts_with('[') && !place.port && text.find(']') + 1 != text.size()) return {};
+  return place.host.find_first_of("[]") == std::string_view::npos ? place : net::HostPort{};
+}
+
+// Addresses in lower case, so that they are the same whoever wrote them. The view lies in `scratch`.
+using AddressText = std::array<char, 48>;
+constexpr std::string_view lower_ip(std::string_view ip, AddressText& scratch) {
+  ip = ip.substr(0, scratch.size());
+  for (std::size_t i = 0; i < ip.size(); ++i) scratch[i] = lower(ip[i]);
+  return {scratch.data(), ip.size()};
+}
+
 // Of a list, whose first is the caller's, all are `intermediate_ips`. False: something of the text has no attribute, and the caller keeps the text.
 template <class Row>
 bool source_endpoint(Row& row, std::string_view text) {
@@ -324,12 +340,8 @@ bool source_endpoint(Row& row, std::string_view text) {
   const std::size_t comma = text.find(',');
   const Address first = address(text.substr(0, comma));
   if (first.ip.empty()) return false;
-  std::array<char, 48> lowered{};
-  const auto lower_ip = [&](std::string_view ip) {
-    for (std::size_t i = 0; i < ip.size(); ++i) lowered[i] = lower(ip[i]);
-    return std::string_view(lowered.data(), ip.size());
-  };
-  bool whole = row.template set<"src_endpoint.ip">(lower_ip(first.ip)) && first.whole;
+  AddressText lowered{};
+  bool whole = row.template set<"src_endpoint.ip">(lower_ip(first.ip, lowered)) && first.whole;
   if (first.port) {
     if constexpr (Row::template has<"src_endpoint.port">) {
       row.template set<"src_endpoint.port">(*first.port);
@@ -341,7 +353,7 @@ bool source_endpoint(Row& row, std::string_view text) {
   if constexpr (Row::template has_list<"src_endpoint.intermediate_ips">) {
     for (std::string_view rest = text; !rest.empty();) {
       const Address next = address(before(rest, ','));
-      whole = !next.ip.empty() && row.template push<"src_endpoint.intermediate_ips">(lower_ip(next.ip)) && next.whole && whole;
+      whole = !next.ip.empty() && row.template push<"src_endpoint.intermediate_ips">(lower_ip(next.ip, lowered)) && next.whole && whole;
       const std::size_t end = rest.find(',');
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     }
@@ -463,7 +475,18 @@ consteval auto keys(Names... names) {
 // A reader for each text of a record that holds JSON, so that what was read of one is still there when the next one is read.
 class Inner {
  public:
+  static constexpr std::size_t kMost = 64;  // of a record: a reader is some hundred bytes, and a hostile record has texts without end
+
   void clear() { used_ = 0; }
+  // A reader that found the text valid, if it begins with that bracket; none also when the record has had its share: the text stays one.
+  json::Reader* open(std::string_view text, char bracket) {
+    if (used_ >= kMost || !trim(text).starts_with(bracket)) return nullptr;
+    if (used_ == readers_.size()) readers_.emplace_back();
+    json::Reader& reader = readers_[used_];
+    if (!reader.valid(text)) return nullptr;
+    ++used_;
+    return &reader;
+  }
   json::Reader& next() {
     if (used_ == readers_.size()) readers_.emplace_back();
     return readers_[used_++];
@@ -474,16 +497,26 @@ class Inner {
   std::size_t used_ = 0;
 };
 
+// Gives on_member(std::string_view key, Value&) the members of an object, or of a text that holds one, after begin(). False: it is neither, and nothing was done.
+template <class Begin, class OnMember>
+bool members(const json::Field& f, Inner& inner, Begin&& begin, OnMember&& on_member) {
+  if (f.value.type() == json::Type::object) return begin(), f.value.object(on_member), true;
+  const Text text = f.value.type() == json::Type::string ? f.value.text() : Text();
+  json::Reader* const reader = text ? inner.open(*text, '{') : nullptr;
+  if (reader) begin(), reader->read(*text, on_member);
+  return reader;
+}
+
 // As Field::object with `inner_rest`, also of a text that holds an object; what is neither is kept.
 template <class OnMember>
 void object(const json::Field& f, Inner& inner, json::ObjectWriter& inner_rest, OnMember&& on_member) {
   if (f.value.type() != json::Type::string) return f.object(inner_rest, on_member);
   const Text text = f.value.text();
   if (!text) return;
-  json::Reader& reader = inner.next();
-  if (!trim(*text).starts_with('{') || !reader.valid(*text)) return f.keep();
+  json::Reader* const reader = inner.open(*text, '{');
+  if (!reader) return f.keep();
   f.close(inner_rest);
-  reader.read(*text, [&](std::string_view member, json::Value& v) { on_member(json::Field{inner_rest, member, v}); });
+  reader->read(*text, [&](std::string_view member, json::Value& v) { on_member(json::Field{inner_rest, member, v}); });
 }
 // The same with what members keep in `f.rest`, in an object of this name if there is any.
 template <class OnMember>
@@ -491,10 +524,10 @@ void object(const json::Field& f, Inner& inner, OnMember&& on_member) {
   if (f.value.type() != json::Type::string) return f.object(on_member);
   const Text text = f.value.text();
   if (!text) return;
-  json::Reader& reader = inner.next();
-  if (!trim(*text).starts_with('{') || !reader.valid(*text)) return f.keep();
+  json::Reader* const reader = inner.open(*text, '{');
+  if (!reader) return f.keep();
   f.rest.enter(f.key);
-  reader.read(*text, [&](std::string_view member, json::Value& v) { on_member(json::Field{f.rest, member, v}); });
+  reader->read(*text, [&](std::string_view member, json::Value& v) { on_member(json::Field{f.rest, member, v}); });
   f.rest.leave();
 }
 // Gives on_element(Value&) the elements of an array, or of a text that holds one. False: it is neither, and nothing was done.
@@ -502,9 +535,8 @@ template <class OnElement>
 bool array(const json::Field& f, Inner& inner, OnElement&& on_element) {
   if (f.value.type() == json::Type::array) return f.value.array(on_element), true;
   const Text text = f.value.text();
-  if (!text || !trim(*text).starts_with('[')) return false;
-  json::Reader& reader = inner.next();
-  return reader.valid(*text) && reader.read_array(*text, on_element);
+  json::Reader* const reader = text ? inner.open(*text, '[') : nullptr;
+  return reader && reader->read_array(*text, on_element);
 }
 
 // ---- The envelope ----

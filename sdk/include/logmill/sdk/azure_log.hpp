@@ -42,21 +42,27 @@ class Log {
   // False: it is no JSON; reject() says so. Of a resource log whose `category` is_own(Text) does not know, nothing else is read.
   template <class OnMember, class IsOwn>
   bool read(std::string_view record, OnMember&& on_member, IsOwn&& is_own) {
-    texts_ = {}, waiting_ = 0, properties_key_ = "properties", nested_ = false, within_ = nullptr;
-    envelope.clear(), inner.clear(), unknown_.clear(), rest.clear(), properties_.clear(), within_rest_.clear();
-    bool own = true;
-    return json_.read(record, [&](std::string_view key, json::Value& value) {
-      if (!own) return;
+    texts_ = {}, waiting_ = 0, foreign_ = false, within_ = nullptr;
+    properties_.clear(), additional_.clear();
+    envelope.clear(), inner.clear(), unknown_.clear(), rest.clear(), within_rest_.clear();
+    const bool read = json_.read(record, [&](std::string_view key, json::Value& value) {
+      if (foreign_) return;
       const json::Field f{rest, key, value};
-      if (equals_ignoring_case(key, "properties") || equals_ignoring_case(key, "AdditionalFields")) {
-        properties_key_ = key, nested_ = true;
-        return object(f, inner, properties_, on_member);
+      const bool properties = equals_ignoring_case(key, "properties");
+      if (properties || equals_ignoring_case(key, "AdditionalFields")) {
+        return part(f, properties ? properties_ : additional_, on_member);
       }
       if (!envelope.take(f)) return on_member(f);
-      if (key == "category" && envelope.category) own = is_own(envelope.category);
+      if (key == "category" && envelope.category) foreign_ = !is_own(envelope.category);
     });
+    // What is broken may be another's all the same; of a row that has not come to its table's name nobody knows.
+    if (!read && !foreign_ && !(envelope.is_row() && !envelope.table)) {
+      const Text source = envelope.source();
+      foreign_ = source && !is_own(source) && !(envelope.table && is_own(envelope.table));
+    }
+    return read;
   }
-  void reject(Record record) const { record.reject(json_); }
+  void reject(Record record) const { foreign_ ? record.reject(lm::foreign, "'category' is none of this source's") : record.reject(json_); }
 
   // ---- Members ----
 
@@ -146,7 +152,7 @@ class Log {
   }
 
   // Where what is left of members goes.
-  json::ObjectWriter& own() { return nested_ ? properties_ : rest; }
+  json::ObjectWriter& own() { return properties_.there ? properties_.rest : additional_.there ? additional_.rest : rest; }
 
   // ---- The row ----
 
@@ -188,7 +194,7 @@ class Log {
   void settle() {
     for (; waiting_ != 0; waiting_ &= waiting_ - 1) leave(static_cast<At>(__builtin_ctzll(waiting_)));
     if (within_) json::Field::close(*within_, within_key_, within_rest_);
-    json::Field::close(rest, properties_key_, properties_);
+    properties_.close(rest), additional_.close(rest);
   }
   template <class Row>
   void end(Row& row) {
@@ -213,6 +219,25 @@ class Log {
     from.number ? from.rest->add(from.key, *texts_[at]) : from.rest->add_text(from.key, *texts_[at]);
   }
 
+  // What is left of `properties` or of AdditionalFields. A second one of the name adds to the first, for `unmapped` has a key once.
+  struct Part {
+    json::ObjectWriter rest;
+    std::string_view key;
+    bool there = false;
+
+    void clear() { rest.clear(), there = false; }
+    void close(json::ObjectWriter& outer) { json::Field::close(outer, key, rest); }
+  };
+  template <class OnMember>
+  void part(const json::Field& f, Part& to, OnMember& on_member) {
+    const bool is = members(
+        f, inner, [&] { to.key = to.there ? to.key : f.key, to.there = true; },
+        [&](std::string_view key, json::Value& value) {
+          on_member(json::Field{to.rest, key, value});
+        });
+    if (!is) f.keep();
+  }
+
   struct Origin {
     json::ObjectWriter* rest = nullptr;
     std::string_view key;
@@ -220,16 +245,16 @@ class Log {
   };
 
   json::Reader json_;
-  json::ObjectWriter properties_, within_rest_;
+  Part properties_, additional_;
+  json::ObjectWriter within_rest_;
   json::ObjectWriter* within_ = nullptr;
   std::string_view within_key_;
   std::array<Text, N> texts_{};
   std::array<Origin, N> origins_{};
   std::uint64_t waiting_ = 0;  // a bit a member that is there and was not taken
   std::vector<std::string_view> unknown_;
-  std::string_view properties_key_;
   std::string region_;
-  bool nested_ = false;
+  bool foreign_ = false;
 };
 
 }  // namespace lm::azure
