@@ -107,10 +107,23 @@ class KeyVault(mapping.Mapping):
             "actor.user.uid": OID, "actor.user.name": UPN, "actor.user.email_addr": UPN, "actor.user.type_id": 1, "actor.app_uid": "app-1",
             "actor.idp.tenant_uid": TENANT, "actor.idp.issuer": f"https://sts.windows.net/{TENANT}/", "actor.session.uid_alt": "dG9rZW4",
             "unmapped.identity.claim.ipaddr": "198.51.100.9", "unmapped.identity.claim.appidacr": "0"})
-        self.check(self.one(claims({"oid": OID, "appid": "app-1"})), {"actor.user.uid": OID, "actor.user.name": None, "actor.user.type_id": 4})
+        self.check(self.one(claims({"oid": OID, "appid": "app-1"})), {"actor.user.uid": OID, "actor.user.name": None, "actor.user.type_id": None})
         self.check(self.one(claims({"upn": "live.com#user@example.com"})), {"actor.user.name": "live.com#user@example.com", "actor.user.email_addr": "user@example.com"})
         self.check(self.one(claims({LONG_OID: OID, "oid": "other"})), {"actor.user.uid": OID, "unmapped.identity.claim.oid": "other"})
         self.check(self.one(claims({})), {"actor": {"app_name": "MICROSOFT.KEYVAULT"}})
+
+    def test_who_has_no_upn_is_a_person_all_the_same(self):
+        eve = {LONG_OID: OID, "unique_name": "live.com#eve@example.com", "name": "Eve", "appid": "app-1", "appidacr": "2"}
+        self.check(self.one(claims(eve)), {"actor.user.name": "live.com#eve@example.com", "actor.user.email_addr": "eve@example.com", "actor.user.type_id": 1,
+                                           "unmapped.identity.claim.name": "Eve", "unmapped.identity.claim.unique_name": None})
+        self.check(self.one(claims(eve | {"upn": UPN})), {"actor.user.name": UPN, "unmapped.identity.claim.unique_name": "live.com#eve@example.com"})
+        self.check(self.one(claims(eve | {"upn": eve["unique_name"]})), {"actor.user.type_id": 1, "unmapped.identity.claim.unique_name": None})
+
+    def test_a_service_is_one_on_evidence(self):
+        for claim, type_id in (({"idtyp": "app"}, 4), ({"appidacr": "2"}, 4), ({"appidacr": 1}, 4), ({"appidacr": "0"}, None), ({"idtyp": "user"}, None),
+                               ({"appidacr": "2", "name": "Eve"}, None), ({}, None)):
+            event = self.one(claims({"oid": OID, "appid": "app-1"} | claim))
+            self.check(event, {"actor.user.uid": OID, "actor.user.type_id": type_id} | {f"unmapped.identity.claim.{k}": v for k, v in claim.items()})
 
     def test_where_from(self):
         for text, ip, port, kept in (("203.0.113.76", "203.0.113.76", None, None), ("203.0.113.76:4711", "203.0.113.76", 4711, None),
@@ -142,6 +155,7 @@ class KeyVault(mapping.Mapping):
         event = self.one(outer(claims({}, httpStatusCode=401), operationName="Authentication", resultSignature="Unauthorized"))
         self.check(event, {"status_id": 99, "status": "Challenge", "severity_id": 1, "unmapped.resultType": "Success"})
         self.check(self.one(outer(full(httpStatusCode=401), identity={})), {"status": "Challenge"})
+        self.check(self.one(outer(claims({}, httpStatusCode=401), resultType="Unauthorized")), {"status": "Challenge", "unmapped.resultType": "Unauthorized"})
         self.check(self.one(full(httpStatusCode=401)), {"status_id": 2, "status": "Failure"})
 
     def test_deleting_and_carrying_away_stand_out(self):

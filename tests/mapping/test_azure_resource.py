@@ -82,6 +82,10 @@ class Resource(mapping.Mapping):
                                     "Set": 3, "Microsoft.X/y/DELETE": 4, "Remove": 4, "ListKeys": 2, "Delete EventHub": 4, "Indexes.Get": 2,
                                     "Microsoft.X/y/list/action": 2}.items():
             self.check(self.one(outer(CALL, operationName=operation)), {"activity_id": activity, "api.operation": operation})
+        for operation in ("MICROSOFT.X/SETTINGS", "MICROSOFT.X/LISTENERS", "MICROSOFT.X/GETAWAY/ACTION"):
+            self.check(self.one(outer(CALL, operationName=operation)), {"activity_id": 99})
+        for operation in ("MICROSOFT.X/LIST", "LIST KEYS", "listKeys"):
+            self.check(self.one(outer(CALL, operationName=operation)), {"activity_id": 2})
         for operation, word in {"Job": "Job", "Microsoft.X/y/run/action": "run", "Setup": "Setup", "Listen": "Listen"}.items():
             self.check(self.one(outer(CALL, operationName=operation)), {"activity_id": 99, "activity_name": word})
 
@@ -95,6 +99,11 @@ class Resource(mapping.Mapping):
                    {"status_id": 2, "status_code": "404", "api.response.code": 404, "http_response.code": 404})
         self.check(self.one(outer(within(CALL, httpStatusCode="many"), resultType=None, resultSignature="Forbidden")),
                    {"status_id": None, "status_code": "Forbidden", "api.response": None, "unmapped.properties.httpStatusCode": "many"})
+
+    def test_a_code_of_failure_beats_a_word_of_success(self):
+        for record in (outer(CALL, resultSignature="403"), outer(within(CALL, statusCode=403), resultSignature=None)):
+            self.check(self.one(record), {"status_id": 2, "status_code": "403", "unmapped.resultType": "Success"})
+        self.check(self.one(outer(within(CALL, statusCode=200), resultType="Failed")), {"status_id": 2, "unmapped.resultType": None})
 
     def test_levels(self):
         for level, severity in (("Informational", 1), ("Verbose", 1), (4, 1), ("4", 1), (None, 1), ("Warning", 3), ("Error", 4), ("Critical", 5)):
@@ -111,6 +120,10 @@ class Resource(mapping.Mapping):
         self.check(self.one(CALL), {"actor.user.uid": OID, "actor.user.name": UPN, "actor.user.email_addr": UPN, "actor.app_uid": "app-1", "actor.idp.tenant_uid": "t-1",
                                     "unmapped.identity.claims.aud": "https://search.azure.com", "unmapped.identity.authorization.scope": "/x",
                                     "unmapped.identity.name": "Ada"})
+        self.assertEqual(self.one(outer(CALL, identity=json.dumps(CALL["identity"])))["actor"], self.one(CALL)["actor"])
+        event = self.one(outer(CALL, identity=json.dumps(CALL["identity"])))
+        self.check(event, {"unmapped.identity.authorization.scope": "/x", "actor.user.name": UPN})
+        self.check(self.one(outer(STRANGE, identity='{"claims":{"upn":"x"}}')), {"unmapped.identity": '{"claims":{"upn":"x"}}'})
         bare = outer(CALL, identity=None)
         for name in ("user", "UserName", "UPN", "caller", "principal", "email"):
             self.check(self.one(within(bare, **{name: UPN})), {"actor.user.name": UPN, "actor.user.email_addr": UPN, f"unmapped.properties.{name}": None})
@@ -119,12 +132,20 @@ class Resource(mapping.Mapping):
         self.check(self.one(within(CALL, user="joan")), {"actor.user.name": UPN, "unmapped.properties.user": "joan"})
         self.check(self.one(bare), {"actor": {"app_name": "MICROSOFT.SEARCH"}})
 
+    def test_an_identity_that_stands_there_twice_is_kept(self):
+        line = json.dumps(outer(CALL, identity={"claims": {"upn": "joan@example.com"}}))
+        self.check(self.one(line[:-1] + ', "identity": {"claims": {"upn": "ada@example.com"}}}'),
+                   {"actor.user.name": UPN, "unmapped.identity": {"claims": {"upn": "joan@example.com"}}})
+
     def test_where_from(self):
         self.check(self.one(CALL), {"src_endpoint.ip": "203.0.113.9", "src_endpoint.port": 51000})
         bare = outer(CALL, callerIpAddress=None)
         for name in ("clientIp", "callerIp", "IPAddress", "remoteAddr", "sourceIP", "CIp"):
             self.check(self.one(within(bare, **{name: "2001:db8::1"})), {"src_endpoint.ip": "2001:db8::1", f"unmapped.properties.{name}": None})
         self.check(self.one(within(bare, clientIp="somewhere")), {"src_endpoint": {"svc_name": "MICROSOFT.SEARCH"}, "unmapped.properties.clientIp": "somewhere"})
+        self.check(self.one(outer(within(CALL, clientIp="198.51.100.1"), callerIpAddress="unknown")),
+                   {"src_endpoint": {"ip": "198.51.100.1"}, "unmapped.callerIpAddress": "unknown", "unmapped.properties.clientIp": None})
+        self.check(self.one(within(bare, clientIp="unknown", remoteAddr="198.51.100.1")), {"src_endpoint.ip": "198.51.100.1", "unmapped.properties.clientIp": "unknown"})
         self.check(self.one(within(CALL, clientIp="198.51.100.1")), {"src_endpoint.ip": "203.0.113.9", "unmapped.properties.clientIp": "198.51.100.1"})
 
     def test_the_resource(self):
@@ -150,6 +171,23 @@ class Resource(mapping.Mapping):
         flat = outer({k: v for k, v in HTTP.items() if k not in ("time", "category", "properties", "resourceId")} | HTTP["properties"], TimeGenerated=HTTP["time"],
                      Type="AppServiceHTTPLogs", _ResourceId=SITE)
         self.assertEqual(core(self.one(flat)), core(self.one(HTTP)))
+
+    def test_a_request_without_a_path_has_no_url(self):
+        event = self.one(within(HTTP, CsUriStem=None))
+        self.check(event, {"class_uid": 4002, "http_request.url": None, "dst_endpoint.hostname": "app1.example.com", "unmapped.properties.CsUriQuery": "u=a"})
+
+    def test_two_ports_that_differ_are_both_kept(self):
+        self.check(self.one(within(HTTP, CsHost="h.example.com:8080")), {"dst_endpoint.port": 443, "dst_endpoint.hostname": "h.example.com",
+                                                                          "unmapped.properties.CsHost": "h.example.com:8080"})
+        self.check(self.one(within(HTTP, CsHost="h.example.com:8080", SPort=None)), {"dst_endpoint.port": 8080, "unmapped.properties.CsHost": None})
+
+    def test_what_stays_is_of_the_type_it_was(self):
+        properties = {"SPort": 443, "user": True, "clientIp": 7, "TimeTaken": 1.5, "CsHost": "443"}
+        self.assertEqual(self.one(outer(STRANGE, properties=properties))["unmapped"]["properties"], properties)
+
+    def test_the_location_of_a_tenant_is_no_region(self):
+        self.check(self.one(outer(CALL, resourceId="/tenants/11111111-2222-3333-4444-555555555555/providers/Microsoft.X", location="DE")),
+                   {"cloud.region": None, "unmapped.location": "DE"})
 
     def test_a_login_to_publish(self):
         self.check(self.one(LOGIN), {"class_uid": 3002, "activity_id": 1, "user.name": UPN, "user.email_addr": UPN, "user.display_name": "Ada",

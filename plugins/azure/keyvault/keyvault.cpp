@@ -69,9 +69,11 @@ constexpr bool is_category(std::string_view source) {
 
 struct Access {
   Text agent, uri, object, upn, oid, app, tenant, issuer, token;
-  Named address;
+  Named address, unique;
   lm::Maybe<std::int64_t> code;
-  bool claims = false;  // whether the caller had any
+  bool claims = false;                     // whether the caller had any
+  bool named = false;                      // by a claim that is only for show
+  bool is_app = false, has_proof = false;  // the token was given to an application; one that proved who it is asked for it
 };
 
 // ---- Operations ----
@@ -278,7 +280,8 @@ struct KeyVault {
   }
 
   static void claim(Access& a, std::string_view name, const Field& f) {
-    static constexpr auto kKeys = azure::keys("objectidentifier", "oid", "upn", "appid", "tid", "tenantid", "iss", "uti", "ipaddr");
+    static constexpr auto kKeys = azure::keys("objectidentifier", "oid", "upn", "appid", "tid", "tenantid", "iss", "uti", "ipaddr",
+                                              "unique_name", "name", "idtyp", "appidacr");
     // Of a claim that stands there twice, under its long name and its short one, one is enough.
     const auto first = [&](Text& out) {
       if (!out) return azure::scalar(f, out);
@@ -295,6 +298,21 @@ struct KeyVault {
       case kKeys.at("iss"): first(a.issuer); break;
       case kKeys.at("uti"): first(a.token); break;
       case kKeys.at("ipaddr"): a.address.read(f); break;
+      case kKeys.at("unique_name"): a.unique.read(f); break;
+      case kKeys.at("name"):
+        a.named = a.named || !lm::json::says_nothing(f.value.raw());
+        f.keep();
+        break;
+      case kKeys.at("idtyp"):
+        a.is_app = a.is_app || lm::equals_ignoring_case(f.value.text().value_or(""), "app");
+        f.keep();
+        break;
+      case kKeys.at("appidacr"): {
+        const std::string_view how = f.value.type() == lm::json::Type::string ? f.value.text().value_or("") : f.value.raw();
+        a.has_proof = a.has_proof || how == "1" || how == "2";
+        f.keep();
+        break;
+      }
       default: f.keep();
     }
     a.claims = a.claims || !lm::json::says_nothing(f.value.raw());
@@ -336,7 +354,7 @@ struct KeyVault {
     } else if (status == 99) {
       row.set<"status">(word);
     }
-    if (word && status != told) envelope_.keep(rest_, "resultType", word);
+    if (word && (challenge || status != told)) envelope_.keep(rest_, "resultType", word);
     row.set<"status_code">(envelope_.result_signature);
     row.set<"status_detail">(envelope_.result_description);
     row.set<"api.response.code">(a.code);
@@ -346,10 +364,14 @@ struct KeyVault {
 
   void actor(ApiRow& row, const Access& a) {
     row.set<"actor.user.uid">(a.oid);
-    row.set<"actor.user.name">(a.upn);
-    if (a.oid || a.upn) row.set<"actor.user.type_id">(a.upn ? 1 : 4);  // User, Service
-    constexpr std::string_view kPersonal = "live.com#";                // stands in front of the address of an account that no tenant has
-    if (std::string_view mail = a.upn.value_or(""); !azure::email_domain(mail).empty()) {
+    const Text name = a.upn ? a.upn : a.unique.value;  // guests have no upn
+    row.set<"actor.user.name">(name);
+    if (a.upn) a.unique.keep_unless(claim_key_.empty() ? rest_ : claim_rest_, a.upn);
+    // User, Service. That there is no name is not enough to say so.
+    if (const int type = a.is_app ? 4 : name ? 1 : a.has_proof && !a.named ? 4 : 0; type != 0 && (a.oid || name))
+      row.set<"actor.user.type_id">(type);
+    constexpr std::string_view kPersonal = "live.com#";  // stands in front of the address of an account that no tenant has
+    if (std::string_view mail = name.value_or(""); !azure::email_domain(mail).empty()) {
       if (mail.starts_with(kPersonal)) mail.remove_prefix(kPersonal.size());
       row.set<"actor.user.email_addr">(mail);
     }
@@ -357,7 +379,7 @@ struct KeyVault {
     row.set<"actor.idp.tenant_uid">(a.tenant);
     row.set<"actor.idp.issuer">(a.issuer);
     row.set<"actor.session.uid_alt">(a.token);
-    if (!a.oid && !a.upn && !a.app && !a.token) row.set<"actor.app_name">(provider());  // the class wants an actor
+    if (!a.oid && !name && !a.app && !a.token) row.set<"actor.app_name">(provider());  // the class wants an actor
   }
 
   void resources(ApiRow& row, const Access& a) {

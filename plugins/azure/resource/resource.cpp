@@ -83,17 +83,18 @@ struct Member {
   Text value;
   std::string_view key;
   lm::json::ObjectWriter* rest = nullptr;
+  bool spelled = false;  // a number or boolean: it goes back without quotes
 
   void read(const Field& f) {
     if (!value) {
       azure::scalar(f, value);
-      key = f.key, rest = &f.rest;
+      key = f.key, rest = &f.rest, spelled = f.value.type() != Type::string;
     } else if (Text again; f.value.type() != Type::string || !(again = f.value.text()) || *again != *value) {
       f.keep();
     }
   }
   void keep() const {
-    if (value) rest->add_text(key, *value);
+    if (value) spelled ? rest->add(key, *value) : rest->add_text(key, *value);
   }
   explicit operator bool() const { return value.has_value(); }
   std::string_view operator*() const { return *value; }
@@ -178,6 +179,7 @@ int status_of(Text word) {
 }
 
 constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
 // "Microsoft.X/y/read", "Microsoft.X/y/list/action", "ListKeys", "Delete EventHub", "Indexes.Get": what the last part is, or begins or ends with.
 int activity_of(std::string_view operation, std::string_view& word) {
@@ -195,7 +197,10 @@ int activity_of(std::string_view operation, std::string_view& word) {
   }
   for (const Verb& v : kVerbs) {
     if (word.size() <= v.word.size()) continue;
-    if (lm::equals_ignoring_case(word.substr(0, v.word.size()), v.word) && !is_lower(word[v.word.size()])) return v.activity;
+    // A capital begins a word where the one before has small letters: "ListKeys", but not "LISTENERS".
+    const char next = word[v.word.size()];
+    const bool ends = !is_lower(next) && !(is_upper(next) && !is_lower(word[v.word.size() - 1]));
+    if (ends && lm::equals_ignoring_case(word.substr(0, v.word.size()), v.word)) return v.activity;
     if (word.ends_with(v.word)) return v.activity;
   }
   return 99;
@@ -285,13 +290,33 @@ struct Resource {
         case kParts.at("properties"):
         case kParts.at("AdditionalFields"): return properties(f, e);
         case kParts.at("identity"):
-          if (value.type() != Type::object) break;
-          identity_key_ = key, identity_raw_ = value.raw();
+          if (!identity(f)) break;
           return;
         default: break;
       }
       if (!envelope_.take(f)) member(e, f);
     });
+  }
+
+  // An object, or a text, which may hold one. Of two the first one stays as it stood.
+  bool identity(const Field& f) {
+    const bool is_text = f.value.type() == Type::string;
+    if (!is_text && f.value.type() != Type::object) return false;
+    const Text said = is_text ? f.value.text() : Text(f.value.raw());
+    if (!said) return true;
+    if (is_text && !(lm::trim(*said).starts_with('{') && inner_.next().valid(*said))) {
+      if (!azure::present(said)) return true;
+      envelope_.keep(rest_, "identity", envelope_.identity);
+      envelope_.identity = said;
+      return true;
+    }
+    keep_object();
+    identity_key_ = f.key, identity_raw_ = *said, identity_is_text_ = is_text;
+    return true;
+  }
+  void keep_object() {
+    if (identity_raw_.empty() || lm::json::says_nothing(identity_raw_)) return;
+    identity_is_text_ ? rest_.add_text(identity_key_, identity_raw_) : rest_.add(identity_key_, identity_raw_);
   }
 
   void open_properties(const Field& f) {
@@ -341,7 +366,14 @@ struct Resource {
       case kKeys.at("CIp"):
       case kKeys.at("clientIpAddress"):
       case kKeys.at("callerIpAddress"):
-      case kKeys.at("UserAddress"): e.address.read(f); break;
+      case kKeys.at("UserAddress"):
+        // What is no address makes way for what may be one.
+        if (e.address && azure::address(lm::before(*e.address, ',')).ip.empty()) {
+          e.address.keep();
+          e.address = {};
+        }
+        e.address.read(f);
+        break;
       case kKeys.at("statusCode"):
       case kKeys.at("httpStatusCode"):
       case kKeys.at("ScStatus"): e.status.read(f); break;
@@ -417,7 +449,11 @@ struct Resource {
     } else {
       row.template set<"message">(envelope_.result_description);
     }
-    if (envelope_.location) row.template set<"cloud.region">(azure::region(*envelope_.location, region_));
+    if (!envelope_.resource.tenant().empty()) {
+      envelope_.keep(rest_, "location", envelope_.location);  // of a tenant it is a country
+    } else if (envelope_.location) {
+      row.template set<"cloud.region">(azure::region(*envelope_.location, region_));
+    }
     duration(row, e);
     status(row, e);
   }
@@ -438,7 +474,7 @@ struct Resource {
     }
   }
 
-  // By the word for it; where that says nothing plain, by the code of HTTP.
+  // By the word for it; where that says nothing plain, or calls a success what was refused, by the code of HTTP.
   template <class Row>
   void status(Row& row, Entry& e) {
     const Text word = envelope_.result_type, signature = envelope_.result_signature;
@@ -446,7 +482,7 @@ struct Resource {
     const auto code = http_code(e.status.value);
     const Text digits = code ? e.status.value : http_code(signature) ? signature : Text();
     int id = status_of(word);
-    const bool by_code = (id == 0 || id == 99) && digits;
+    const bool by_code = digits && (id == 0 || id == 99 || (id == 1 && status_of(digits) == 2));
     if (by_code) id = status_of(digits);
     if (id != 0) row.template set<"status_id">(id);
     if (id == 99) {
@@ -479,7 +515,7 @@ struct Resource {
   }
   void keep_identity() {
     envelope_.keep(rest_, "identity", envelope_.identity);
-    if (!identity_raw_.empty() && !lm::json::says_nothing(identity_raw_)) rest_.add(identity_key_, identity_raw_);
+    keep_object();
   }
 
   template <class Row>
@@ -579,7 +615,8 @@ struct Resource {
     const Text caller = envelope_.caller;
     if (caller && !azure::source_endpoint(row, *caller)) envelope_.keep(rest_, "callerIpAddress", caller);
     if (!e.address) return;
-    const bool taken = caller ? lm::equals_ignoring_case(*caller, *e.address) : azure::source_endpoint(row, *e.address);
+    const bool taken = (caller && lm::equals_ignoring_case(*caller, *e.address)) ||
+                       (!row.template is_set<"src_endpoint.ip">() && azure::source_endpoint(row, *e.address));
     if (!taken) e.address.keep();
     e.address = {};
   }
@@ -595,20 +632,31 @@ struct Resource {
     row.set<"activity_id">(activity);
     if (activity == 99) row.set<"activity_name">(std::string_view(method_));
     if (!method_.empty()) row.set<"http_request.http_method">(std::string_view(method_));
-    row.set<"http_request.url.path">(e.path.value);
-    row.set<"http_request.url.query_string">(e.query.value);
+    // Without a path it is no URL.
+    if (e.path) {
+      row.set<"http_request.url.path">(e.path.value);
+      row.set<"http_request.url.query_string">(e.query.value);
+    } else {
+      e.query.keep();
+    }
     row.set<"http_request.user_agent">(e.agent.value);
     row.set<"http_request.referrer">(e.referrer.value);
     if (e.protocol) row.set<"http_request.version">(e.protocol.value->starts_with("HTTP/") ? e.protocol.value->substr(5) : *e.protocol);
-    if (e.host) {
-      const lm::net::HostPort host = lm::net::host_port(*e.host);
-      row.set<"http_request.url.hostname">(host.host);
-      row.set<"dst_endpoint.hostname">(host.host);
-      if (host.port && !e.port) row.set<"dst_endpoint.port">(host.port);
-    }
     const auto number = [](const Member& m) { return m ? lm::integer(*m) : lm::Maybe<std::int64_t>(); };
     // A port alone is no endpoint.
-    if (!(e.host && row.set<"dst_endpoint.port">(number(e.port)))) e.port.keep();
+    const auto port = number(e.port);
+    const bool has_port = e.host && row.set<"dst_endpoint.port">(port);
+    if (!has_port) e.port.keep();
+    if (e.host) {
+      const lm::net::HostPort host = lm::net::host_port(*e.host);
+      if (e.path) row.set<"http_request.url.hostname">(host.host);
+      row.set<"dst_endpoint.hostname">(host.host);
+      if (host.port && !has_port) {
+        row.set<"dst_endpoint.port">(host.port);
+      } else if (host.port && *host.port != *port) {
+        e.host.keep();
+      }
+    }
     if (!row.set<"traffic.bytes_out">(number(e.sent))) e.sent.keep();
     if (!row.set<"traffic.bytes_in">(number(e.received))) e.received.keep();
     if (!row.set<"actor.user.name">(e.site_user.value)) e.site_user.keep();
@@ -647,6 +695,7 @@ struct Resource {
   lm::json::ObjectWriter rest_, properties_rest_, identity_rest_, claims_rest_;
   std::string_view properties_key_, identity_key_, identity_raw_;
   std::string region_, method_, line_, object_;
+  bool identity_is_text_ = false;
 };
 
 LOGMILL_PARSERS(Resource)
