@@ -90,9 +90,9 @@ class Columns {
     const format::SchemaElement* element = next();
     if (!element) return corrupt("its schema ends too soon");
     const std::string& name = element->name;
-    if (element->__isset.repetition_type && element->repetition_type == format::FieldRepetitionType::REPEATED) return unknown(name);
+    if (element->__isset.repetition_type && is(element->repetition_type, format::FieldRepetitionType::REPEATED)) return unknown(name);
     if (!element->__isset.num_children || element->num_children == 0) return leaf(*element, out);
-    const bool list = element->converted_type == format::ConvertedType::LIST && element->__isset.converted_type;
+    const bool list = element->__isset.converted_type && is(element->converted_type, format::ConvertedType::LIST);
     if (list) {
       const format::SchemaElement* repeated = next();
       if (element->num_children != 1 || !repeated || repeated->num_children != 1) return unknown(name);
@@ -106,10 +106,10 @@ class Columns {
   static Result<void> leaf(const format::SchemaElement& element, ArrowSchema& out) {
     const format::LogicalType& logical = element.logicalType;
     const bool annotated = element.__isset.logicalType;
-    const bool time = element.__isset.converted_type && element.converted_type == format::ConvertedType::TIMESTAMP_MILLIS;
+    const bool time = element.__isset.converted_type && is(element.converted_type, format::ConvertedType::TIMESTAMP_MILLIS);
     const char* type = nullptr;
     if (!element.__isset.type) return unknown(element.name);
-    switch (element.type) {
+    switch (number(element.type)) {
       case format::Type::BOOLEAN: type = "b"; break;
       case format::Type::INT32: type = "i"; break;
       case format::Type::INT64: type = time ? "tsm:UTC" : annotated && logical.__isset.TIMESTAMP ? nullptr : "l"; break;
@@ -123,6 +123,19 @@ class Columns {
         &out, type, element.name, {}, false,
         json ? lm::detail::SchemaOwner::encode_metadata({{"ARROW:extension:name", "arrow.json"}}) : std::string());
     return {};
+  }
+
+  // Thrift reads any number into an enumeration; one that names none may not be loaded as such.
+  template <class Enum>
+  static std::int32_t number(const Enum& value) {
+    static_assert(sizeof(Enum) == sizeof(std::int32_t));
+    std::int32_t out;
+    std::memcpy(&out, &value, sizeof out);
+    return out;
+  }
+  template <class Enum>
+  static bool is(const Enum& value, Enum wanted) {
+    return number(value) == static_cast<std::int32_t>(wanted);
   }
 
   static tl::unexpected<Error> unknown(const std::string& name) {
