@@ -13,6 +13,7 @@
 #include "common/json_writer.hpp"
 #include "common/options.hpp"
 #include "common/sink_glue.hpp"
+#include "common/slot.hpp"
 #include "elastic/bulk.hpp"
 #include "elastic/client.hpp"
 #include "elastic/sender.hpp"
@@ -168,7 +169,7 @@ class ElasticSink {
   Result<void> write(Batch batch) {
     if (batch.table() >= tables_.size()) return fail(LM_INVALID, "no such table");
     if (auto ok = sender_->check(); !ok) return ok;
-    const auto [slot, lock] = take_slot(batch.instance());
+    const auto [slot, lock] = take_slot(slots_, batch.instance());
     try {
       if (auto ok = render(*slot, batch); !ok) {
         sender_->fail_with(ok.error());
@@ -246,16 +247,6 @@ class ElasticSink {
     if (reply->status >= 300 && reply->status < 400)
       return fail(LM_INVALID, "the server sends to another address (status " + std::to_string(reply->status) + "): say that one");
     return {};
-  }
-
-  std::pair<Slot*, std::unique_lock<std::mutex>> take_slot(std::uint64_t instance) {
-    const std::size_t own = instance % slots_.size();
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      Slot& slot = *slots_[(own + i) % slots_.size()];
-      std::unique_lock lock(slot.mutex, std::try_to_lock);
-      if (lock.owns_lock()) return {&slot, std::move(lock)};
-    }
-    return {slots_[own].get(), std::unique_lock(slots_[own]->mutex)};
   }
 
   Pending& pending_of(Slot& slot, std::uint32_t table) {

@@ -12,6 +12,7 @@
 #include "common/options.hpp"
 #include "common/output_file.hpp"
 #include "common/sink_glue.hpp"
+#include "common/slot.hpp"
 #include "ndjson/compress.hpp"
 
 #include <logmill/sink.h>
@@ -133,7 +134,7 @@ class NdjsonSink {
   Result<void> write(Batch batch) {
     if (batch.table() >= tables_.size()) return fail(LM_INVALID, "no such table");
     if (failed_.load(std::memory_order_acquire)) return tl::make_unexpected(first_error());
-    const auto [slot, lock] = take_slot(batch.instance());
+    const auto [slot, lock] = take_slot(slots_, batch.instance());
     Pending& pending = pending_of(*slot, batch.table());
     JsonWriter& writer = pending.writer;
     const struct End {
@@ -248,16 +249,6 @@ class NdjsonSink {
     chunk_ = std::clamp(share_ / 8, kSmallestChunk, kLargestChunk);
     fast_ = settings_.compression == Compression::zstd && settings_.level == 0;
     for (std::size_t i = 0; i < threads; ++i) slots_.push_back(std::make_unique<Slot>(settings_.compression, settings_.level));
-  }
-
-  std::pair<Slot*, std::unique_lock<std::mutex>> take_slot(std::uint64_t instance) {
-    const std::size_t own = instance % slots_.size();
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      Slot& slot = *slots_[(own + i) % slots_.size()];
-      std::unique_lock lock(slot.mutex, std::try_to_lock);
-      if (lock.owns_lock()) return {&slot, std::move(lock)};
-    }
-    return {slots_[own].get(), std::unique_lock(slots_[own]->mutex)};
   }
 
   // Half of a slot's share is for what dictionaries look like, a quarter for pending rows, the rest for compression.
