@@ -420,14 +420,8 @@ struct Resource {
 
   std::string_view product() const { return lm::present(envelope_.resource.provider()).value_or("Azure"); }
 
-  // AzureDiagnostics has "200.0".
-  static Text plain_number(Text text) {
-    const std::size_t point = text ? text->find('.') : std::string_view::npos;
-    if (point == std::string_view::npos || text->find_first_not_of('0', point + 1) != std::string_view::npos) return text;
-    return lm::integer(text->substr(0, point)) ? text->substr(0, point) : text;
-  }
   static lm::Maybe<std::int64_t> http_code(Text text) {
-    text = plain_number(text);
+    text = azure::whole(text);
     const auto code = text ? lm::integer(*text) : lm::Maybe<std::int64_t>();
     return code && *code >= 100 && *code < 600 ? code : std::nullopt;
   }
@@ -478,7 +472,7 @@ struct Resource {
   template <class Row>
   void status(Row& row, Entry& e) {
     const Text word = envelope_.result_type, signature = envelope_.result_signature;
-    e.status.value = plain_number(e.status.value);
+    e.status.value = azure::whole(e.status.value);
     const auto code = http_code(e.status.value);
     const Text digits = code ? e.status.value : http_code(signature) ? signature : Text();
     int id = status_of(word);

@@ -114,13 +114,6 @@ constexpr bool is_name(std::string_view text) {
   });
 }
 
-// "7.0" of a column that has numbers is 7.
-constexpr Text whole(Text text) {
-  if (!text || !text->ends_with(".0")) return text;
-  const std::string_view digits = text->substr(0, text->size() - 2);
-  return lm::integer(digits) ? Text(digits) : text;
-}
-
 }  // namespace
 
 struct SqlAudit {
@@ -281,7 +274,7 @@ struct SqlAudit {
       if (!azure::email_domain(*user.value).empty()) row.set<"actor.user.email_addr">(user.value);
     }
     if (!user.value && !a.sid.value && !a.app.value) row.set<"actor.app_name">(provider());  // the class wants an actor
-    row.set<"actor.session.uid">(whole(a.session.value));
+    row.set<"actor.session.uid">(azure::whole(a.session.value));
     row.set<"actor.session.uid_alt">(a.connection.value);
     row.set<"database.name">(a.database.value);
     if (!envelope_.resource.empty()) row.set<"database.uid">(envelope_.resource.text());
@@ -306,7 +299,7 @@ struct SqlAudit {
       row.set<"user.name">(user.value);
       if (!azure::email_domain(*user.value).empty()) row.set<"user.email_addr">(user.value);
     }
-    row.set<"session.uid">(whole(a.session.value));
+    row.set<"session.uid">(azure::whole(a.session.value));
     row.set<"session.uid_alt">(a.connection.value);
     row.set<"service.name">(a.database.value);
     if (!envelope_.resource.empty()) row.set<"service.uid">(envelope_.resource.text());
@@ -324,7 +317,7 @@ struct SqlAudit {
   int common(Row& row, Audit& a, const Named& user) {
     const Text source = envelope_.source();
     if (!envelope_.operation_version) {
-      envelope_.operation_version = whole(a.version.value);
+      envelope_.operation_version = azure::whole(a.version.value);
     } else {
       a.version.keep(own());
     }
@@ -345,7 +338,7 @@ struct SqlAudit {
     if (status == 0) a.succeeded.keep(own());
     row.template set<"status_detail">(a.information.value ? a.information.value : envelope_.result_description);
     if (a.information.value) envelope_.keep(rest_, "resultDescription", envelope_.result_description);
-    const Text took = whole(a.duration.value);
+    const Text took = azure::whole(a.duration.value);
     const auto milliseconds = took ? lm::integer(*took) : lm::Maybe<std::int64_t>();
     if (milliseconds && *milliseconds > 0) {
       row.template set<"duration">(*milliseconds);
@@ -381,7 +374,7 @@ struct SqlAudit {
 
   static int status_id(Text succeeded) {
     if (!succeeded) return 0;
-    const Text text = whole(succeeded);
+    const Text text = azure::whole(succeeded);
     if (*text == "1" || lm::equals_ignoring_case(*text, "true")) return 1;
     return *text == "0" || lm::equals_ignoring_case(*text, "false") ? 2 : 0;
   }

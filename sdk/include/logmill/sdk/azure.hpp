@@ -109,14 +109,20 @@ inline void scalar(const json::Field& f, Text& out) {
   out = read;
 }
 
-// As Field::integer, also of a number that is whole but written as a fraction, or of such a text: 200.0 is 200.
+// Of a number that is whole but written as a fraction, its digits: "200.0" is "200". Any other text as it stands.
+constexpr Text whole(Text text) {
+  const std::size_t point = text ? text->find('.') : std::string_view::npos;
+  if (point == std::string_view::npos || point + 1 == text->size() || text->find_first_not_of('0', point + 1) != std::string_view::npos)
+    return text;
+  const std::string_view digits = text->substr(0, point);
+  return lm::integer(digits) ? Text(digits) : text;
+}
+
+// As Field::integer, also of such a number, or of a text of it.
 inline void whole(const json::Field& f, Maybe<std::int64_t>& out, std::int64_t least = 0, std::int64_t most = INT64_MAX) {
   std::string_view digits = f.value.raw();
   if (digits.size() > 2 && digits.front() == '"') digits = digits.substr(1, digits.size() - 2);
-  const std::size_t point = digits.find('.');
-  if (point != std::string_view::npos && point + 1 < digits.size() && digits.find_first_not_of('0', point + 1) == std::string_view::npos)
-    digits = digits.substr(0, point);
-  const auto n = lm::integer(digits);
+  const auto n = lm::integer(*whole(Text(digits)));
   if (!n || *n < least || *n > most) return f.keep();
   if (out) json::add_number(f.rest, f.key, *out);
   out = n;

@@ -119,15 +119,7 @@ class Log {
   // Also of a number that is whole but written as a fraction, as all of AzureDiagnostics are.
   Maybe<std::int64_t> number(At at) const {
     if (!texts_[at]) return std::nullopt;
-    auto n = integer(*texts_[at]);
-    if (!n) {
-      const std::string_view digits = *texts_[at];
-      const std::size_t point = digits.find('.');
-      if (point == std::string_view::npos || point + 1 == digits.size() ||
-          digits.find_first_not_of('0', point + 1) != std::string_view::npos)
-        return std::nullopt;
-      n = integer(digits.substr(0, point));
-    }
+    const auto n = integer(*whole(texts_[at]));
     return n && *n >= 0 ? n : std::nullopt;
   }
   // Milliseconds of a number that is so many of them; absent for less than one.
