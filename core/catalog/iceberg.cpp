@@ -1,5 +1,7 @@
 #include "catalog/iceberg.hpp"
 
+#include "object_store/text.hpp"
+
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -197,7 +199,7 @@ struct Writer {
       rows.text(data + "/" + file.name);
       rows.text("PARQUET");
       for (const std::string& value : file.values) {
-        const std::string text = decoded(value);
+        const std::string text = store::percent_decode(value, false);  // as folders' names have it
         rows.some(), rows.text(simdjson::validate_utf8(text.data(), text.size()) ? text : value);
       }
       rows.number(static_cast<std::int64_t>(file.rows));

@@ -180,19 +180,6 @@ Result<void> add(Table& table, File file, Place place, Described described, cons
 
 }  // namespace
 
-std::string decoded(std::string_view value) {
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  std::string out;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const bool coded = value[i] == '%' && i + 2 < value.size() && digit(value[i + 1]) >= 0 && digit(value[i + 2]) >= 0;
-    out.push_back(coded ? static_cast<char>(digit(value[i + 1]) * 16 + digit(value[i + 2])) : value[i]);
-    if (coded) i += 2;
-  }
-  return out;
-}
-
 Result<std::vector<Table>> read_lake(const SinkPlugin& sink, const fs::path& directory) {
   auto files = walk(directory);
   if (!files) return tl::unexpected(files.error());

@@ -42,7 +42,4 @@ struct Table {
 // Errc::invalid: files that cannot be tables of one kind, with the names; Errc::not_found: there are none.
 Result<std::vector<Table>> read_lake(const SinkPlugin&, const std::filesystem::path& directory);
 
-// What stands for a partition's value in a folder's name: %XX is the byte XX.
-std::string decoded(std::string_view value);
-
 }  // namespace lm::catalog

@@ -1,5 +1,6 @@
 // Catalogues: what each engine is told of a small lake, to the letter, and what cannot be told.
 #include "catalog/catalog.hpp"
+#include "object_store/text.hpp"
 
 #include <logmill/sdk/columns.hpp>
 
@@ -97,7 +98,7 @@ TEST_F(CatalogTest, TablesAreFoldersAndPartitionsTheKeysBelow) {
   EXPECT_TRUE(tables[1].keys.empty());
   EXPECT_EQ(tables[2].keys, (std::vector<std::string>{"region", "accountId", "eventDay"}));
   EXPECT_EQ(tables[2].files[1].values, (std::vector<std::string>{"eu-1", "01", "20260301"}));
-  EXPECT_EQ(lm::catalog::decoded("%25it%27s%2"), "%it's%2");
+  EXPECT_EQ(lm::store::percent_decode("%25it%27s%2", false), "%it's%2");
 }
 
 TEST_F(CatalogTest, ColumnsAreTheUnionOfWhatFilesHave) {
