@@ -272,6 +272,11 @@ class Activity(mapping.Mapping):
     def test_a_value_may_be_null(self):
         self.check(self.one(less(REST, subStatus={"value": None, "localizedValue": None}, eventName=None)), {"status_code": None, "class_uid": 6003})
 
+    def test_a_name_of_another_type_is_kept(self):
+        more = {"value": "EndRequest", "localizedValue": "EndRequest", "language": "en"}
+        for odd in (7, ["EndRequest"], {"value": 7}, more):
+            self.check(self.one(less(REST, eventName=odd, resourceType=odd)), {"class_uid": 6003, "unmapped.eventName": odd, "unmapped.resourceType": odd})
+
     def test_a_row_of_the_table_is_the_same_call(self):
         event = self.one(ROW, "am-azureactivity/x.json")
         wanted = self.one(less(CALL, operationName="Microsoft.Storage/storageAccounts/listKeys/action"))

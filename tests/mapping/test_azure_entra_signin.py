@@ -232,6 +232,8 @@ class EntraSignIn(mapping.Mapping):
             "src_endpoint.location": None, "unmapped.properties.location.geoCoordinates": {"latitude": 52.09, "longitude": 5.12}})
         zero = {"countryOrRegion": "NL", "geoCoordinates": {"latitude": 0.0, "longitude": 0.0}}
         self.check(self.one(full(location=zero)), {"src_endpoint.location": {"country": "NL"}, "unmapped.properties.location": None})
+        half = {"countryOrRegion": "NL", "geoCoordinates": {"latitude": 52.09, "longitude": None}}
+        self.check(self.one(full(location=half)), {"src_endpoint.location": {"country": "NL"}, "unmapped.properties.location.geoCoordinates": {"latitude": 52.09}})
         alone = self.one(outer(full(ipAddress="", deviceDetail={"operatingSystem": "Linux"}), callerIpAddress=""))
         self.check(alone, {"src_endpoint": None, "unmapped.properties.location.city": "Utrecht", "unmapped.properties.autonomousSystemNumber": 64500,
                            "unmapped.properties.deviceDetail.operatingSystem": "Linux"})
@@ -362,7 +364,8 @@ class EntraSignIn(mapping.Mapping):
         self.check(self.one(nowhere), {"src_endpoint": None, "unmapped.location": "Utrecht, Utrecht (province), NL"})
         for word, status in (("Success", 1), ("Failure", 2), ("Interrupted", 99)):
             alone = {key: value for key, value in self.PORTAL.items() if key != "Sign-in error code"} | {"Status": word, "Sign-in error code": ""}
-            self.check(self.one(alone), {"status_id": status, "status_code": word})
+            for none in ("", "None"):
+                self.check(self.one(alone | {"Sign-in error code": none}), {"status_id": status, "status_code": word})
 
     def test_a_row_of_a_csv_export_of_log_analytics(self):
         columns = {key: json.dumps(value) if isinstance(value, (dict, list, bool, int)) else value for key, value in row(FULL, True).items()}

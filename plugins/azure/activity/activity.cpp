@@ -147,7 +147,8 @@ struct Part {
 struct Choice {
   Text value, told;
   std::string_view key, raw;
-  bool column = false;  // what is told has a column of its own
+  bool column = false;     // what is told has a column of its own
+  bool says_more = false;  // than these two
 };
 
 struct Event {
@@ -339,17 +340,23 @@ struct Activity {
     out.key = f.key;
     if (f.value.type() == Type::object) {
       f.value.object([&](std::string_view key, Value& v) {
-        Text& to = lm::equals_ignoring_case(key, "value") ? out.value : out.told;
-        to = azure::present(v.text());
+        const bool value = lm::equals_ignoring_case(key, "value");
+        if ((value || lm::equals_ignoring_case(key, "localizedValue")) && v.type() == Type::string) {
+          (value ? out.value : out.told) = azure::present(v.text());
+        } else {
+          out.says_more = out.says_more || !lm::json::says_nothing(v.raw());
+        }
       });
-    } else {
+    } else if (f.value.type() == Type::string) {
       out.value = azure::present(f.value.text());
+    } else {
+      return f.keep();
     }
     out.raw = f.value.raw();
   }
   void said_otherwise(const Choice& c, std::string_view said) {
     const auto is_new = [&](Text text, std::string_view known) { return text && !lm::equals_ignoring_case(*text, known); };
-    if (is_new(c.value, said) || is_new(c.told, c.value.value_or(""))) rest_.add(c.key, c.raw);
+    if (c.says_more || is_new(c.value, said) || is_new(c.told, c.value.value_or(""))) rest_.add(c.key, c.raw);
   }
 
   // A column for people, which old rows have instead of the value.
@@ -435,7 +442,7 @@ struct Activity {
     if (lm::json::says_nothing(f.value.raw())) return {};
     if (!text) return f.value.raw();
     const std::string_view trimmed = lm::trim(*text);
-    return (trimmed.starts_with('{') || trimmed.starts_with('[')) && inner_.next().valid(trimmed) ? Text(trimmed) : Text(f.value.raw());
+    return inner_.open(trimmed, '{') || inner_.open(trimmed, '[') ? Text(trimmed) : Text(f.value.raw());
   }
 
   // ---- Properties ----
@@ -503,7 +510,9 @@ struct Activity {
     const Text json = json_of(f);
     if (!json || !json->starts_with('[')) return;
     bool done = false;
-    inner_.next().read_array(*json, [&](Value& policy) {
+    lm::json::Reader* const reader = inner_.open(*json, '[');
+    if (!reader) return;
+    reader->read_array(*json, [&](Value& policy) {
       if (done) return;
       done = true;
       policy.object([&](std::string_view key, Value& v) {

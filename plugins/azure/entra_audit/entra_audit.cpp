@@ -672,11 +672,12 @@ struct EntraAudit {
     } else {
       text.assign(*value);
     }
-    lm::json::Reader& reader = inner_.next();
     Text only;
     int count = 0;
-    const bool ok = reader.read_array(text, [&](Value& v) { ++count, only = v.text(); });
-    return ok && count == 1 && only ? azure::present(only) : azure::present(value);
+    if (!value_json_.read_array(text, [&](Value& v) { ++count, only = v.text(); }) || count != 1 || !only) return azure::present(value);
+    unquoted_.assign(*only);
+    text.swap(unquoted_);  // what it was read from goes with the next one
+    return azure::present(Text(text));
   }
 
   static void changed(Audit& e, std::string_view name, Text before, Text after) {
@@ -859,6 +860,7 @@ struct EntraAudit {
   std::vector<std::string_view> privileges_;
   std::deque<std::string> texts_;  // a deque, for views into them must stay
   std::size_t texts_used_ = 0;
+  std::string unquoted_;
   std::string targets_;
   std::string_view initiator_key_, targets_key_, name_;
   Text property_, detail_key_;  // of the portal's CSV, the last that was named

@@ -207,9 +207,8 @@ struct EntraRisk {
     if (f.value.type() != Type::string) return azure::object(f, inner_, location_rest_, inner);
     const Text text = azure::present(f.value.text());
     if (!text) return;
-    lm::json::Reader& reader = inner_.next();
-    if (lm::trim(*text).starts_with('{') && reader.valid(*text)) {
-      reader.read(*text, [&](std::string_view key, Value& v) { inner(Field{location_rest_, key, v}); });
+    if (lm::json::Reader* const reader = inner_.open(*text, '{')) {
+      reader->read(*text, [&](std::string_view key, Value& v) { inner(Field{location_rest_, key, v}); });
     } else {
       code = {text, f.key};
     }

@@ -465,10 +465,9 @@ struct EntraSignIn {
   void status_text(lm::Record record, SignIn& e, const Field& f) {
     const Text text = azure::present(f.value.text());
     if (!text) return;
-    lm::json::Reader& reader = inner_.next();
-    if (lm::trim(*text).starts_with('{') && reader.valid(*text)) {
+    if (lm::json::Reader* const reader = inner_.open(*text, '{')) {
       f.rest.enter(f.key);
-      reader.read(*text, [&](std::string_view key, Value& v) { status(record, e, Field{f.rest, key, v}); });
+      reader->read(*text, [&](std::string_view key, Value& v) { status(record, e, Field{f.rest, key, v}); });
       f.rest.leave();
     } else {
       e.outcome = {text, f.key};
@@ -524,7 +523,8 @@ struct EntraSignIn {
   }
 
   void result(SignInRow& row, const SignIn& e) {
-    const Text code = e.error ? e.error : envelope_.result_type ? envelope_.result_type : e.outcome.value;
+    const Text error = azure::present_but(e.error, "None");
+    const Text code = error ? error : envelope_.result_type ? envelope_.result_type : e.outcome.value;
     int status = 0;
     if (code) {
       const auto number = lm::integer(*code);
@@ -639,7 +639,8 @@ struct EntraSignIn {
     }
     const Text country = e.country.value ? e.country.value : code;
     if (envelope_.location && e.country.value && envelope_.location != country) envelope_.keep(rest_, "location", envelope_.location);
-    const bool geo = e.latitude && e.longitude && (*e.latitude != 0 || *e.longitude != 0);
+    // A place is both; that of nowhere is 0 and 0.
+    const bool geo = e.latitude && e.longitude ? *e.latitude != 0 || *e.longitude != 0 : e.latitude || e.longitude;
     const bool place = e.city.value || e.state.value || country;
     // What describes an endpoint is none by itself.
     if (!endpoint) {
@@ -654,7 +655,7 @@ struct EntraSignIn {
     row.set<"src_endpoint.location.city">(e.city.value);
     row.set<"src_endpoint.location.region">(e.state.value);
     row.set<"src_endpoint.location.country">(country);
-    if (geo && place) {
+    if (geo && place && e.latitude && e.longitude) {
       row.set<"src_endpoint.location.lat">(e.latitude);
       row.set<"src_endpoint.location.long">(e.longitude);
     } else if (geo) {
@@ -668,8 +669,8 @@ struct EntraSignIn {
 
   void keep_coordinates(const SignIn& e) {
     location_rest_.begin("geoCoordinates");
-    lm::json::add_number(location_rest_, "latitude", *e.latitude);
-    lm::json::add_number(location_rest_, "longitude", *e.longitude);
+    if (e.latitude) lm::json::add_number(location_rest_, "latitude", *e.latitude);
+    if (e.longitude) lm::json::add_number(location_rest_, "longitude", *e.longitude);
     location_rest_.end();
   }
 

@@ -304,7 +304,7 @@ struct Resource {
     if (!is_text && f.value.type() != Type::object) return false;
     const Text said = is_text ? f.value.text() : Text(f.value.raw());
     if (!said) return true;
-    if (is_text && !(lm::trim(*said).starts_with('{') && inner_.next().valid(*said))) {
+    if (is_text && !inner_.open(*said, '{')) {
       if (!azure::present(said)) return true;
       envelope_.keep(rest_, "identity", envelope_.identity);
       envelope_.identity = said;
@@ -331,17 +331,19 @@ struct Resource {
     if (f.value.type() != Type::string) return f.keep();
     const Text text = f.value.text();
     if (!text) return;
-    lm::json::Reader& reader = inner_.next();
     std::string_view json = lm::trim(*text);
     if (!json.starts_with('{')) return f.keep();
-    if (!reader.valid(json)) {
+    lm::json::Reader* reader = inner_.open(json, '{');
+    if (!reader) {
       // One text of a record: what was read of it is looked at again.
-      if (!object_.empty() || !requote(json, object_) || !reader.valid(object_)) return f.keep();
+      if (!object_.empty() || !requote(json, object_)) return f.keep();
       json = object_;
+      reader = inner_.open(json, '{');
+      if (!reader) return f.keep();
     }
     open_properties(f);
     f.close(properties_rest_);
-    reader.read(json, [&](std::string_view name, Value& v) { member(e, Field{properties_rest_, name, v}); });
+    reader->read(json, [&](std::string_view name, Value& v) { member(e, Field{properties_rest_, name, v}); });
   }
 
   static void member(Entry& e, const Field& f) {

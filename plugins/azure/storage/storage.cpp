@@ -192,7 +192,7 @@ struct Storage {
   void authorization(Request& r, const Field& f) {
     const Text text = f.value.text();
     const Text json = text ? Text(lm::trim(*text)) : Text(f.value.raw());
-    if (json && json->starts_with('[') && (!text || inner_.next().valid(*json))) r.authorization = json;
+    if (json && json->starts_with('[') && (!text || inner_.open(*json, '['))) r.authorization = json;
     f.keep();
   }
 
