@@ -15,6 +15,10 @@
 
 namespace lm::passes {
 
+namespace detail {
+inline bool is_surrogate_escape(const char* three) { return three[0] == '\\' && three[1] == 'u' && (three[2] | 0x20) == 'd'; }
+}  // namespace detail
+
 struct Range {
   std::int32_t least = std::numeric_limits<std::int32_t>::max(), most = std::numeric_limits<std::int32_t>::min();
   void add(std::int32_t value) { least = std::min(least, value), most = std::max(most, value); }
@@ -83,6 +87,21 @@ LM_AVX2_PASS inline void look_up_avx2(const std::int32_t* values, std::size_t si
   for (; i < size; ++i) out[i] = table[values[i]];
 }
 
+LM_AVX2_PASS inline bool has_surrogate_escape_avx2(const char* text, std::size_t size) {
+  const __m256i backslash = _mm256_set1_epi8('\\'), u = _mm256_set1_epi8('u'), d = _mm256_set1_epi8('d'), small = _mm256_set1_epi8(0x20);
+  std::size_t i = 0;
+  for (; i + 34 <= size; i += 32) {
+    const __m256i begin = _mm256_and_si256(_mm256_cmpeq_epi8(load(text + i), backslash), _mm256_cmpeq_epi8(load(text + i + 1), u));
+    if (_mm256_testz_si256(begin, begin) == 0 &&
+        _mm256_testz_si256(begin, _mm256_cmpeq_epi8(_mm256_or_si256(load(text + i + 2), small), d)) == 0)
+      return true;
+  }
+  for (; i + 3 <= size; ++i) {
+    if (is_surrogate_escape(text + i)) return true;
+  }
+  return false;
+}
+
 }  // namespace detail
 #endif
 
@@ -121,6 +140,17 @@ inline void look_up(const std::int32_t* values, std::size_t size, const std::int
   if (avx2()) return detail::look_up_avx2(values, size, table, out);
 #endif
   for (std::size_t i = 0; i < size; ++i) out[i] = table[values[i]];
+}
+
+// Whether JSON text may have an escape of half a character, "\ud..": half of a pair, or behind another backslash none at all.
+inline bool has_surrogate_escape(const char* text, std::size_t size) {
+#if defined(__x86_64__)
+  if (avx2()) return detail::has_surrogate_escape_avx2(text, size);
+#endif
+  for (std::size_t i = 2; i < size; ++i) {
+    if (detail::is_surrogate_escape(text + i - 2)) return true;
+  }
+  return false;
 }
 
 // How many of the first `size` bits are set. Reads no byte behind the one with the last of them.

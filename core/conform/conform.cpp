@@ -1,6 +1,7 @@
 #include "conform/conform.hpp"
 
 #include "base/passes.hpp"
+#include "conform/json_text.hpp"
 
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/intern.hpp>
@@ -595,7 +596,22 @@ class ConformImpl final : public Conform {
     if (in.dictionary && node.type == LeafType::text) return plain_text(arena, in);
     ArrowArray& a = alias(arena, in);
     if (in.dictionary) a.dictionary = &alias(arena, *in.dictionary);
+    if (node.type == LeafType::json) replace_halves(arena, a);
     return a;
+  }
+
+  static void replace_halves(ArrayArena& arena, ArrowArray& a) {
+    const auto* const offsets = static_cast<const std::int32_t*>(a.buffers[1]);
+    if (!offsets || a.length == 0) return;
+    const auto* const text = static_cast<const char*>(a.buffers[2]);
+    const auto begin = static_cast<std::size_t>(offsets[0]), end = static_cast<std::size_t>(offsets[a.length]);
+    if (begin == end || !passes::has_surrogate_escape(text + begin, end - begin)) return;
+    Memory copy = detail::allocate(end);
+    char* const to = slots<char>(copy);
+    std::memcpy(to, text, end);
+    for (std::int64_t i = 0; i < a.length; ++i)
+      json_text::replace_halves({to + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i])});
+    a.buffers[2] = arena.keep(std::move(copy), end);
   }
 
   // Codes written out as text, where another parser declares the same column plain.

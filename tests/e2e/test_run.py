@@ -121,6 +121,41 @@ class Inputs(Case):
         self.assertEqual(self.stats()["not_read_whole"]["empty"], 1)
 
 
+class Ndjson(Case):
+    """A line that a strict reader refuses hides the whole file from whoever reads it: no byte of input may make one."""
+
+    def strict(self) -> list[dict]:
+        self.logmill("run", "object", "--to", "ndjson:out,compression=none", "--rejects", "rejects", code=None)
+        events = []
+        for path in sorted((self.dir / "out").rglob("*.ndjson")):
+            for line in path.read_bytes().split(b"\n")[:-1]:
+                event = json.loads(line.decode("utf-8", "strict"), parse_constant=lambda text: self.fail(f"{text} is no JSON"))
+                json.dumps(event, ensure_ascii=False).encode()  # raises for half a surrogate pair
+                events.append(event)
+        return events
+
+    def test_every_byte_wherever_text_may_stand(self):
+        lines = [line.encode().split(b" ") for line in flow_lines(9, DEFAULT_FLOW_FIELDS, 256, "us-east-1", 2)]
+        for byte, line in enumerate(lines[:256]):
+            line[2] = b"eni-" + bytes([byte]) + b"\\\""
+        self.write("object", b"\n".join([DEFAULT_FLOW_FIELDS.encode(), *(b" ".join(line) for line in lines)]) + b"\n")
+        kept = {json.dumps(event) for event in self.strict()}
+        for byte in range(33, 127):
+            wanted = json.dumps("eni-" + chr(byte) + "\\\"")
+            self.assertTrue(any(wanted in text for text in kept), wanted)
+
+    def test_every_escape_of_json_that_passes_through(self):
+        record = json.dumps(trail(count=1)[0])
+        units = ["\\u%04x" % unit for unit in (0, 1, 8, 0x1f, 0x22, 0x5c, 0x7f, 0x2028, 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000, 0xfffe, 0xffff)]
+        pairs = [first + second for first in units for second in [*units, "", "\\\\", "\\n"]]
+        self.write("object", envelope([f'{record[:-1]}, "new{pair}": {{"deep": [{{"a{pair}": "a{pair}"}}]}}, "other": "a{pair}"}}' for pair in pairs]))
+        events = self.strict()
+        self.assertEqual(len(events), len(pairs))
+        kept = {event["unmapped"]["other"] for event in events}
+        for text in ("a\u0000\u0001", "a\U00010000", "a\ufffd\ufffd", "a\ufffd\n", "a\ufffd\\", "a\ue000\uffff", "a\u2028\u2028"):
+            self.assertIn(text, kept)
+
+
 class BadInput(Case):
     def run_on(self, data: bytes, *more: str, code: int = 3) -> tuple[dict, list[dict]]:
         self.write("object", data)

@@ -1,6 +1,7 @@
 // Small parts of core: key patterns, sizes, times, sink specifications, the byte budget, passes over columns, what conform derives.
 #include "base/passes.hpp"
 #include "conform/conform.hpp"
+#include "conform/json_text.hpp"
 #include "pipeline/budget.hpp"
 #include "plugin_host/key_pattern.hpp"
 #include "plugin_host/validate.hpp"
@@ -31,6 +32,50 @@ TEST(KeyPattern, MatchesTheEndOfAKeyAndCaptures) {
 TEST(KeyPattern, HostileKeysDoNotCostTheirPower) {
   const auto p = KeyPattern::compile("**a**a**a**a**b");
   EXPECT_FALSE(p->matches(std::string(100'000, 'a')));
+}
+
+TEST(JsonText, HalfACharacterBecomesTheReplacementCharacterAndNothingElseChanges) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {R"("\\ud83d\\ude00")", R"("\\ud83d\\ude00")"},          // a backslash, and text
+      {R"("\ud83d\ude00")", R"("\ud83d\ude00")"},              // a pair
+      {R"("\uD83D\uDE00")", R"("\uD83D\uDE00")"},              // of capitals
+      {R"("\ud83d")", R"("\ufffd")"},                          // no second half
+      {R"("\ude00 x")", R"("\ufffd x")"},                      // no first half
+      {R"("\ud83d\ud83d\ude00")", R"("\ufffd\ud83d\ude00")"},  // the first of three is alone
+      {R"("\ud83d\\ude00")", R"("\ufffd\\ude00")"},            // what follows is no escape
+      {R"("\\\ud83d\n")", R"("\\\ufffd\n")"},                  // an escape behind a backslash
+      {R"({"\uDBFF": "\uDFFF\u0041"})", R"({"\ufffd": "\ufffd\u0041"})"},
+      {R"("\ud83d\u00e9\u0000")", R"("\ufffd\u00e9\u0000")"},
+      {R"("\ud8)", R"("\ud8)"},  // no JSON: left to who judges it
+      {R"("\ud83d\)", R"("\ufffd\)"},
+      {R"("\)", R"("\)"},
+      {"", ""},
+  };
+  for (const auto& [from, to] : cases) {
+    std::string text(from);
+    json_text::replace_halves(text);
+    EXPECT_EQ(text, to) << from;
+  }
+}
+
+TEST(Passes, FindTheEscapeWhereverItIs) {
+  for (std::size_t size = 0; size < 150; ++size) {
+    const std::string text(size, '\\');
+    EXPECT_FALSE(passes::has_surrogate_escape(text.data(), size));
+    for (std::size_t at = 0; at + 3 <= size; ++at) {
+      for (const std::string_view escape : {"\\ud", "\\uD"}) {
+        std::string there = text;
+        there.replace(at, 3, escape);
+        EXPECT_TRUE(passes::has_surrogate_escape(there.data(), size)) << at << " of " << size;
+        EXPECT_FALSE(passes::has_surrogate_escape(there.data(), at + 2)) << "cut";
+      }
+      for (const std::string_view other : {"\\ue", "\\Ud", "xud"}) {
+        std::string there = text;
+        there.replace(at, 3, other);
+        EXPECT_FALSE(passes::has_surrogate_escape(there.data(), size)) << other;
+      }
+    }
+  }
 }
 
 TEST(Config, SizesAndTimesAreReadAsPeopleWriteThem) {
