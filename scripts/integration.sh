@@ -1,28 +1,16 @@
 #!/usr/bin/env bash
-# usage: integration.sh BUILD_DIR   Tests with what is not logmill: readers of its output, fetched into the build folder, and the servers that it reads from.
+# usage: integration.sh BUILD_DIR   Tests with what is not logmill: readers of its output and the servers that it reads from, as integration_setup.sh fetches them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
 
-if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow polars chdb pyspark pyiceberg; then
-  echo "test-integration: duckdb, pytz, pyarrow, polars, chdb, pyspark and pyiceberg could not be installed into $build/integration-venv; these tests need them" >&2
-  exit 1
-fi
-# DuckDB's Iceberg extension is a package of one version of DuckDB; without it its test is skipped.
-if bash scripts/python_venv.sh "$build/duckdb-iceberg-venv" duckdb==1.4.4 duckdb-ext-avro==1.4.4.20260205 duckdb-ext-iceberg==1.4.4.20260205 pytz; then
-  LOGMILL_DUCKDB_ICEBERG=$(cd "$build" && pwd)/duckdb-iceberg-venv/bin/python
-  export LOGMILL_DUCKDB_ICEBERG
-fi
+bash scripts/integration_setup.sh "$build"
 export LOGMILL=$(cd "$build" && pwd)/logmill
 export LOGMILL_BUILD=$(cd "$build" && pwd)
+[ ! -d "$build/duckdb-iceberg-venv" ] || export LOGMILL_DUCKDB_ICEBERG=$LOGMILL_BUILD/duckdb-iceberg-venv/bin/python
 export PYTHONPATH=$PWD/tests/e2e:$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
 
-bash scripts/setup.sh scripts/dependencies-integration.txt
 export LOGMILL_NODE_MODULES=$LOGMILL_BUILD/integration-node/node_modules
-if ! [ -d "$LOGMILL_NODE_MODULES/hyparquet-compressors" ]; then
-  npm install --prefix "$LOGMILL_BUILD/integration-node" --no-audit --no-fund --loglevel error hyparquet hyparquet-compressors ||
-    { echo "test-integration: hyparquet could not be installed from npm into $LOGMILL_BUILD/integration-node; these tests need it" >&2; exit 1; }
-fi
 trap 'bash scripts/services/s3.sh stop "$build/s3"; bash scripts/services/azure.sh stop "$build/azure"; bash scripts/services/opensearch.sh stop "$build/opensearch"' EXIT
 bash scripts/services/s3.sh start "$build/s3"
 bash scripts/services/azure.sh start "$build/azure"
@@ -41,10 +29,11 @@ export PYTHONPATH=$PWD/tests/integration:$PYTHONPATH python=$build/integration-v
 rm -rf "$log"
 mkdir -p "$log"
 run_one() {
-  local name code=0
+  local name code=0 begin=$SECONDS
   name=$(basename "$1" .py)
   "$python" -m unittest --verbose "$name" >"$log/$name" 2>&1 || code=$?
   cat "$log/$name"
+  echo "== $name took $((SECONDS - begin)) s"
   return $code
 }
 export -f run_one

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# usage: azure.sh start|stop DIR   A real server of Azure's blobs that checks signatures, for the tests: the vendor's own emulator, Azurite, from npm, on free ports of
+# usage: azure.sh start|stop|install DIR   A real server of Azure's blobs that checks signatures, for the tests: the vendor's own emulator, Azurite, from npm, on free ports of
 # 127.0.0.1; one speaks plain HTTP, one TLS with a certificate of its own, and believes tokens.
 # start writes DIR/azure.env (LOGMILL_AZ_ENDPOINT, LOGMILL_AZ_TLS_ENDPOINT, LOGMILL_AZ_CA, LOGMILL_AZ_KEY) when requests are answered; stop ends what start started.
 # Azurite itself is kept in DIR/npm. node and npm are in scripts/dependencies-integration.txt.
 set -euo pipefail
-action=${1:?usage: azure.sh start|stop DIR}
-mkdir -p "${2:?usage: azure.sh start|stop DIR}"
+action=${1:?usage: azure.sh start|stop|install DIR}
+mkdir -p "${2:?usage: azure.sh start|stop|install DIR}"
 dir=$(cd "$2" && pwd)
 version=3.35.0  # the last that Debian's node runs
 program=$dir/npm/node_modules/azurite/dist/src/blob/main.js
@@ -25,18 +25,20 @@ if [ "$action" = stop ]; then
   stop
   exit 0
 fi
-[ "$action" = start ] || { echo "azure.sh: '$action' is neither start nor stop" >&2; exit 2; }
+[ "$action" = start ] || [ "$action" = install ] || { echo "azure.sh: '$action' is none of start, stop and install" >&2; exit 2; }
 for tool in node npm openssl python3; do
   command -v "$tool" >/dev/null || { echo "azure.sh: $tool is not installed; see scripts/dependencies-integration.txt" >&2; exit 1; }
 done
-stop
-rm -rf "$dir/run" "$dir/log"
-mkdir -p "$dir"/{npm,run,log}
+mkdir -p "$dir/npm"
 if [ "$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$dir/npm/node_modules/azurite/package.json" 2>/dev/null)" != "$version" ]; then
   echo "azure.sh: installing azurite $version into $dir/npm"
   npm install --prefix "$dir/npm" --no-audit --no-fund --loglevel error "azurite@$version" ||
     { echo "azure.sh: azurite could not be installed from npm" >&2; exit 1; }
 fi
+[ "$action" = start ] || exit 0
+stop
+rm -rf "$dir/run" "$dir/log"
+mkdir -p "$dir"/{run,log}
 trap 'stop; echo "azure.sh: the server could not be started; its logs are in $dir/log" >&2' ERR
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1 \

