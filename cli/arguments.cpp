@@ -193,7 +193,7 @@ const std::array kEncryptionSettings = {
 };
 
 const std::array kRunSettings = {
-    Setting{"to", "SINK", true, "Where events go: parquet:DIR, ndjson:DIR, ndjson:-, parquet:s3://BUCKET/PREFIX; options behind commas",
+    Setting{"to", "SINK", true, "Where events go: parquet:DIR, ndjson:DIR, ndjson:-, parquet:s3://BUCKET/PREFIX, elastic:https://HOST:PORT; options behind commas",
             [](Target& t, const std::string& text) -> Result<void> {
               Result<SinkSpec> sink = parse_sink(text);
               if (!sink) return tl::unexpected<Error>(sink.error());
@@ -396,7 +396,7 @@ struct CommandLine {
 
   std::vector<std::string> inputs;
   std::string config;
-  std::string schema_format = "text", plan_format = "text";
+  std::string schema_format = "text", schema_install, plan_format = "text";
   PluginsArguments plugins_arguments;
   SchemaArguments schema_arguments;
   std::string catalog_directory, catalog_engine, catalog_location, catalog_database, catalog_out;
@@ -476,12 +476,19 @@ struct CommandLine {
         "  logmill plugins show parquet");
 
     schema->add_option("TABLE", schema_arguments.table, help_text("An OCSF class, such as api_activity; all if left out"))->type_name("");
-    schema->add_option("--format", schema_format, help_text("text or json (text)"))->type_name("FORMAT");
+    schema
+        ->add_option("--format", schema_format,
+                     help_text("text or json (text); or a sink, for what its target must know: elastic[:URL][,OPTION=VALUE]... for index templates"))
+        ->type_name("FORMAT");
+    schema->add_option("--install-templates", schema_install, help_text("Put index templates into the cluster that elastic:URL[,OPTION=VALUE]... names"))
+        ->type_name("SINK");
     schema_flags = std::make_unique<Flags>(*schema, std::initializer_list<std::span<const Setting>>{});
     schema->footer(
         "Examples:\n"
         "  logmill schema\n"
-        "  logmill schema network_activity --format json");
+        "  logmill schema network_activity --format json\n"
+        "  logmill schema --format elastic,schema=ecs\n"
+        "  logmill schema --install-templates elastic:https://HOST:9200,schema=ecs");
     add_catalog();
     add_state();
   }
@@ -578,6 +585,33 @@ Result<bool> json_format(const std::string& text) {
   Result<bool> json = choice<bool, 2>(text, {{{"text", false}, {"json", true}}});
   if (!json) return fail(Errc::invalid, "--format: " + json.error().what);
   return json;
+}
+
+// "elastic", "elastic,schema=ecs", "elastic:https://HOST:9200,schema=ecs"
+Result<SinkSpec> sink_without_target(const std::string& text) {
+  const std::size_t colon = text.find(':'), comma = text.find(',');
+  if (colon < comma) return parse_sink(text);
+  const std::size_t end = std::min(comma, text.size());
+  return parse_sink(text.substr(0, end) + ":-" + text.substr(end));
+}
+
+Result<SchemaArguments> schema_arguments(CommandLine& line, Common& common) {
+  SchemaArguments schema = line.schema_arguments;
+  if (auto done = merge({&common, nullptr}, *line.schema_flags, {}); !done) return tl::unexpected<Error>(done.error());
+  schema.install = !line.schema_install.empty();
+  if (schema.install && line.schema_format != "text") return fail(Errc::invalid, "--install-templates and --format do not go together");
+  if (schema.install) {
+    Result<SinkSpec> sink = parse_sink(line.schema_install);
+    if (!sink) return fail(Errc::invalid, "--install-templates: " + sink.error().what);
+    schema.sink = *std::move(sink);
+  } else if (line.schema_format == "text" || line.schema_format == "json") {
+    schema.json = line.schema_format == "json";
+  } else {
+    Result<SinkSpec> sink = sink_without_target(line.schema_format);
+    if (!sink) return fail(Errc::invalid, "--format: " + sink.error().what);
+    schema.sink = *std::move(sink);
+  }
+  return schema;
 }
 
 Result<PlanArguments> plan_arguments(CommandLine& line, Common& common) {
@@ -693,9 +727,9 @@ Result<Arguments> arguments(CommandLine& line) {
     done = merge(target, *line.plugins_flags, {});
     if (done && line.show->parsed()) done = merge(target, *line.show_flags, {});
   } else {
-    if (auto json = store(line.schema_arguments.json, json_format(line.schema_format)); !json) return tl::unexpected<Error>(json.error());
-    result.command = line.schema_arguments;
-    done = merge(target, *line.schema_flags, {});
+    Result<SchemaArguments> schema = schema_arguments(line, result.common);
+    if (!schema) return tl::unexpected<Error>(schema.error());
+    result.command = *std::move(schema);
   }
   if (!done) return tl::unexpected<Error>(done.error());
   return result;

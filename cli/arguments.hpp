@@ -49,6 +49,8 @@ struct PluginsArguments {
 struct SchemaArguments {
   std::string table;  // empty: all
   bool json = false;
+  std::optional<SinkSpec> sink;  // what its target must know, and not columns
+  bool install = false;          // and tells it
 };
 
 struct CatalogArguments {

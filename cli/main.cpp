@@ -159,7 +159,9 @@ int command(const Registry& registry, const Common&, const SchemaArguments& argu
                  tables.end());
     if (tables.empty()) return fail_with(kExitUsage, fmt::format("{}: no such table; there are: {}", arguments.table, names));
   }
-  return print(arguments.json ? schema_json(tables) : schema_text(tables));
+  if (!arguments.sink) return print(arguments.json ? schema_json(tables) : schema_text(tables));
+  const Result<std::string> schema = sink_schema(registry, *arguments.sink, arguments.table, arguments.install);
+  return schema ? print(*schema) : refuse({schema.error().code, printable(schema.error().what)});
 }
 
 int command(const Registry& registry, const Common&, const CatalogArguments& arguments) {

@@ -123,6 +123,7 @@ class LedgerJournal final : public Journal {
 // What a run that was broken off has left: what was committed is published, everything else is removed.
 Result<void> recover(const Registry& registry, const RunOptions& options, Ledger& ledger, Storages& storages) {
   Refusals none;  // nothing is written here
+  const std::atomic<bool> never{false};
   auto runs = ledger.unfinished_runs();
   if (!runs) return tl::unexpected(runs.error());
   if (runs->empty()) return {};
@@ -138,7 +139,7 @@ Result<void> recover(const Registry& registry, const RunOptions& options, Ledger
     std::unique_ptr<OutputSink>& sink = sinks.emplace_back();
     if (target.sink != kRejects) {
       // Under an id that the ledger has already: also what this leaves, if it is killed, is found by the next one.
-      auto made = make_sink(registry, spec_of(target), options, runs->front(), storages, none);
+      auto made = make_sink(registry, spec_of(target), options, runs->front(), storages, none, never);
       if (!made) return tl::unexpected(made.error());
       sink = std::move(*made);
     }
@@ -260,7 +261,7 @@ class CheckpointedRun {
     epoch_.rejects = std::move(*rejects);
     refusals_.keep_in(epoch_.rejects.get());
     for (const SinkSpec& spec : options_.sinks) {
-      auto sink = make_sink(registry_, spec, options_, epoch_.id, storages_, refusals_);
+      auto sink = make_sink(registry_, spec, options_, epoch_.id, storages_, refusals_, cancelled_);
       if (!sink) return tl::unexpected(sink.error());
       epoch_.sinks.push_back(std::move(*sink));
     }

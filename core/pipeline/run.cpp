@@ -1773,7 +1773,8 @@ Progress Run::progress() const {
 }
 
 Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const SinkSpec& spec, const RunOptions& options,
-                                              std::string_view run_id, Storages& storages, Refusals& refusals) {
+                                              std::string_view run_id, Storages& storages, Refusals& refusals,
+                                              const std::atomic<bool>& cancelled) {
   const SinkPlugin* plugin = registry.impl().sink(spec.id);
   if (!plugin) {
     std::string known;
@@ -1782,7 +1783,7 @@ Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const Si
   }
   const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   const std::uint64_t memory = share_memory(options.memory).sinks / std::max<std::size_t>(options.sinks.size(), 1);
-  return make_plugin_sink(*plugin, spec, threads, memory, run_id, storages, refusals);
+  return make_plugin_sink(*plugin, spec, threads, memory, run_id, storages, refusals, cancelled);
 }
 
 Result<Summary> Run::execute() {
@@ -1809,7 +1810,7 @@ Result<Summary> Run::execute() {
   refusals.keep_in(rejects->get());
   std::vector<std::unique_ptr<BatchSink>> sinks;
   for (const SinkSpec& spec : options.sinks) {
-    auto sink = make_sink(impl_->registry, spec, options, run_id, storages, refusals);
+    auto sink = make_sink(impl_->registry, spec, options, run_id, storages, refusals, impl_->cancelled);
     if (!sink) return tl::unexpected(sink.error());
     sinks.push_back(std::move(*sink));
   }

@@ -69,7 +69,7 @@ std::string readable(std::string_view name);
 
 // Errc::invalid: there is no such sink.
 Result<std::unique_ptr<OutputSink>> make_sink(const Registry&, const SinkSpec&, const RunOptions&, std::string_view run_id, Storages&,
-                                              Refusals&);
+                                              Refusals&, const std::atomic<bool>& cancelled);
 
 // Run::execute() for options with a ledger. `started` gets the engine, for progress.
 Result<Summary> run_with_ledger(const Registry&, const RunOptions&, std::atomic<bool>& cancelled,

@@ -114,8 +114,9 @@ class RefusalsFace {
 
 class PluginSink final : public OutputSink {
  public:
-  PluginSink(lm_sink sink, const SinkSpec& spec, std::unique_ptr<HostStorage> storage, std::unique_ptr<RefusalsFace> refusals)
-      : storage_(std::move(storage)), refusals_(std::move(refusals)), sink_(sink), label_(spec.id + ":" + spec.target) {}
+  PluginSink(lm_sink sink, const SinkSpec& spec, std::unique_ptr<HostStorage> storage, std::unique_ptr<SinkHttp> http,
+             std::unique_ptr<RefusalsFace> refusals)
+      : storage_(std::move(storage)), http_(std::move(http)), refusals_(std::move(refusals)), sink_(sink), label_(spec.id + ":" + spec.target) {}
   ~PluginSink() override {
     if (sink_.destroy) sink_.destroy(sink_.self);
   }
@@ -227,7 +228,8 @@ class PluginSink final : public OutputSink {
     }
     return {};
   }
-  std::unique_ptr<HostStorage> storage_;  // both outlive the sink
+  std::unique_ptr<HostStorage> storage_;  // these outlive the sink
+  std::unique_ptr<SinkHttp> http_;
   std::unique_ptr<RefusalsFace> refusals_;
   lm_sink sink_;
   std::string label_;
@@ -255,21 +257,56 @@ void alias(detail::ArrayArena& arena, const ArrowArray& from, ArrowArray& to) {
 }  // namespace
 
 Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id, Storages& storages, Refusals& refusals) {
+                                                     std::string_view run_id, Storages& storages, Refusals& refusals,
+                                                     const std::atomic<bool>& cancelled) {
   auto options = options_json(*plugin.descriptor, spec);
   if (!options) return tl::unexpected(options.error());
   // What waits to be sent to a store has a part of what the sink may hold.
   const std::uint64_t waiting = Storages::is_remote(spec.target) ? memory / 4 : 0;
   auto storage = std::make_unique<HostStorage>(storages.make(spec.target, std::string(run_id), waiting));
   auto refused = std::make_unique<RefusalsFace>(refusals, spec.id + ":" + spec.target);
-  const lm_sink_config config{sizeof(lm_sink_config), threads,      str(spec.target), str(*options), memory - waiting, str(run_id),
-                              storage->get(),         &sink_http(), refused->get()};
+  auto http = std::make_unique<SinkHttp>(cancelled);
+  const lm_sink_config config{sizeof(lm_sink_config), threads,     str(spec.target), str(*options), memory - waiting, str(run_id),
+                              storage->get(),         http->get(), refused->get()};
   lm_sink sink{};
   lm_error error = empty_error();
   const lm_status status = plugin.factory->create(plugin.index, &config, &sink, &error);
   if (status != LM_OK)
     return fail(status == LM_INVALID ? Errc::invalid : Errc::io, fmt::format("sink {}:{}: {}", spec.id, spec.target, message_of(error)));
-  return std::make_unique<PluginSink>(sink, spec, std::move(storage), std::move(refused));
+  return std::make_unique<PluginSink>(sink, spec, std::move(storage), std::move(http), std::move(refused));
+}
+
+Result<std::string> sink_schema(const Registry& registry, const SinkSpec& spec, std::string_view only, bool install) {
+  const SinkPlugin* plugin = registry.impl().sink(spec.id);
+  if (!plugin) {
+    std::string known;
+    for (const SinkInfo& s : registry.sinks()) known += fmt::format("{}{}", known.empty() ? "" : ", ", s.id);
+    return fail(Errc::invalid, fmt::format("no sink is called '{}'; there are: {}", spec.id, known));
+  }
+  if (!plugin->schema) return fail(Errc::invalid, fmt::format("the sink '{}' has no schema of its own: its target need not know of tables", spec.id));
+  auto options = options_json(*plugin->descriptor, spec);
+  if (!options) return tl::unexpected(options.error());
+  std::vector<lm_table> tables;
+  std::vector<ArrowSchema> schemas;
+  const auto wanted = registry.impl().tables.all();
+  schemas.reserve(wanted.size()), tables.reserve(wanted.size());
+  std::vector<const lm_table*> pointers;
+  for (const Table* table : wanted) {
+    if (!only.empty() && table->name != only) continue;
+    table->export_schema(&schemas.emplace_back());
+    pointers.push_back(&tables.emplace_back(lm_table{sizeof(lm_table), table->class_uid, str(table->name), &schemas.back()}));
+  }
+  const std::atomic<bool> never{false};
+  const SinkHttp http(never);
+  const lm_sink_config config{sizeof(lm_sink_config), 1, str(spec.target), str(*options), 0, {}, nullptr, http.get(), nullptr};
+  lm_error error = empty_error();
+  std::string out;
+  const auto take = [](void* to, lm_str text) { static_cast<std::string*>(to)->append(view(text)); };
+  const lm_status status = plugin->schema->schema(plugin->index, &config, pointers.data(), pointers.size(), install ? 1 : 0, &out, take, &error);
+  for (ArrowSchema& schema : schemas) schema.release(&schema);
+  if (status == LM_OK) return out;
+  const std::string where = spec.target == "-" ? spec.id : spec.id + ":" + spec.target;
+  return fail(status == LM_INVALID || status == LM_UNSUPPORTED ? Errc::invalid : Errc::io, fmt::format("sink {}: {}", where, message_of(error)));
 }
 
 void Refusals::add(const RefusedRow& row) {

@@ -7,6 +7,7 @@
 #include "plugin_host/plugin_host.hpp"
 #include "storage/storage.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -59,9 +60,9 @@ class Refusals {
   std::map<std::string, RefusedCount, std::less<>> counts_;
 };
 
-// Options are checked against the descriptor; Errc::invalid names the option and what it takes.
+// Options are checked against the descriptor; Errc::invalid names the option and what it takes. `cancelled` must outlive the sink.
 Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id, Storages&, Refusals&);
+                                                     std::string_view run_id, Storages&, Refusals&, const std::atomic<bool>& cancelled);
 
 // A second holder of the same arrays: `out` shares every buffer of `batch`, and either may be released first.
 void share_batch(ConformedBatch& batch, ConformedBatch* out);

@@ -9,15 +9,19 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <memory>
 #include <new>
+#include <optional>
 
 namespace lm {
 namespace {
 
 using detail::tell;
+
+constexpr std::chrono::seconds kPatienceOfStops{10};
 
 struct SinkClient {
   SinkClient(std::string ca_file, std::string_view service) : http(std::move(ca_file)), aws_service(service) {}
@@ -90,7 +94,7 @@ Result<void> sign_for(SinkClient& client, const lm_http_request& from, http::Req
   return {};
 }
 
-lm_status send_http(void*, lm_http_client* handle, const lm_http_request* from, void* ctx, void (*take)(void*, const lm_http_answer*),
+lm_status send_http(void* self, lm_http_client* handle, const lm_http_request* from, void* ctx, void (*take)(void*, const lm_http_answer*),
                     lm_error* error) {
   return guarded_http(error, [&]() -> Result<void> {
     SinkClient& client = client_of(handle);
@@ -110,7 +114,16 @@ lm_status send_http(void*, lm_http_client* handle, const lm_http_request* from, 
                                       return n;
                                     }};
     }
-    const http::Answer got = client.http.fetch(request, static_cast<std::size_t>(from->most), {});
+    // What a server works at is waited for a while, for then it is done.
+    const auto& cancelled = *static_cast<const std::atomic<bool>*>(self);
+    std::optional<std::chrono::steady_clock::time_point> since;
+    const auto stop = [&] {
+      if (!cancelled.load(std::memory_order_relaxed)) return false;
+      const auto now = std::chrono::steady_clock::now();
+      if (!since) since = now;
+      return now - *since >= kPatienceOfStops;
+    };
+    const http::Answer got = client.http.fetch(request, static_cast<std::size_t>(from->most), stop);
     const lm_http_answer answer{sizeof(lm_http_answer), got.failure.empty() ? got.status : 0, got.hopeless ? 1u : 0u, 0, str(got.body),
                                 str(got.failure),       str(got.header("retry-after"))};
     take(ctx, &answer);
@@ -120,11 +133,12 @@ lm_status send_http(void*, lm_http_client* handle, const lm_http_request* from, 
 
 void close_http(void*, lm_http_client* client) { delete &client_of(client); }
 
+std::uint32_t stopping(void* self) { return static_cast<const std::atomic<bool>*>(self)->load(std::memory_order_relaxed) ? 1 : 0; }
+
 }  // namespace
 
-const lm_http& sink_http() {
-  static const lm_http face{sizeof(lm_http), 0, nullptr, open_http, send_http, close_http};
-  return face;
-}
+SinkHttp::SinkHttp(const std::atomic<bool>& cancelled)
+    // The flag is only read: the C border has no const for what `self` is.
+    : face_{sizeof(lm_http), 0, const_cast<std::atomic<bool>*>(&cancelled), open_http, send_http, close_http, stopping} {}
 
 }  // namespace lm

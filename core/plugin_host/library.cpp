@@ -33,7 +33,10 @@ Result<Library> open_library(const std::filesystem::path& file, const lm_host& h
     Library out;
     out.parsers = static_cast<const lm_parser_factory*>(entry.get_factory(LM_PARSER_FACTORY));
     out.sinks = static_cast<const lm_sink_factory*>(entry.get_factory(LM_SINK_FACTORY));
-    if (out.sinks) out.describe = static_cast<const lm_sink_describe*>(entry.get_factory(LM_SINK_DESCRIBE));
+    if (out.sinks) {
+      out.describe = static_cast<const lm_sink_describe*>(entry.get_factory(LM_SINK_DESCRIBE));
+      out.schema = static_cast<const lm_sink_schema*>(entry.get_factory(LM_SINK_SCHEMA));
+    }
     if (!out.parsers && !out.sinks) return fail(Errc::plugin, "it offers neither parsers nor sinks");
     return out;
   } catch (const std::exception& e) {

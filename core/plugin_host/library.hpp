@@ -6,6 +6,7 @@
 #include <logmill/plugin.h>
 #include <logmill/sink.h>
 #include <logmill/sink_describe.h>
+#include <logmill/sink_schema.h>
 
 #include <string>
 
@@ -15,6 +16,7 @@ struct Library {
   const lm_parser_factory* parsers = nullptr;  // null: it has none
   const lm_sink_factory* sinks = nullptr;      // likewise
   const lm_sink_describe* describe = nullptr;  // likewise
+  const lm_sink_schema* schema = nullptr;      // likewise
 };
 
 // Errc::plugin says why it is no plugin of this ABI, or does not start. It is never unloaded.

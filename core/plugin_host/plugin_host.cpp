@@ -134,6 +134,7 @@ Result<void> Registry::Impl::add_sinks(const Library& library, const std::filesy
     plugin->id = view(d->id);
     plugin->factory = factory, plugin->index = i, plugin->descriptor = d, plugin->file = file;
     if (library.describe && LM_HAS(lm_sink_describe, library.describe, describe)) plugin->describe = library.describe;
+    if (library.schema && LM_HAS(lm_sink_schema, library.schema, schema)) plugin->schema = library.schema;
     if (!good_id(plugin->id)) return fail(Errc::plugin, fmt::format("sink {} has the id '{}'", i, plugin->id));
     if (const SinkPlugin* other = sink(plugin->id)) {
       return fail(Errc::plugin, fmt::format("the sink '{}' is already there, from {}", plugin->id, other->file.string()));

@@ -7,6 +7,7 @@
 
 #include <logmill/sink.h>
 #include <logmill/sink_describe.h>
+#include <logmill/sink_schema.h>
 
 #include <functional>
 #include <memory>
@@ -38,6 +39,7 @@ struct SinkPlugin {
   std::uint32_t index = 0;
   const lm_sink_descriptor* descriptor = nullptr;
   const lm_sink_describe* describe = nullptr;  // null: it cannot tell what is in its files
+  const lm_sink_schema* schema = nullptr;      // null: its target need not know of tables
   std::filesystem::path file;
 };
 

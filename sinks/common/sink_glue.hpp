@@ -11,6 +11,7 @@
 //     Result<void> discard(std::string_view token);                                         // [load]
 //     Result<void> sweep(std::string_view run_id);                                          // [load] may be left out: logmill/sink_sweep.h
 //     static Result<void> describe(std::string_view path, lm_file_info& out);               // [any] may be left out: logmill/sink_describe.h
+//     static Result<std::string> schema(const lm_sink_config&, std::span<const lm_table* const>, bool install);  // [load] likewise: logmill/sink_schema.h
 //   };                                                                                      // the destructor is destroy
 //   LOGMILL_SINK(MySink)
 //
@@ -21,6 +22,7 @@
 
 #include <logmill/sink.h>
 #include <logmill/sink_describe.h>
+#include <logmill/sink_schema.h>
 #include <logmill/sink_sweep.h>
 #include <logmill/sdk/error.hpp>
 
@@ -31,6 +33,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -186,6 +189,21 @@ struct Glue {
     });
   }
   static constexpr lm_sink_describe kDescribe{sizeof(lm_sink_describe), 0, describe};
+  static constexpr bool kHasSchema =
+      requires(const lm_sink_config& config, std::span<const lm_table* const> tables) { S::schema(config, tables, true); };
+  static lm_status schema(std::uint32_t index, const lm_sink_config* config, const lm_table* const* tables, std::uint64_t n_tables,
+                          std::uint32_t install, void* ctx, void (*take)(void*, lm_str), lm_error* error) noexcept {
+    return guarded(error, [&]() -> Result<void> {
+      if (index != 0) return fail(LM_INVALID, "this library has one sink");
+      if constexpr (kHasSchema) {
+        return S::schema(*config, std::span(tables, static_cast<std::size_t>(n_tables)), install != 0).map([&](const std::string& text) {
+          take(ctx, str(text));
+        });
+      }
+      return {};
+    });
+  }
+  static constexpr lm_sink_schema kSchema{sizeof(lm_sink_schema), 0, schema};
   static const lm_sink_descriptor* descriptor(std::uint32_t index) noexcept { return index == 0 ? &S::descriptor() : nullptr; }
 
   static constexpr lm_sink_factory kFactory{sizeof(lm_sink_factory), 1, descriptor, create};
@@ -197,6 +215,7 @@ struct Glue {
   static void deinit() noexcept {}
   static const void* get_factory(const char* id) noexcept {
     if (id && std::string_view(id) == LM_SINK_FACTORY) return &kFactory;
+    if (kHasSchema && id && std::string_view(id) == LM_SINK_SCHEMA) return &kSchema;
     return kDescribes && id && std::string_view(id) == LM_SINK_DESCRIBE ? &kDescribe : nullptr;
   }
 };

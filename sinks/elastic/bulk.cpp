@@ -47,10 +47,14 @@ std::string one_line(std::string_view text, std::size_t most) {
 }
 
 void Chunk::add(std::string_view id, std::int64_t time_ms, std::string_view row) {
+  add(id, std::string(kTimestamp) + std::to_string(time_ms) + ",", row.substr(1));
+}
+
+void Chunk::add(std::string_view id, std::string_view head, std::string_view rest) {
   Item item{text_.size(), 0, 0};
   text_.append(kAction).append(id).append(kActionEnd);
   item.document = text_.size();
-  text_.append(kTimestamp).append(std::to_string(time_ms)).append(",").append(row.substr(1));
+  text_.append(head).append(rest);
   item.end = text_.append("\n").size();
   items_.push_back(item);
 }

@@ -13,7 +13,7 @@
 
 namespace lm::sink {
 
-// Rows of one table, each as the two lines that create it. What was built is not moved about: any range of items is a range of the text.
+// Documents of one index, each as the two lines that create it. What was built is not moved about: any range of items is a range of the text.
 class Chunk {
  public:
   struct Item {
@@ -21,11 +21,13 @@ class Chunk {
   };
 
   Chunk() = default;
-  explicit Chunk(std::uint32_t table) : table_(table) {}
+  explicit Chunk(std::uint32_t stream) : stream_(stream) {}
 
-  // `row`: a JSON object with at least one member, without line breaks. `id` is of letters, digits, '-' and '_'.
+  // `document`: a JSON object without line breaks. `id` is of letters, digits, '-' and '_'.
+  void add(std::string_view id, std::string_view document) { add(id, std::string_view(), document); }
+  // The same with `@timestamp` in front of what is in `row`, which has at least one member.
   void add(std::string_view id, std::int64_t time_ms, std::string_view row);
-  std::uint32_t table() const { return table_; }
+  std::uint32_t stream() const { return stream_; }
   std::size_t items() const { return items_.size(); }
   std::size_t bytes() const { return text_.size(); }
   std::size_t bytes(std::size_t item) const { return items_.at(item).end - items_.at(item).begin; }
@@ -36,7 +38,8 @@ class Chunk {
   std::string_view body(const std::vector<std::uint32_t>& items, std::size_t n, std::string& scratch) const;
 
  private:
-  std::uint32_t table_ = 0;
+  void add(std::string_view id, std::string_view head, std::string_view rest);
+  std::uint32_t stream_ = 0;
   std::string text_;
   std::vector<Item> items_;
 };

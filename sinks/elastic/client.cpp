@@ -142,7 +142,7 @@ Result<HttpReply> Client::send(std::string_view method, std::string_view path, s
   const std::string url = url_ + std::string(path), encoded = "Content-Encoding: " + std::string(encoding);
   std::vector<lm_str> headers;
   if (!authorization_.empty()) headers.push_back(str(authorization_));
-  if (!body.empty()) headers.push_back(str("Content-Type: application/x-ndjson"));
+  if (!body.empty()) headers.push_back(str(method == "PUT" ? "Content-Type: application/json" : "Content-Type: application/x-ndjson"));
   if (!encoding.empty()) headers.push_back(str(encoded));
   const lm_http_request request{sizeof(lm_http_request), kIdleSeconds,   str(method), str(url),
                                 headers.data(),          headers.size(), str(body),   kLongestAnswer};

@@ -5,6 +5,7 @@
 #include "common/options.hpp"
 
 #include <logmill/http.h>
+#include <logmill/plugin.h>
 
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,8 @@ class Client {
 
   // [any] `path` begins with '/'. Not a reply: there is nothing to sign with.
   Result<HttpReply> send(std::string_view method, std::string_view path, std::string_view body, std::string_view encoding) const;
+  // [any] Whether the run is being stopped.
+  bool stopping() const { return LM_HAS(lm_http, http_, stopping) && http_->stopping(http_->self) != 0; }
   const std::string& url() const { return url_; }
 
  private:

@@ -1,13 +1,13 @@
-// The sink for Elasticsearch and OpenSearch: every event as a document that is created under the event's own id.
+// The sink for Elasticsearch and OpenSearch: every event as a document that is created under the event's own id, as OCSF or by a mapping (mapping.hpp) in another schema.
 //
-//   elastic:https://HOST:PORT,index=logs-{table}-default
+//   elastic:https://HOST:PORT,schema=ecs
 //
 // A cluster has no place where documents wait unseen, so nothing is staged: what a batch holds is searchable as soon as it was sent. That no event is
 // there twice comes from its id, metadata.uid, which the host derives of the object and the record's place in it: a run that repeats what a killed one
 // has sent is told that the document exists, and that is success. Seal waits until every document is acknowledged, which the cluster does
 // once it has written it down (index.translog.durability=request, the default); publish and discard have nothing left to do.
 //
-// The way of a batch: the thread that calls write takes a slot, renders the rows and puts them with their ids into the table's chunk. A chunk goes
+// The way of a batch: the thread that calls write takes a slot, renders the rows and puts them with their ids into their index's chunk. A chunk goes
 // to the sender when it is as large as a request should be, or is `flush` seconds old.
 #include "common/arrow_view.hpp"
 #include "common/json_writer.hpp"
@@ -16,19 +16,27 @@
 #include "common/slot.hpp"
 #include "elastic/bulk.hpp"
 #include "elastic/client.hpp"
+#include "elastic/document.hpp"
+#include "elastic/mapping.hpp"
 #include "elastic/sender.hpp"
+#include "elastic/templates.hpp"
 
 #include <logmill/sink.h>
+#include <logmill/sdk/json.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cstring>
+#include <cerrno>
+#include <cstdio>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -43,6 +51,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t kRequestSize = std::uint64_t{5} << 20, kSmallestSize = std::uint64_t{16} << 10,
                         kLargestSize = std::uint64_t{90} << 20;
 constexpr std::uint64_t kDefaultMemory = std::uint64_t{64} << 20;
+constexpr std::string_view kRestOfEvent = "ocsf_text";  // of OCSF documents: what would have them refused
 constexpr std::size_t kSmallestCache = std::size_t{64} << 10, kRendered = std::size_t{256} << 10;
 
 constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
@@ -52,9 +61,16 @@ constexpr lm_option option(std::uint32_t type, std::string_view name, std::strin
 }
 
 constexpr lm_option kOptions[] = {
-    option(LM_OPTION_TEXT, "index", "logs-{table}-default", "",
-           "The index or data stream; {table} is the OCSF class, such as api_activity."),
-    option(LM_OPTION_CHOICE, "schema", "ocsf", "ocsf", "What documents look like: OCSF events, with @timestamp in front."),
+    option(LM_OPTION_TEXT, "index", "logs-{dataset}-{namespace}", "",
+           "The index or data stream; {table} is the OCSF class, such as api_activity; {dataset} is that of ECS, such as aws.cloudtrail, and with OCSF the class, too."),
+    option(LM_OPTION_TEXT, "namespace", "default", "", "What {namespace} is, and data_stream.namespace."),
+    option(LM_OPTION_CHOICE, "schema", "ocsf", "ocsf|ecs", "What documents look like: OCSF events, or Elastic Common Schema 8.11.0 with the event in ocsf.*."),
+    option(LM_OPTION_TEXT, "mapping", "", "", "A table from OCSF to ECS (YAML) instead of the one that is built in, which share/logmill/ecs.yaml is a copy of."),
+    option(LM_OPTION_TEXT, "pipeline", "", "",
+           "The ingest pipeline that documents go through; else that of the index, and of ECS documents, which need none, _none."),
+    option(LM_OPTION_CHOICE, "engine", "auto", "auto|elasticsearch|opensearch",
+           "For whom index templates are; auto asks the cluster, and is elasticsearch where none is named."),
+    option(LM_OPTION_BOOLEAN, "data_stream", "true", "", "Whether index templates make data streams, and not plain indices."),
     option(LM_OPTION_CHOICE, "auth", "auto", "auto|none|basic|api_key|sigv4",
            "Who asks; auto is api_key or basic if there is one, sigv4 is for Amazon OpenSearch Service."),
     option(LM_OPTION_TEXT, "username", "", "", "For basic; else LOGMILL_ELASTIC_USERNAME."),
@@ -81,34 +97,124 @@ bool is_index(std::string_view name) {
          name.front() != '-' && name.front() != '.';
 }
 
-// The name of the table's index; empty if it is none.
-std::string index_of(std::string pattern, std::string_view table) {
-  constexpr std::string_view kTable = "{table}";
-  for (std::size_t at = 0; (at = pattern.find(kTable, at)) != std::string::npos; at += table.size())
-    pattern.replace(at, kTable.size(), table);
-  return is_index(pattern) ? pattern : std::string();
-}
+struct IndexName {
+  std::string pattern, name_space;
+
+  std::string of(std::string_view table, std::string_view dataset, std::string_view in) const {
+    std::string out = pattern;
+    const std::pair<std::string_view, std::string_view> all[] = {{"{table}", table}, {"{dataset}", dataset}, {"{namespace}", in}};
+    for (const auto& [name, value] : all) {
+      for (std::size_t at = 0; (at = out.find(name, at)) != std::string::npos; at += value.size()) out.replace(at, name.size(), value);
+    }
+    return out;
+  }
+  // Empty if it is no name of an index.
+  std::string of(std::string_view table, std::string_view dataset) const {
+    std::string out = of(table, dataset, name_space);
+    return is_index(out) ? out : std::string();
+  }
+};
 
 struct Settings {
-  std::string index;
+  IndexName index;
+  std::optional<Mapping> mapping;  // none: documents are OCSF
+  std::string pipeline;
+  std::optional<Engine> engine;  // none: the cluster is asked
+  bool data_stream = true;
   std::chrono::seconds flush{};
   SenderSettings sender;
 };
+
+Result<std::string> read_file(const std::string& path) {
+  constexpr std::size_t kLargest = std::size_t{16} << 20;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), [](std::FILE* f) { return std::fclose(f); });
+  if (!file) return fail_io("read the mapping", path, errno);
+  std::string out(kLargest, '\0');
+  out.resize(std::fread(out.data(), 1, out.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return fail_io("read the mapping", path, errno);
+  if (out.size() == kLargest) return fail(LM_INVALID, path + " is too large to be a mapping");
+  return out;
+}
+
+Result<Mapping> read_mapping(const std::string& path) {
+  if (path.empty()) return Mapping::parse(Mapping::ecs());
+  const auto text = read_file(path);
+  if (!text) return tl::make_unexpected(text.error());
+  auto mapping = Mapping::parse(*text);
+  if (!mapping) return fail(LM_INVALID, "option mapping: " + path + ": " + mapping.error().message);
+  return mapping;
+}
+
+bool only_of(std::string_view text, std::string_view characters) { return text.find_first_not_of(characters) == std::string_view::npos; }
+
+// All but what requests look like.
+Result<Settings> read_settings(const Options& options) {
+  Settings out;
+  out.index = {options.text("index", "logs-{dataset}-{namespace}"), options.text("namespace", "default")};
+  if (out.index.of("table", "dataset").empty())
+    return fail(LM_INVALID, "option index: '" + one_line(out.index.pattern, 100) + "' is no name of an index: lower-case letters, digits, '.', '_', '-', {table}, {dataset} and {namespace} are");
+  if (out.index.name_space.empty() || !only_of(out.index.name_space, "abcdefghijklmnopqrstuvwxyz0123456789._"))
+    return fail(LM_INVALID, "option namespace: '" + one_line(out.index.name_space, 100) + "' is none: lower-case letters, digits, '.' and '_' are");
+  const auto schema = options.choice("schema", {"ocsf", "ecs"}, "ocsf");
+  const auto engine = options.choice("engine", {"auto", "elasticsearch", "opensearch"}, "auto");
+  const auto data_stream = options.boolean("data_stream", true);
+  if (!schema) return tl::make_unexpected(schema.error());
+  if (!engine) return tl::make_unexpected(engine.error());
+  if (!data_stream) return tl::make_unexpected(data_stream.error());
+  out.data_stream = *data_stream;
+  if (*engine != "auto") out.engine = *engine == "opensearch" ? Engine::opensearch : Engine::elasticsearch;
+  const std::string mapping = options.text("mapping", "");
+  if (*schema == "ecs") {
+    auto read = read_mapping(mapping);
+    if (!read) return tl::make_unexpected(read.error());
+    out.mapping = *std::move(read);
+  } else if (!mapping.empty()) {
+    return fail(LM_INVALID, "option mapping: it is for schema=ecs");
+  }
+  // Elastic's integrations give their data streams pipelines that read the records that they know, and no other documents.
+  out.pipeline = options.text("pipeline", out.mapping ? "_none" : "");
+  if (!only_of(out.pipeline, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"))
+    return fail(LM_INVALID, "option pipeline: '" + one_line(out.pipeline, 100) + "' has characters that cannot be in an address");
+  return out;
+}
+
+Result<Options> read_options(const lm_sink_config& config) {
+  return Options::parse(view(config.options_json),
+                        {"index", "namespace", "schema", "mapping", "pipeline", "engine", "data_stream", "auth", "username", "password_file",
+                         "api_key_file", "region", "ca_file", "compression", "request_size", "in_flight", "flush", "retry_time"});
+}
+
+// Whether it is a cluster that knows us. What a user may not ask need not be an error: keys that may only write are good practice.
+Result<HttpReply> greet(const Client& client) {
+  auto reply = client.send("GET", "/", {}, {});
+  if (!reply) return reply;
+  if (reply->status == 0) return fail(LM_IO, "the cluster cannot be reached: " + one_line(reply->failure));
+  if (reply->status == 401) return fail(LM_INVALID, "the cluster does not know who asks (status 401): " + reason_of(reply->body));
+  if (reply->status >= 300 && reply->status < 400)
+    return fail(LM_INVALID, "the server sends to another address (status " + std::to_string(reply->status) + "): say that one");
+  return reply;
+}
+
+// "logs-aws.cloudtrail-*" -> "logmill-logs-aws.cloudtrail"
+std::string template_name(std::string_view pattern) {
+  std::string out = "logmill-";
+  std::copy_if(pattern.begin(), pattern.end(), std::back_inserter(out), [](char c) { return c != '*'; });
+  while (out.ends_with('-') || out.ends_with('.')) out.pop_back();
+  return out;
+}
+
+Engine engine_of(std::string_view greeting) { return greeting.find("opensearch") != std::string_view::npos ? Engine::opensearch : Engine::elasticsearch; }
 
 class ElasticSink {
  public:
   static const lm_sink_descriptor& descriptor() { return kDescriptor; }
 
   static Result<std::unique_ptr<ElasticSink>> create(const lm_sink_config& config) {
-    const auto options =
-        Options::parse(view(config.options_json), {"index", "schema", "auth", "username", "password_file", "api_key_file", "region",
-                                                   "ca_file", "compression", "request_size", "in_flight", "flush", "retry_time"});
+    const auto options = read_options(config);
     if (!options) return tl::make_unexpected(options.error());
-    Settings settings;
-    settings.index = options->text("index", "logs-{table}-default");
-    if (index_of(settings.index, "table").empty())
-      return fail(LM_INVALID, "option index: '" + one_line(settings.index, 100) +
-                                  "' is no name of an index: lower-case letters, digits, '.', '_', '-' and {table} are");
+    auto read = read_settings(*options);
+    if (!read) return tl::make_unexpected(read.error());
+    Settings settings = *std::move(read);
     const auto compression = options->choice("compression", {"none", "gzip", "zstd"}, "gzip");
     const auto size = options->size("request_size", kSmallestSize, kRequestSize);
     const auto in_flight = options->integer("in_flight", 1, 64, 4), flush = options->integer("flush", 1, 3600, 5);
@@ -152,15 +258,31 @@ class ElasticSink {
 
   Result<std::uint32_t> open(const lm_table& table) {
     if (tables_.empty()) {
-      if (auto ok = greet(); !ok) return tl::make_unexpected(ok.error());
+      if (auto ok = greet(*client_); !ok) return tl::make_unexpected(ok.error());
     }
     auto fresh = std::make_unique<Table>();
     fresh->name = view(table.name);
-    fresh->index = index_of(settings_.index, fresh->name);
-    if (fresh->index.empty()) return fail(LM_INVALID, "not a table's name: " + one_line(fresh->name, 100));
     auto field = Field::parse(*table.schema);
     if (!field) return tl::make_unexpected(field.error());
     fresh->field = std::move(*field);
+    std::vector<std::string> datasets{fresh->name};
+    if (settings_.mapping) {
+      fresh->plan = std::make_unique<DocumentPlan>(*settings_.mapping, fresh->field, fresh->name, settings_.index.name_space);
+      datasets.clear();
+      for (std::size_t i = 0; i < fresh->plan->datasets(); ++i) datasets.push_back(fresh->plan->dataset(i));
+    } else {
+      fresh->tamer.emplace(fresh->field, false);
+    }
+    for (const std::string& dataset : datasets) {
+      const std::string index = settings_.index.of(fresh->name, dataset);
+      if (index.empty()) return fail(LM_INVALID, "no name of an index can be made for table " + one_line(fresh->name, 100) + " and data set " + dataset);
+      fresh->streams.push_back(static_cast<std::uint32_t>(streams_.size()));
+      auto stream = std::make_unique<Stream>();
+      stream->table = static_cast<std::uint32_t>(tables_.size()), stream->index = index;
+      stream->path = "/" + index + "/_bulk?filter_path=errors,items.*.status,items.*.error";
+      if (!settings_.pipeline.empty()) stream->path += "&pipeline=" + settings_.pipeline;
+      streams_.push_back(std::move(stream));
+    }
     tables_.push_back(std::move(fresh));
     if (!ticker_.joinable()) ticker_ = std::thread([this] { tick(); });
     return static_cast<std::uint32_t>(tables_.size() - 1);
@@ -186,18 +308,61 @@ class ElasticSink {
   Result<void> seal(const Report& report) {
     for (const auto& slot : slots_) {
       const std::lock_guard lock(slot->mutex);
-      for (const auto& pending : slot->pending) {
-        if (!pending) continue;
-        if (auto ok = flush(*pending); !ok) return ok;
+      for (Part* const part : parts_of(*slot)) {
+        if (auto ok = flush(*part); !ok) return ok;
       }
     }
     if (auto ok = sender_->drain(); !ok) return ok;
-    for (std::size_t i = 0; i < tables_.size(); ++i) {
-      Table& table = *tables_[i];
-      const std::uint64_t refused = table.refused.exchange(0), rows = table.rows.exchange(0) - refused, bytes = table.bytes.exchange(0);
-      if (rows != 0) report(Output{static_cast<std::uint32_t>(i), table.index, table.index, rows, bytes});
+    for (const auto& stream : streams_) {
+      const std::uint64_t refused = stream->refused.exchange(0), rows = stream->rows.exchange(0) - refused, bytes = stream->bytes.exchange(0);
+      if (rows != 0) report(Output{stream->table, stream->index, stream->index, rows, bytes});
     }
     return {};
+  }
+
+  // Index templates, as an object by their names; with `install` they are put into the cluster.
+  static Result<std::string> schema(const lm_sink_config& config, std::span<const lm_table* const> tables, bool install) {
+    const auto options = read_options(config);
+    if (!options) return tl::make_unexpected(options.error());
+    const auto settings = read_settings(*options);
+    if (!settings) return tl::make_unexpected(settings.error());
+    std::unique_ptr<Client> client;
+    Engine engine = settings->engine.value_or(Engine::elasticsearch);
+    if (install || (!settings->engine && view(config.target) != "-")) {
+      // NOLINTNEXTLINE(bugprone-sizeof-expression): the size of a field that is a pointer
+      if (!LM_HAS(lm_sink_config, &config, http) || !config.http) return fail(LM_UNSUPPORTED, "this sink needs a host that offers requests: plugin ABI 1.1");
+      auto opened = Client::open(*config.http, view(config.target), *options);
+      if (!opened) return tl::make_unexpected(opened.error());
+      client = *std::move(opened);
+      const auto reply = greet(*client);
+      if (!reply) return tl::make_unexpected(reply.error());
+      if (!settings->engine) engine = engine_of(reply->body);
+    }
+    // Data sets may share an index: then its template has the fields of all of them.
+    std::map<std::string, Properties> by_pattern;
+    if (settings->mapping) {
+      for (const Dataset& dataset : settings->mapping->datasets) {
+        const std::string name = IndexName{dataset.name, {}}.of("*", {}, {});
+        by_pattern[settings->index.of("*", name, "*")].merge(properties_of(*settings->mapping, dataset, engine));
+      }
+    } else {
+      for (const lm_table* const table : tables) by_pattern[settings->index.of(view(table->name), view(table->name), "*")].add_columns(*table->schema, engine);
+    }
+    const std::string_view what = settings->mapping ? "Events as logmill writes them in ECS" : "OCSF events of logmill";
+    std::string out = "{";
+    for (const auto& [pattern, properties] : by_pattern) {
+      const std::string name = template_name(pattern), body = template_body(pattern, properties, settings->data_stream, what);
+      if (install) {
+        const auto reply = client->send("PUT", "/_index_template/" + name, body, {});
+        if (!reply) return tl::make_unexpected(reply.error());
+        if (reply->status != 200)
+          return fail(LM_IO, "the template " + name + " was not taken: " + (reply->status == 0 ? one_line(reply->failure) : "status " + std::to_string(reply->status) + ": " + reason_of(reply->body)));
+        out.append(out.size() > 1 ? ",\n\"" : "\n\"").append(name).append("\":\"").append(pattern).append("\"");
+      } else {
+        out.append(out.size() > 1 ? ",\n\"" : "\n\"").append(name).append("\":").append(body);
+      }
+    }
+    return out + "\n}\n";
   }
 
   Result<void> publish(std::string_view) { return {}; }
@@ -205,16 +370,33 @@ class ElasticSink {
   Result<void> discard(std::string_view) { return {}; }
 
  private:
-  struct Table {
-    std::string name, index;
-    Field field;
+  // The documents of a table that go to one index.
+  struct Stream {
+    std::uint32_t table = 0;
+    std::string index, path;
     std::atomic<std::uint64_t> rows{0}, bytes{0}, refused{0};  // since the last seal
   };
-  struct Pending {
-    Pending(const Field& field, std::size_t cache, std::uint32_t table) : writer(field, cache), chunk(table) {}
-    JsonWriter writer;
+  struct Table {
+    std::string name;
+    Field field;
+    std::unique_ptr<DocumentPlan> plan;  // null: documents are OCSF
+    std::optional<EventTamer> tamer;     // of OCSF
+    std::vector<std::uint32_t> streams;  // by data set; one of OCSF
+  };
+  struct Part {
+    explicit Part(std::uint32_t stream) : chunk(stream) {}
     Chunk chunk;
     Clock::time_point began{};  // its first row was put in
+  };
+  struct Pending {
+    Pending(const Table& table, std::size_t cache) : writer(table.field, cache) {
+      if (table.plan) maker.emplace(*table.plan);
+      for (const std::uint32_t stream : table.streams) parts.emplace_back(stream);
+    }
+    JsonWriter writer;
+    std::optional<DocumentMaker> maker;
+    std::vector<Part> parts;
+    std::string document, rest;
   };
   struct Slot {
     std::mutex mutex;
@@ -229,30 +411,20 @@ class ElasticSink {
     for (std::size_t i = 0; i < n; ++i) slots_.push_back(std::make_unique<Slot>());
     sender_ = std::make_unique<Sender>(
         *client_, settings_.sender,
-        [this](std::uint32_t table) { return "/" + tables_[table]->index + "/_bulk?filter_path=errors,items.*.status,items.*.error"; },
+        [this](std::uint32_t stream) { return streams_[stream]->path; },
         [this](const Chunk& chunk, std::size_t item, std::string_view why) {
-          ++tables_[chunk.table()]->refused;
+          Stream& stream = *streams_[chunk.stream()];
+          ++stream.refused;
           const std::string uid(chunk.id(item)), row(chunk.row(item));
-          const lm_refused_row refused{sizeof(lm_refused_row), chunk.table(), str(uid), str(why), str(row)};
+          const lm_refused_row refused{sizeof(lm_refused_row), stream.table, str(uid), str(why), str(row)};
           refusals_.row(refusals_.self, &refused);
         });
-  }
-
-  // Whether it is a cluster that knows us. What a user may not ask need not be an error: keys that may only write are good practice.
-  Result<void> greet() {
-    const auto reply = client_->send("GET", "/", {}, {});
-    if (!reply) return tl::make_unexpected(reply.error());
-    if (reply->status == 0) return fail(LM_IO, "the cluster cannot be reached: " + one_line(reply->failure));
-    if (reply->status == 401) return fail(LM_INVALID, "the cluster does not know who asks (status 401): " + reason_of(reply->body));
-    if (reply->status >= 300 && reply->status < 400)
-      return fail(LM_INVALID, "the server sends to another address (status " + std::to_string(reply->status) + "): say that one");
-    return {};
   }
 
   Pending& pending_of(Slot& slot, std::uint32_t table) {
     if (slot.pending.size() < tables_.size()) slot.pending.resize(tables_.size());
     auto& pending = slot.pending[table];
-    if (!pending) pending = std::make_unique<Pending>(tables_[table]->field, std::max(kSmallestCache, share_ / tables_.size()), table);
+    if (!pending) pending = std::make_unique<Pending>(*tables_[table], std::max(kSmallestCache, share_ / tables_.size()));
     return *pending;
   }
 
@@ -266,6 +438,7 @@ class ElasticSink {
       ~End() { writer.end(); }  // before the batch goes
     } end{writer};
     writer.begin(batch.array(), batch.instance(), batch.epoch());
+    if (pending.maker) pending.maker->begin(batch.array());
     for (std::int64_t row = 0; row < writer.rows();) {
       slot.text.clear();
       const std::int64_t next = writer.render(row, slot.text, kRendered);
@@ -279,11 +452,29 @@ class ElasticSink {
         if (uid.empty() || uid.size() > 512 ||
             uid.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
           return fail(LM_INTERNAL, "metadata.uid can be no document's id: " + one_line(uid, 100));
-        if (pending.chunk.items() == 0) pending.began = Clock::now();
-        pending.chunk.add(uid, times.int64(row), left.substr(0, line));
+        const std::size_t dataset = pending.maker ? pending.maker->dataset(row) : 0;
+        Part& part = pending.parts[dataset];
+        if (part.chunk.items() == 0) part.began = Clock::now();
+        if (pending.maker) {
+          pending.document.clear();
+          pending.maker->render(row, dataset, left.substr(0, line), pending.document);
+          part.chunk.add(uid, pending.document);
+        } else {
+          std::string_view event = left.substr(0, line);
+          if (tables_[batch.table()]->tamer->tame(event, pending.document, pending.rest)) {
+            // An object has other members: one that lost all of them has no id either.
+            pending.document.back() = ',';
+            json::append_quoted(pending.document, kRestOfEvent);
+            pending.document += ':';
+            json::append_quoted(pending.document, pending.rest = "{" + pending.rest + "}");
+            pending.document += '}';
+            event = pending.document;
+          }
+          part.chunk.add(uid, times.int64(row), event);
+        }
         left.remove_prefix(line + 1);
-        if (pending.chunk.bytes() >= sender_->request_bytes()) {
-          if (auto ok = flush(pending); !ok) return ok;
+        if (part.chunk.bytes() >= sender_->request_bytes()) {
+          if (auto ok = flush(part); !ok) return ok;
         }
       }
     }
@@ -294,21 +485,29 @@ class ElasticSink {
   Result<void> trim(Slot& slot) {
     for (;;) {
       std::size_t held = 0;
-      Pending* largest = nullptr;
-      for (const auto& pending : slot.pending) {
-        if (!pending) continue;
-        held += pending->chunk.held();
-        if (!largest || pending->chunk.held() > largest->chunk.held()) largest = pending.get();
+      Part* largest = nullptr;
+      for (Part* const part : parts_of(slot)) {
+        held += part->chunk.held();
+        if (!largest || part->chunk.held() > largest->chunk.held()) largest = part;
       }
       if (held <= share_ || !largest || largest->chunk.items() == 0) return {};
       if (auto ok = flush(*largest); !ok) return ok;
     }
   }
 
-  Result<void> flush(Pending& pending) {
-    const std::uint32_t handle = pending.chunk.table();
-    Chunk full = std::exchange(pending.chunk, Chunk(handle));
-    tables_[handle]->rows += full.items(), tables_[handle]->bytes += full.bytes();
+  static std::vector<Part*> parts_of(const Slot& slot) {
+    std::vector<Part*> out;
+    for (const auto& pending : slot.pending) {
+      if (!pending) continue;
+      for (Part& part : pending->parts) out.push_back(&part);
+    }
+    return out;
+  }
+
+  Result<void> flush(Part& part) {
+    const std::uint32_t stream = part.chunk.stream();
+    Chunk full = std::exchange(part.chunk, Chunk(stream));
+    streams_[stream]->rows += full.items(), streams_[stream]->bytes += full.bytes();
     return sender_->put(std::move(full));
   }
 
@@ -321,8 +520,8 @@ class ElasticSink {
       for (const auto& slot : slots_) {
         const std::unique_lock taken(slot->mutex, std::try_to_lock);
         if (!taken.owns_lock()) continue;
-        for (const auto& pending : slot->pending) {
-          if (pending && pending->chunk.items() != 0 && pending->began <= old) static_cast<void>(flush(*pending));  // what fails is kept
+        for (Part* const part : parts_of(*slot)) {
+          if (part->chunk.items() != 0 && part->began <= old) static_cast<void>(flush(*part));  // what fails is kept
         }
       }
       lock.lock();
@@ -334,6 +533,7 @@ class ElasticSink {
   const lm_refusals& refusals_;
   std::size_t share_ = 0;  // of a slot, for its chunks
   std::vector<std::unique_ptr<Table>> tables_;
+  std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::unique_ptr<Sender> sender_;
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kSmallestRequest = std::size_t{16} << 10;
 constexpr std::chrono::milliseconds kFirstPause{200}, kLongestPause{30'000};
+constexpr std::chrono::milliseconds kPatienceOfStops{5'000}, kLook{200};
 
 struct FreeDeflate {
   void operator()(z_stream* stream) const {
@@ -182,7 +183,13 @@ Result<void> Sender::pause(Worker& worker, unsigned attempt, std::uint32_t asked
   if (attempt >= 2 && !std::exchange(warned_, true))
     log(LogLevel::warning,
         client_.url() + " does not take all rows; they are sent again for " + seconds_text(settings_.patience) + ": " + why);
-  changed_.wait_for(lock, wait, [&] { return stop_ || failed_; });
+  // A run that is being stopped does not wait for a cluster that is away: what is not there yet is sent by the next run.
+  const auto until = Clock::now() + wait;
+  while (!stop_ && !failed_ && Clock::now() < until) {
+    if (client_.stopping() && Clock::now() - since >= kPatienceOfStops)
+      return fail(LM_CANCELLED, "the run was stopped while the cluster took nothing: " + why);
+    changed_.wait_until(lock, std::min(until, Clock::now() + kLook));
+  }
   if (stop_) return fail(LM_CANCELLED, "the run was stopped");
   if (failed_) return tl::make_unexpected(error_);
   return {};
@@ -190,7 +197,7 @@ Result<void> Sender::pause(Worker& worker, unsigned attempt, std::uint32_t asked
 
 Result<void> Sender::deliver(Worker& worker, const Chunk& chunk) {
   constexpr std::string_view kEncodings[] = {"", "gzip", "zstd"};
-  const std::string path = path_of_(chunk.table());
+  const std::string path = path_of_(chunk.stream());
   std::vector<std::uint32_t> left(chunk.items());
   std::iota(left.begin(), left.end(), 0u);
   unsigned attempt = 0;

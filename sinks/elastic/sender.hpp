@@ -34,7 +34,7 @@ struct SenderSettings {
 
 class Sender {
  public:
-  using PathOf = std::function<std::string(std::uint32_t table)>;
+  using PathOf = std::function<std::string(std::uint32_t stream)>;
   using Refuse = std::function<void(const Chunk&, std::size_t item, std::string_view why)>;  // [any]
   // Both functions must outlive the sender.
   Sender(const Client&, SenderSettings, PathOf, Refuse);

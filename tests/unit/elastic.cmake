@@ -1,4 +1,6 @@
-# The plugin's own objects, for what a server may answer.
-logmill_test(elastic_bulk_test
-  SOURCES ${CMAKE_CURRENT_LIST_DIR}/elastic_bulk_test.cpp $<TARGET_OBJECTS:elastic>
-  LIBRARIES logmill_sink_common simdjson::simdjson PkgConfig::ZSTD PkgConfig::ZLIB Threads::Threads)
+# The plugin's own objects: for what a server may answer, and for what documents of other schemas look like.
+foreach(test elastic_bulk_test elastic_document_test)
+  logmill_test(${test}
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/${test}.cpp $<TARGET_OBJECTS:elastic>
+    LIBRARIES logmill_sink_common simdjson::simdjson yaml-cpp PkgConfig::ZSTD PkgConfig::ZLIB Threads::Threads)
+endforeach()

@@ -305,6 +305,12 @@ struct Catalog {
 // A table for every folder that has files. For Iceberg it writes below directory/_iceberg, for the others nothing. Errc::invalid names what cannot be said in the engine's language, or files that contradict each other.
 Result<Catalog> make_catalog(const Registry&, const CatalogOptions&);
 
+// ---- What the target of a sink must know of tables before it gets rows ----
+
+// Of the elastic sink its index templates, as a JSON object by their names. `table`: one of Registry::tables(); empty: all. With `install` the target is told, and the answer says what; else nobody
+// is asked but who is named: the target may be "-". Errc::invalid: there is no such sink, or its target need not know anything.
+Result<std::string> sink_schema(const Registry&, const SinkSpec&, std::string_view table, bool install);
+
 // ---- Ledgers: what a job has done ----
 
 struct StateInfo {

@@ -54,6 +54,8 @@ typedef struct lm_http {
   lm_status (*send)(void* self, lm_http_client*, const lm_http_request*, void* ctx, void (*take)(void* ctx, const lm_http_answer*),
                     lm_error*);
   void (*close)(void* self, lm_http_client*); /* [load] after the last send has returned */
+  /* [any] 1: the run is being stopped. What goes well is still brought to its end; what does not is not to be waited for. A request that hangs is given up soon. */
+  uint32_t (*stopping)(void* self);
 } lm_http;
 
 #ifdef __cplusplus
