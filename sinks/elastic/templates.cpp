@@ -19,7 +19,9 @@ std::string_view type_of(FieldType type, Engine engine) {
   switch (type) {
     case FieldType::keyword:
     case FieldType::inner: return R"({"type":"keyword","ignore_above":8191})";
-    case FieldType::wildcard: return R"({"type":"wildcard"})";
+    // OpenSearch's does not answer patterns in query strings.
+    case FieldType::wildcard:
+      return engine == Engine::opensearch ? R"({"type":"keyword","ignore_above":8191})" : R"({"type":"wildcard"})";
     case FieldType::text: return R"({"type":"text"})";
     case FieldType::ip: return R"({"type":"ip","ignore_malformed":true})";
     case FieldType::date: return R"({"type":"date","ignore_malformed":true})";
