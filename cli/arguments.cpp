@@ -193,13 +193,15 @@ const std::array kEncryptionSettings = {
 };
 
 const std::array kRunSettings = {
-    Setting{"to", "SINK", true, "Where events go: parquet:DIR, ndjson:DIR, ndjson:-, parquet:s3://BUCKET/PREFIX, elastic:https://HOST:PORT; options behind commas",
-            [](Target& t, const std::string& text) -> Result<void> {
-              Result<SinkSpec> sink = parse_sink(text);
-              if (!sink) return tl::unexpected<Error>(sink.error());
-              t.run->options.sinks.push_back(*std::move(sink));
-              return {};
-            }},
+    Setting{
+        "to", "SINK", true,
+        "Where events go: parquet:DIR, ndjson:DIR, ndjson:-, parquet:s3://BUCKET/PREFIX, elastic:https://HOST:PORT; options behind commas",
+        [](Target& t, const std::string& text) -> Result<void> {
+          Result<SinkSpec> sink = parse_sink(text);
+          if (!sink) return tl::unexpected<Error>(sink.error());
+          t.run->options.sinks.push_back(*std::move(sink));
+          return {};
+        }},
     Setting{"plugin", "ID", false, "Read every object with this parser, without detection",
             [](Target& t, const std::string& text) -> Result<void> {
               t.run->options.plugin = text;
@@ -477,10 +479,13 @@ struct CommandLine {
 
     schema->add_option("TABLE", schema_arguments.table, help_text("An OCSF class, such as api_activity; all if left out"))->type_name("");
     schema
-        ->add_option("--format", schema_format,
-                     help_text("text or json (text); or a sink, for what its target must know: elastic[:URL][,OPTION=VALUE]... for index templates"))
+        ->add_option(
+            "--format", schema_format,
+            help_text("text or json (text); or a sink, for what its target must know: elastic[:URL][,OPTION=VALUE]... for index templates"))
         ->type_name("FORMAT");
-    schema->add_option("--install-templates", schema_install, help_text("Put index templates into the cluster that elastic:URL[,OPTION=VALUE]... names"))
+    schema
+        ->add_option("--install-templates", schema_install,
+                     help_text("Put index templates into the cluster that elastic:URL[,OPTION=VALUE]... names"))
         ->type_name("SINK");
     schema_flags = std::make_unique<Flags>(*schema, std::initializer_list<std::span<const Setting>>{});
     schema->footer(

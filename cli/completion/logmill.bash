@@ -68,7 +68,7 @@ _logmill() {
       fi ;;
     schema)
       if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "--format $common" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "--format --install-templates $common" -- "$cur")
       else
         mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" schema 2>/dev/null | awk '/^[a-z0-9_]+ \(class /{print $1}')" -- "$cur")
       fi ;;

@@ -116,7 +116,11 @@ class PluginSink final : public OutputSink {
  public:
   PluginSink(lm_sink sink, const SinkSpec& spec, std::unique_ptr<HostStorage> storage, std::unique_ptr<SinkHttp> http,
              std::unique_ptr<RefusalsFace> refusals)
-      : storage_(std::move(storage)), http_(std::move(http)), refusals_(std::move(refusals)), sink_(sink), label_(spec.id + ":" + spec.target) {}
+      : storage_(std::move(storage)),
+        http_(std::move(http)),
+        refusals_(std::move(refusals)),
+        sink_(sink),
+        label_(spec.id + ":" + spec.target) {}
   ~PluginSink() override {
     if (sink_.destroy) sink_.destroy(sink_.self);
   }
@@ -283,7 +287,8 @@ Result<std::string> sink_schema(const Registry& registry, const SinkSpec& spec, 
     for (const SinkInfo& s : registry.sinks()) known += fmt::format("{}{}", known.empty() ? "" : ", ", s.id);
     return fail(Errc::invalid, fmt::format("no sink is called '{}'; there are: {}", spec.id, known));
   }
-  if (!plugin->schema) return fail(Errc::invalid, fmt::format("the sink '{}' has no schema of its own: its target need not know of tables", spec.id));
+  if (!plugin->schema)
+    return fail(Errc::invalid, fmt::format("the sink '{}' has no schema of its own: its target need not know of tables", spec.id));
   auto options = options_json(*plugin->descriptor, spec);
   if (!options) return tl::unexpected(options.error());
   std::vector<lm_table> tables;
@@ -302,11 +307,13 @@ Result<std::string> sink_schema(const Registry& registry, const SinkSpec& spec, 
   lm_error error = empty_error();
   std::string out;
   const auto take = [](void* to, lm_str text) { static_cast<std::string*>(to)->append(view(text)); };
-  const lm_status status = plugin->schema->schema(plugin->index, &config, pointers.data(), pointers.size(), install ? 1 : 0, &out, take, &error);
+  const lm_status status =
+      plugin->schema->schema(plugin->index, &config, pointers.data(), pointers.size(), install ? 1 : 0, &out, take, &error);
   for (ArrowSchema& schema : schemas) schema.release(&schema);
   if (status == LM_OK) return out;
   const std::string where = spec.target == "-" ? spec.id : spec.id + ":" + spec.target;
-  return fail(status == LM_INVALID || status == LM_UNSUPPORTED ? Errc::invalid : Errc::io, fmt::format("sink {}: {}", where, message_of(error)));
+  return fail(status == LM_INVALID || status == LM_UNSUPPORTED ? Errc::invalid : Errc::io,
+              fmt::format("sink {}: {}", where, message_of(error)));
 }
 
 void Refusals::add(const RefusedRow& row) {

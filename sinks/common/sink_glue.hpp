@@ -189,8 +189,9 @@ struct Glue {
     });
   }
   static constexpr lm_sink_describe kDescribe{sizeof(lm_sink_describe), 0, describe};
-  static constexpr bool kHasSchema =
-      requires(const lm_sink_config& config, std::span<const lm_table* const> tables) { S::schema(config, tables, true); };
+  static constexpr bool kHasSchema = requires(const lm_sink_config& config, std::span<const lm_table* const> tables) {
+    S::schema(config, tables, true);
+  };
   static lm_status schema(std::uint32_t index, const lm_sink_config* config, const lm_table* const* tables, std::uint64_t n_tables,
                           std::uint32_t install, void* ctx, void (*take)(void*, lm_str), lm_error* error) noexcept {
     return guarded(error, [&]() -> Result<void> {

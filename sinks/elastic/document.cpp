@@ -307,7 +307,8 @@ bool append_value(FieldType type, const Found& found, std::string& out) {
       json::append_quoted(out, found.text);
       return true;
     case FieldType::flattened:
-      if ((found.kind != Found::Kind::object && found.kind != Found::Kind::array) || found.text.size() >= kLongestTerm || !is_tame(found.text))
+      if ((found.kind != Found::Kind::object && found.kind != Found::Kind::array) || found.text.size() >= kLongestTerm ||
+          !is_tame(found.text))
         return false;
       append_in_one_line(found.text, out);
       return true;
@@ -361,7 +362,8 @@ bool Sources::add_hops(Access& access, const Path& path, std::size_t at) const {
       if (step->kind != Step::Kind::where) continue;
       hop.kind = Hop::Kind::where, hop.value = step->value;
       const auto child = std::find_if(here->children.begin(), here->children.end(), [&](const Field& f) { return f.name == step->name; });
-      if (here->type != Type::structure || child == here->children.end() || child->type == Type::list || child->type == Type::structure) return false;
+      if (here->type != Type::structure || child == here->children.end() || child->type == Type::list || child->type == Type::structure)
+        return false;
       hop.number = static_cast<std::size_t>(child - here->children.begin());
       continue;
     }
@@ -442,7 +444,8 @@ void SourceReader::begin(const ArrowView& rows) {
 }
 
 bool SourceReader::valid(const Column& column, std::int64_t row) {
-  return column.leaf.valid(row) && std::all_of(column.parents.begin(), column.parents.end(), [&](const ArrowView& p) { return p.valid(row); });
+  return column.leaf.valid(row) &&
+         std::all_of(column.parents.begin(), column.parents.end(), [&](const ArrowView& p) { return p.valid(row); });
 }
 
 std::string_view SourceReader::text_of(const ArrowView& view, std::int64_t row) {
@@ -548,7 +551,8 @@ void SourceReader::read(Parsed& parsed, const Sources::JsonNode& node, std::stri
 
 void SourceReader::visit_member(Parsed& parsed, const Sources::JsonNode& node, std::string_view key, json::Value& value) {
   for (const auto& member : node.members) {
-    if (member->key.size() == key.size() && equals_ignoring_case(member->key, key)) return visit(parsed, *member, member->key == key, value);
+    if (member->key.size() == key.size() && equals_ignoring_case(member->key, key))
+      return visit(parsed, *member, member->key == key, value);
   }
 }
 
@@ -609,7 +613,12 @@ std::string prefix_of(std::string_view member) {
 }  // namespace
 
 DocumentPlan::DocumentPlan(const Mapping& mapping, const Field& field, std::string table, std::string name_space)
-    : mapping_(mapping), field_(field), table_(std::move(table)), name_space_(std::move(name_space)), tamer_(field, true), choosing_(field) {
+    : mapping_(mapping),
+      field_(field),
+      table_(std::move(table)),
+      name_space_(std::move(name_space)),
+      tamer_(field, true),
+      choosing_(field) {
   for (const Dataset& dataset : mapping.datasets) {
     OfDataset& of = *datasets_.emplace_back(std::make_unique<OfDataset>());
     of.name = substituted(dataset.name, {});
@@ -711,7 +720,8 @@ std::size_t DocumentMaker::dataset(std::int64_t row) {
   for (std::size_t i = 0; i + 1 < plan_.datasets_.size(); ++i) {
     const DocumentPlan::OfDataset& of = *plan_.datasets_[i];
     if (!of.possible) continue;
-    if (std::all_of(of.when.begin(), of.when.end(), [&](const DocumentPlan::Check& check) { return holds(check, choosing_, row); })) return i;
+    if (std::all_of(of.when.begin(), of.when.end(), [&](const DocumentPlan::Check& check) { return holds(check, choosing_, row); }))
+      return i;
   }
   return plan_.datasets_.size() - 1;
 }
@@ -818,8 +828,9 @@ void DocumentMaker::values(const DocumentPlan::Way& way, const Rule& rule, Sourc
     found_.push_back({Found::Kind::text, keep(joined)});
   }
   // Lists in JSON are several values, as lists of the event are.
-  const bool whole = rule.type == FieldType::flattened ||
-                     (!alternative.verbs.empty() && (alternative.verbs[0].kind == Verb::Kind::java || alternative.verbs[0].kind == Verb::Kind::json));
+  const bool whole =
+      rule.type == FieldType::flattened ||
+      (!alternative.verbs.empty() && (alternative.verbs[0].kind == Verb::Kind::java || alternative.verbs[0].kind == Verb::Kind::json));
   if (!whole && std::any_of(found_.begin(), found_.end(), [](const Found& f) { return f.kind == Found::Kind::array; })) {
     more_.clear();
     for (const Found& found : found_) {
@@ -852,7 +863,8 @@ void DocumentMaker::field(const DocumentPlan::Op& op, SourceReader& reader, std:
   const std::size_t first = out.size();
   written_.clear();
   for (const DocumentPlan::Way& way : op.ways) {
-    if (!std::all_of(way.when.begin(), way.when.end(), [&](const DocumentPlan::Check& check) { return holds(check, reader, row); })) continue;
+    if (!std::all_of(way.when.begin(), way.when.end(), [&](const DocumentPlan::Check& check) { return holds(check, reader, row); }))
+      continue;
     values(way, *op.rule, reader, row);
     for (const Found& found : found_) {
       const std::size_t at = out.size();
@@ -863,7 +875,8 @@ void DocumentMaker::field(const DocumentPlan::Op& op, SourceReader& reader, std:
         continue;
       }
       const std::string_view text = std::string_view(out).substr(value);
-      const bool known = std::any_of(written_.begin(), written_.end(), [&](const auto& w) { return std::string_view(out).substr(w.first, w.second) == text; });
+      const bool known = std::any_of(written_.begin(), written_.end(),
+                                     [&](const auto& w) { return std::string_view(out).substr(w.first, w.second) == text; });
       if (known) {
         out.resize(at);
       } else {

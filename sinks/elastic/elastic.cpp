@@ -26,10 +26,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cerrno>
 #include <cstdio>
 #include <iterator>
 #include <map>
@@ -62,10 +62,13 @@ constexpr lm_option option(std::uint32_t type, std::string_view name, std::strin
 
 constexpr lm_option kOptions[] = {
     option(LM_OPTION_TEXT, "index", "logs-{dataset}-{namespace}", "",
-           "The index or data stream; {table} is the OCSF class, such as api_activity; {dataset} is that of ECS, such as aws.cloudtrail, and with OCSF the class, too."),
+           "The index or data stream; {table} is the OCSF class, such as api_activity; {dataset} is that of ECS, such as aws.cloudtrail, "
+           "and with OCSF the class, too."),
     option(LM_OPTION_TEXT, "namespace", "default", "", "What {namespace} is, and data_stream.namespace."),
-    option(LM_OPTION_CHOICE, "schema", "ocsf", "ocsf|ecs", "What documents look like: OCSF events, or Elastic Common Schema 8.11.0 with the event in ocsf.*."),
-    option(LM_OPTION_TEXT, "mapping", "", "", "A table from OCSF to ECS (YAML) instead of the one that is built in, which share/logmill/ecs.yaml is a copy of."),
+    option(LM_OPTION_CHOICE, "schema", "ocsf", "ocsf|ecs",
+           "What documents look like: OCSF events, or Elastic Common Schema 8.11.0 with the event in ocsf.*."),
+    option(LM_OPTION_TEXT, "mapping", "", "",
+           "A table from OCSF to ECS (YAML) instead of the one that is built in, which share/logmill/ecs.yaml is a copy of."),
     option(LM_OPTION_TEXT, "pipeline", "", "",
            "The ingest pipeline that documents go through; else that of the index, and of ECS documents, which need none, _none."),
     option(LM_OPTION_CHOICE, "engine", "auto", "auto|elasticsearch|opensearch",
@@ -152,9 +155,12 @@ Result<Settings> read_settings(const Options& options) {
   Settings out;
   out.index = {options.text("index", "logs-{dataset}-{namespace}"), options.text("namespace", "default")};
   if (out.index.of("table", "dataset").empty())
-    return fail(LM_INVALID, "option index: '" + one_line(out.index.pattern, 100) + "' is no name of an index: lower-case letters, digits, '.', '_', '-', {table}, {dataset} and {namespace} are");
+    return fail(LM_INVALID,
+                "option index: '" + one_line(out.index.pattern, 100) +
+                    "' is no name of an index: lower-case letters, digits, '.', '_', '-', {table}, {dataset} and {namespace} are");
   if (out.index.name_space.empty() || !only_of(out.index.name_space, "abcdefghijklmnopqrstuvwxyz0123456789._"))
-    return fail(LM_INVALID, "option namespace: '" + one_line(out.index.name_space, 100) + "' is none: lower-case letters, digits, '.' and '_' are");
+    return fail(LM_INVALID,
+                "option namespace: '" + one_line(out.index.name_space, 100) + "' is none: lower-case letters, digits, '.' and '_' are");
   const auto schema = options.choice("schema", {"ocsf", "ecs"}, "ocsf");
   const auto engine = options.choice("engine", {"auto", "elasticsearch", "opensearch"}, "auto");
   const auto data_stream = options.boolean("data_stream", true);
@@ -179,9 +185,9 @@ Result<Settings> read_settings(const Options& options) {
 }
 
 Result<Options> read_options(const lm_sink_config& config) {
-  return Options::parse(view(config.options_json),
-                        {"index", "namespace", "schema", "mapping", "pipeline", "engine", "data_stream", "auth", "username", "password_file",
-                         "api_key_file", "region", "ca_file", "compression", "request_size", "in_flight", "flush", "retry_time"});
+  return Options::parse(view(config.options_json), {"index", "namespace", "schema", "mapping", "pipeline", "engine", "data_stream", "auth",
+                                                    "username", "password_file", "api_key_file", "region", "ca_file", "compression",
+                                                    "request_size", "in_flight", "flush", "retry_time"});
 }
 
 // Whether it is a cluster that knows us. What a user may not ask need not be an error: keys that may only write are good practice.
@@ -195,15 +201,17 @@ Result<HttpReply> greet(const Client& client) {
   return reply;
 }
 
-// "logs-aws.cloudtrail-*" -> "logmill-logs-aws.cloudtrail"
-std::string template_name(std::string_view pattern) {
-  std::string out = "logmill-";
-  std::copy_if(pattern.begin(), pattern.end(), std::back_inserter(out), [](char c) { return c != '*'; });
-  while (out.ends_with('-') || out.ends_with('.')) out.pop_back();
-  return out;
+// "logs-logmill.*-default" -> "logmill-logs-logmill-default"
+std::string template_name(std::string pattern) {
+  for (const std::string_view gone : {".*", "*"}) {
+    for (std::size_t at = 0; (at = pattern.find(gone, at)) != std::string::npos;) pattern.erase(at, gone.size());
+  }
+  return "logmill-" + pattern;
 }
 
-Engine engine_of(std::string_view greeting) { return greeting.find("opensearch") != std::string_view::npos ? Engine::opensearch : Engine::elasticsearch; }
+Engine engine_of(std::string_view greeting) {
+  return greeting.find("opensearch") != std::string_view::npos ? Engine::opensearch : Engine::elasticsearch;
+}
 
 class ElasticSink {
  public:
@@ -275,7 +283,8 @@ class ElasticSink {
     }
     for (const std::string& dataset : datasets) {
       const std::string index = settings_.index.of(fresh->name, dataset);
-      if (index.empty()) return fail(LM_INVALID, "no name of an index can be made for table " + one_line(fresh->name, 100) + " and data set " + dataset);
+      if (index.empty())
+        return fail(LM_INVALID, "no name of an index can be made for table " + one_line(fresh->name, 100) + " and data set " + dataset);
       fresh->streams.push_back(static_cast<std::uint32_t>(streams_.size()));
       auto stream = std::make_unique<Stream>();
       stream->table = static_cast<std::uint32_t>(tables_.size()), stream->index = index;
@@ -314,7 +323,8 @@ class ElasticSink {
     }
     if (auto ok = sender_->drain(); !ok) return ok;
     for (const auto& stream : streams_) {
-      const std::uint64_t refused = stream->refused.exchange(0), rows = stream->rows.exchange(0) - refused, bytes = stream->bytes.exchange(0);
+      const std::uint64_t refused = stream->refused.exchange(0), rows = stream->rows.exchange(0) - refused,
+                          bytes = stream->bytes.exchange(0);
       if (rows != 0) report(Output{stream->table, stream->index, stream->index, rows, bytes});
     }
     return {};
@@ -330,7 +340,8 @@ class ElasticSink {
     Engine engine = settings->engine.value_or(Engine::elasticsearch);
     if (install || (!settings->engine && view(config.target) != "-")) {
       // NOLINTNEXTLINE(bugprone-sizeof-expression): the size of a field that is a pointer
-      if (!LM_HAS(lm_sink_config, &config, http) || !config.http) return fail(LM_UNSUPPORTED, "this sink needs a host that offers requests: plugin ABI 1.1");
+      if (!LM_HAS(lm_sink_config, &config, http) || !config.http)
+        return fail(LM_UNSUPPORTED, "this sink needs a host that offers requests: plugin ABI 1.1");
       auto opened = Client::open(*config.http, view(config.target), *options);
       if (!opened) return tl::make_unexpected(opened.error());
       client = *std::move(opened);
@@ -339,24 +350,29 @@ class ElasticSink {
       if (!settings->engine) engine = engine_of(reply->body);
     }
     // Data sets may share an index: then its template has the fields of all of them.
+    const IndexName& index = settings->index;
     std::map<std::string, Properties> by_pattern;
     if (settings->mapping) {
       for (const Dataset& dataset : settings->mapping->datasets) {
         const std::string name = IndexName{dataset.name, {}}.of("*", {}, {});
-        by_pattern[settings->index.of("*", name, "*")].merge(properties_of(*settings->mapping, dataset, engine));
+        by_pattern[index.of("*", name, index.name_space)].merge(properties_of(*settings->mapping, dataset, engine));
       }
     } else {
-      for (const lm_table* const table : tables) by_pattern[settings->index.of(view(table->name), view(table->name), "*")].add_columns(*table->schema, engine);
+      for (const lm_table* const table : tables)
+        by_pattern[index.of(view(table->name), view(table->name), index.name_space)].add_columns(*table->schema, engine);
     }
     const std::string_view what = settings->mapping ? "Events as logmill writes them in ECS" : "OCSF events of logmill";
     std::string out = "{";
     for (const auto& [pattern, properties] : by_pattern) {
-      const std::string name = template_name(pattern), body = template_body(pattern, properties, settings->data_stream, what);
+      const unsigned priority = pattern.ends_with("-default") ? kPriority : kPriorityOfOwn;
+      const std::string name = template_name(pattern), body = template_body(pattern, priority, properties, settings->data_stream, what);
       if (install) {
         const auto reply = client->send("PUT", "/_index_template/" + name, body, {});
         if (!reply) return tl::make_unexpected(reply.error());
         if (reply->status != 200)
-          return fail(LM_IO, "the template " + name + " was not taken: " + (reply->status == 0 ? one_line(reply->failure) : "status " + std::to_string(reply->status) + ": " + reason_of(reply->body)));
+          return fail(LM_IO, "the template " + name + " was not taken: " +
+                                 (reply->status == 0 ? one_line(reply->failure)
+                                                     : "status " + std::to_string(reply->status) + ": " + reason_of(reply->body)));
         out.append(out.size() > 1 ? ",\n\"" : "\n\"").append(name).append("\":\"").append(pattern).append("\"");
       } else {
         out.append(out.size() > 1 ? ",\n\"" : "\n\"").append(name).append("\":").append(body);
@@ -410,8 +426,7 @@ class ElasticSink {
     share_ = static_cast<std::size_t>(memory / 4 / n);
     for (std::size_t i = 0; i < n; ++i) slots_.push_back(std::make_unique<Slot>());
     sender_ = std::make_unique<Sender>(
-        *client_, settings_.sender,
-        [this](std::uint32_t stream) { return streams_[stream]->path; },
+        *client_, settings_.sender, [this](std::uint32_t stream) { return streams_[stream]->path; },
         [this](const Chunk& chunk, std::size_t item, std::string_view why) {
           Stream& stream = *streams_[chunk.stream()];
           ++stream.refused;

@@ -11,14 +11,15 @@
 namespace lm::sink {
 namespace {
 
-constexpr std::pair<std::string_view, FieldType> kTypes[] = {
-    {"keyword", FieldType::keyword}, {"wildcard", FieldType::wildcard}, {"text", FieldType::text},          {"ip", FieldType::ip},
-    {"date", FieldType::date},       {"long", FieldType::integer},      {"double", FieldType::number},      {"boolean", FieldType::boolean},
-    {"geo_point", FieldType::point}, {"flattened", FieldType::flattened},   {"unindexed", FieldType::unindexed}};
-constexpr std::pair<std::string_view, Verb::Kind> kVerbs[] = {{"java", Verb::Kind::java},     {"lower", Verb::Kind::lower},
-                                                              {"upper", Verb::Kind::upper},   {"before", Verb::Kind::before},
-                                                              {"after", Verb::Kind::after},   {"split", Verb::Kind::split},
-                                                              {"json", Verb::Kind::json},     {"starting", Verb::Kind::starting}};
+constexpr std::pair<std::string_view, FieldType> kTypes[] = {{"keyword", FieldType::keyword},    {"wildcard", FieldType::wildcard},
+                                                             {"text", FieldType::text},          {"ip", FieldType::ip},
+                                                             {"date", FieldType::date},          {"long", FieldType::integer},
+                                                             {"double", FieldType::number},      {"boolean", FieldType::boolean},
+                                                             {"geo_point", FieldType::point},    {"flattened", FieldType::flattened},
+                                                             {"unindexed", FieldType::unindexed}};
+constexpr std::pair<std::string_view, Verb::Kind> kVerbs[] = {
+    {"java", Verb::Kind::java},   {"lower", Verb::Kind::lower}, {"upper", Verb::Kind::upper}, {"before", Verb::Kind::before},
+    {"after", Verb::Kind::after}, {"split", Verb::Kind::split}, {"json", Verb::Kind::json},   {"starting", Verb::Kind::starting}};
 constexpr std::ptrdiff_t kMostDots = 15;
 constexpr std::size_t kMostExpanded = 4096;
 
@@ -95,14 +96,15 @@ void known_keys(const YAML::Node& node, std::initializer_list<std::string_view> 
   std::set<std::string> seen;
   for (const auto& entry : node) {
     const std::string key = scalar(entry.first, what);
-    if (std::find(known.begin(), known.end(), key) == known.end()) wrong(entry.first, std::string(what) + ": " + quoted(key) + " is no key of it");
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      wrong(entry.first, std::string(what) + ": " + quoted(key) + " is no key of it");
     if (!seen.insert(key).second) wrong(entry.first, std::string(what) + ": " + quoted(key) + " is there twice");
   }
 }
 
 // "a.{i:0..3}.b" with "x[{i}]": a rule for each of 0 to 3.
 struct Range {
-  std::string name;  // "i"
+  std::string name;                                   // "i"
   std::size_t begin = 0, end = 0, low = 0, high = 0;  // begin, end: in the text
 };
 std::optional<Range> find_range(const YAML::Node& node, std::string_view text) {
@@ -111,7 +113,8 @@ std::optional<Range> find_range(const YAML::Node& node, std::string_view text) {
   const std::size_t close = text.find('}', open), colon = text.find(':', open), dots = text.find("..", open);
   if (close == std::string_view::npos || colon >= close || dots >= close || colon > dots) wrong(node, "a range is written {i:0..3}");
   Range out{std::string(text.substr(open + 1, colon - open - 1)), open, close + 1, 0, 0};
-  const auto low = integer<std::uint32_t>(text.substr(colon + 1, dots - colon - 1)), high = integer<std::uint32_t>(text.substr(dots + 2, close - dots - 2));
+  const auto low = integer<std::uint32_t>(text.substr(colon + 1, dots - colon - 1)),
+             high = integer<std::uint32_t>(text.substr(dots + 2, close - dots - 2));
   if (out.name.empty() || !low || !high || *low > *high || *high > 99) wrong(node, "a range is written {i:0..3}");
   out.low = *low, out.high = *high;
   return out;
@@ -138,7 +141,8 @@ class Loader {
     if (const YAML::Node paths = root["paths"]) {
       if (!paths.IsMap()) wrong(paths, "paths: names and lists of paths are wanted");
       for (const auto& entry : paths) {
-        for (const YAML::Node& path : as_list(entry.second)) prefixes_[scalar(entry.first, "paths")].push_back(one_path(path, scalar(path, "paths")));
+        for (const YAML::Node& path : as_list(entry.second))
+          prefixes_[scalar(entry.first, "paths")].push_back(one_path(path, scalar(path, "paths")));
       }
     }
     if (const YAML::Node groups = root["groups"]) {
@@ -222,7 +226,8 @@ class Loader {
     }
     out.kind = named(name, kVerbs, "as");
     const bool takes = out.kind >= Verb::Kind::before;
-    if (takes == out.argument.empty()) wrong(node, takes ? "as: " + name.Scalar() + " is written {" + name.Scalar() + ": TEXT}" : "as: " + name.Scalar() + " takes no text");
+    if (takes == out.argument.empty())
+      wrong(node, takes ? "as: " + name.Scalar() + " is written {" + name.Scalar() + ": TEXT}" : "as: " + name.Scalar() + " takes no text");
     return out;
   }
 
@@ -332,7 +337,8 @@ class Loader {
       if (rule.alternatives.empty()) continue;
       for (std::size_t dot = field.find('.'); dot != std::string::npos; dot = field.find('.', dot + 1)) {
         const auto parent = rules.find(field.substr(0, dot));
-        if (parent != rules.end() && !parent->second.alternatives.empty()) wrong(node, quoted(field) + " is within " + quoted(parent->first) + ", which has a value itself");
+        if (parent != rules.end() && !parent->second.alternatives.empty())
+          wrong(node, quoted(field) + " is within " + quoted(parent->first) + ", which has a value itself");
       }
       if (!event.empty() && (field == event || field.starts_with(event + "."))) wrong(node, quoted(field) + ": there the event itself is");
       out.rules.push_back(rule);

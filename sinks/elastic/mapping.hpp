@@ -70,8 +70,8 @@ struct Dataset {
 };
 
 struct Mapping {
-  std::string event = "ocsf";               // the field that holds the event as it is; empty: none does
-  std::vector<Dataset> datasets;            // the first whose conditions hold
+  std::string event = "ocsf";     // the field that holds the event as it is; empty: none does
+  std::vector<Dataset> datasets;  // the first whose conditions hold
   std::map<std::string, FieldType> types;
   std::map<std::string, FieldType> others;  // that index templates have, too: ingest pipelines may fill them
 

@@ -11,8 +11,6 @@ namespace lm::sink {
 namespace {
 
 constexpr std::size_t kLeastLimit = 1000, kRoom = 200;  // fields that a mapping may have: the engines' default; so many more than ours
-// Above the engine's own for logs-*-* (100), below those of Elastic's integrations (200): where one is installed, its mappings are what rules were written for.
-constexpr unsigned kPriority = 150;
 
 // ignore_above: what is longer is kept and not indexed; so many characters are a term of Lucene, whatever they are. ignore_malformed: a document is not refused for a value.
 std::string_view type_of(FieldType type, Engine engine) {
@@ -20,8 +18,7 @@ std::string_view type_of(FieldType type, Engine engine) {
     case FieldType::keyword:
     case FieldType::inner: return R"({"type":"keyword","ignore_above":8191})";
     // OpenSearch's does not answer patterns in query strings.
-    case FieldType::wildcard:
-      return engine == Engine::opensearch ? R"({"type":"keyword","ignore_above":8191})" : R"({"type":"wildcard"})";
+    case FieldType::wildcard: return engine == Engine::opensearch ? R"({"type":"keyword","ignore_above":8191})" : R"({"type":"wildcard"})";
     case FieldType::text: return R"({"type":"text"})";
     case FieldType::ip: return R"({"type":"ip","ignore_malformed":true})";
     case FieldType::date: return R"({"type":"date","ignore_malformed":true})";
@@ -136,12 +133,12 @@ Properties properties_of(const Mapping& mapping, const Dataset& dataset, Engine 
   return out;
 }
 
-std::string template_body(const std::string& pattern, const Properties& properties, bool data_stream, std::string_view what) {
+std::string template_body(const std::string& pattern, unsigned priority, const Properties& properties, bool data_stream, std::string_view what) {
   Properties all = properties;
   all.children["@timestamp"] = {R"({"type":"date"})", {}};  // data streams want no other
   std::string out = "{\"index_patterns\":[";
   json::append_quoted(out, pattern);
-  out += "],\"priority\":" + std::to_string(kPriority);
+  out += "],\"priority\":" + std::to_string(priority);
   if (data_stream) out += ",\"data_stream\":{}";
   const std::size_t limit = std::max(kLeastLimit, (all.count() + kRoom + 99) / 100 * 100);
   out += ",\"template\":{\"settings\":{\"index.mapping.total_fields.limit\":" + std::to_string(limit);

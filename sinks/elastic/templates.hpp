@@ -33,6 +33,10 @@ struct Properties {
 // What the fields of a data set's documents are.
 Properties properties_of(const Mapping&, const Dataset&, Engine);
 // The body of PUT _index_template/NAME.
-std::string template_body(const std::string& pattern, const Properties&, bool data_stream, std::string_view what);
+std::string template_body(const std::string& pattern, unsigned priority, const Properties&, bool data_stream, std::string_view what);
+
+// Engines have templates of their own for logs-*-* (100), and Elastic's integrations for their data sets in every name space (200). A name space of our own is ours; in the default one
+// an integration goes first, for its template is what its own documents need.
+inline constexpr unsigned kPriority = 150, kPriorityOfOwn = 250;
 
 }  // namespace lm::sink

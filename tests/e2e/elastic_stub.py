@@ -21,6 +21,8 @@ class Stub:
         self.documents: dict[str, dict[str, dict]] = {}
         self.requests: list[tuple[str, list[str], int]] = []  # index, ids, bytes
         self.created, self.wrong, self.headers = Counter(), [], []
+        self.templates: dict[str, dict] = {}
+        self.pipelines: set[str] = set()
         self.connections = 0
         self.lock = threading.Lock()
         stub = self
@@ -58,6 +60,15 @@ class Stub:
 
             def do_POST(self):
                 self.answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def do_PUT(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                match = re.fullmatch(r"/_index_template/([a-z0-9._-]+)", self.path)
+                if not stub.expect(match is not None and self.headers.get("Content-Type") == "application/json", f"PUT {self.path}"):
+                    return self.reply(400, {"error": "no such path"})
+                with stub.lock:
+                    stub.templates[match[1]] = json.loads(body)
+                return self.reply(200, {"acknowledged": True})
 
             def answer(self, body):
                 with stub.lock:
@@ -106,7 +117,8 @@ class Stub:
             action, row = json.loads(action), json.loads(row)
             name = action.get("create", {}).get("_id", "")
             self.expect(action == {"create": {"_id": name}} and 0 < len(name) <= 512, f"action {action}")
-            self.expect(row["metadata"]["uid"] == name and row["@timestamp"] == row["time"], f"document {name}")
+            event = row.get("ocsf", row)
+            self.expect(event["metadata"]["uid"] == name and row["@timestamp"] == event["time"], f"document {name}")
             out.append((name, row))
         self.expect(len({name for name, _ in out}) == len(out), "an id is twice in one request")
         return out, len(body)
@@ -116,6 +128,7 @@ class Stub:
         match = re.fullmatch(r"/([a-z0-9][a-z0-9._-]*)/_bulk", address.path)
         if not self.expect(match is not None, f"path {handler.path}"):
             return handler.reply(400, {"error": "no such path"})
+        self.pipelines.update(urllib.parse.parse_qs(address.query).get("pipeline", [""]))
         rows, size = self.parse(handler, body)
         ids = [name for name, _ in rows]
         with self.lock:

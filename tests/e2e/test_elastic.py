@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import hmac
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -181,10 +182,108 @@ class Faults(ElasticCase):
         self.send(stub, "--state", "job.state", options=options)
         self.assertEqual(len(stub.requests), before, "what is done is not sent again")
 
+    def test_a_signal_does_not_wait_for_a_cluster_that_is_away_and_the_ledger_is_true(self):
+        away = threading.Event()
+        # It says that there is no room, or nothing at all.
+        for what in (("status", 503), None):
+            with self.subTest(what):
+                away.set()
+                asked = threading.Event()
+                back = threading.Event()
+
+                def fault(_stub, number, _ids):
+                    if number < 3 or not away.is_set():
+                        return None
+                    asked.set()
+                    if what is None:
+                        back.wait(120)
+                    return what
+
+                stub = self.stub(fault)
+                options = "request_size=16K,retry_time=86400"
+                state = f"{what is None}.state"
+                command = [LOGMILL, "run", "in", "--to", f"elastic:{stub.url},{options}", "--state", state]
+                with subprocess.Popen(command, cwd=self.dir, env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+                    self.assertTrue(asked.wait(60))
+                    run.send_signal(signal.SIGINT)
+                    try:
+                        code, said = run.wait(90), run.stderr.read().decode()
+                    finally:
+                        back.set(), away.clear(), run.kill()
+                self.assertEqual(code, 1, said)
+                self.assertIn("stopped", said)
+                self.assertEqual(json.loads(self.logmill("state", "show", "--format", "json", state).stdout)["epochs"], 0)
+                self.send(stub, "--state", state, options=options)
+                self.expect_all(stub)
+
     def test_a_host_that_cannot_be_reached_is_named_at_once(self):
         stub = Stub()
         stub.stop()
         self.assertIn(stub.url, self.send(stub, code=1).stderr)
+
+
+class Schemas(ElasticCase):
+    def test_documents_of_ecs_go_to_the_index_of_their_dataset_and_past_its_pipeline(self):
+        stub = self.stub()
+        self.send(stub, options="schema=ecs,namespace=case42,request_size=16K")
+        expected = self.expected()
+        self.assertEqual(stub.wrong, [])
+        self.assertEqual(set(stub.documents), {"logs-aws.cloudtrail-case42", "logs-aws.vpcflow-case42"})
+        self.assertEqual(stub.pipelines, {"_none"})
+        found = {name: row for index in stub.documents.values() for name, row in index.items()}
+        self.assertEqual(set(found), set(expected))
+        for index, documents in stub.documents.items():
+            for row in documents.values():
+                self.assertEqual("-".join((row["data_stream"]["type"], row["data_stream"]["dataset"], row["data_stream"]["namespace"])), index)
+        for name, event in expected.items():
+            for one in (found[name]["ocsf"], event):
+                one["metadata"].pop("processed_time", None), one["metadata"].pop("logged_time", None)
+            self.assertEqual(found[name]["ocsf"], event)
+            if event["class_uid"] == 6003:
+                self.assertEqual((found[name]["event"]["action"], found[name]["event"]["provider"]), (event["api"]["operation"], event["api"]["service"]["name"]))
+
+    def test_a_users_mapping_goes_in_place_of_the_built_in_one(self):
+        self.write("own.yaml", "event:\ndatasets:\n  - dataset: own.data\n    fields: {what: class_uid, in: {value: \"{table}\"}}\n")
+        stub = self.stub()
+        stub.expect = lambda *_: True  # these documents have no event
+        stub.parse = lambda handler, body: ([(json.loads(a)["create"]["_id"], json.loads(d)) for a, d in zip(*[iter(body.splitlines())] * 2)], len(body))
+        self.send(stub, options="schema=ecs,mapping=own.yaml,pipeline=geo,compression=none")
+        rows = list(stub.documents["logs-own.data-default"].values())
+        self.assertEqual(len(rows), len(self.expected()))
+        self.assertEqual({(row["what"], row["in"]) for row in rows}, {(str(e["class_uid"]), e["class_name"].lower().replace(" ", "_")) for e in self.expected().values()})
+        self.assertEqual(stub.pipelines, {"geo"})
+        self.write("own.yaml", "datasets:\n  - dataset: x\n    field: {}\n")
+        wrong = self.send(stub, options="schema=ecs,mapping=own.yaml", code=2).stderr
+        self.assertIn("own.yaml: line 3: a data set: 'field' is no key of it", wrong)
+        self.assertIn("nowhere.yaml", self.send(stub, options="schema=ecs,mapping=nowhere.yaml", code=1).stderr)
+        self.assertIn("schema=ecs", self.send(stub, options="mapping=own.yaml", code=2).stderr)
+
+    def test_templates_are_shown_and_put(self):
+        stub = self.stub()
+        for options in ("", ",schema=ecs", ",index=evidence-{table},data_stream=false"):
+            shown = json.loads(self.logmill("schema", "--format", f"elastic{options}").stdout)
+            stub.templates.clear()
+            told = json.loads(self.logmill("schema", "--install-templates", f"elastic:{stub.url}{options}").stdout)
+            self.assertEqual(stub.templates, shown)
+            self.assertEqual(set(told), set(shown))
+            for body in shown.values():
+                self.assertEqual("data_stream" in body, "false" not in options)
+                self.assertIs(body["template"]["mappings"]["dynamic"], False)
+        self.assertEqual(shown["logmill-evidence-network_activity"]["index_patterns"], ["evidence-network_activity"])
+        fields = shown["logmill-evidence-network_activity"]["template"]["mappings"]["properties"]
+        self.assertEqual((fields["src_endpoint"]["properties"]["ip"]["type"], fields["time"]["type"], fields["unmapped"]["type"]), ("ip", "date", "flattened"))
+        one = json.loads(self.logmill("schema", "api_activity", "--format", "elastic,engine=opensearch").stdout)
+        self.assertEqual(set(one), {"logmill-logs-api_activity-default"})
+        self.assertEqual(one["logmill-logs-api_activity-default"]["template"]["mappings"]["properties"]["unmapped"]["type"], "flat_object")
+        # In the default name space integrations go first (200), in one of our own we do.
+        self.assertEqual(one["logmill-logs-api_activity-default"]["priority"], 150)
+        own = json.loads(self.logmill("schema", "--format", "elastic,schema=ecs,namespace=case42").stdout)
+        self.assertEqual({body["priority"] for body in own.values()}, {250})
+        self.assertEqual(own["logmill-logs-aws.cloudtrail-case42"]["index_patterns"], ["logs-aws.cloudtrail-case42"])
+        self.assertEqual(own["logmill-logs-logmill-case42"]["index_patterns"], ["logs-logmill.*-case42"])
+        self.assertEqual(stub.wrong, [])
+        self.assertIn("parquet", self.logmill("schema", "--format", "parquet", code=2).stderr)
+        self.assertIn("go together", self.logmill("schema", "--format", "json", "--install-templates", f"elastic:{stub.url}", code=2).stderr)
 
 
 class Access(ElasticCase):

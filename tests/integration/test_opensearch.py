@@ -242,7 +242,8 @@ class Ecs(Case):
         super().setUp()
         self.space = f"t{uuid.uuid4().hex[:12]}"
         self.sink = f"elastic:{URL},schema=ecs,namespace={self.space}"
-        self.logmill("schema", "--install-templates", self.sink)  # for all name spaces: they stay
+        for name in json.loads(self.logmill("schema", "--install-templates", self.sink).stdout):
+            self.addCleanup(ask, "DELETE", f"/_index_template/{name}")
         self.addCleanup(ask, "DELETE", f"/_data_stream/logs-*-{self.space}")
 
     def search(self, query: str, dataset: str = "*") -> list[dict]:

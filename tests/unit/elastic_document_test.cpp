@@ -50,7 +50,8 @@ ColumnPtr tree(const std::string& name, const std::map<std::string, std::variant
       continue;
     }
     const bool json = path == "unmapped" || path == "data";
-    if (const auto* text = std::get_if<std::string>(&value)) children.push_back(json ? lm::test::as_json(lm::test::texts(path, {*text})) : lm::test::texts(path, {*text}));
+    if (const auto* text = std::get_if<std::string>(&value))
+      children.push_back(json ? lm::test::as_json(lm::test::texts(path, {*text})) : lm::test::texts(path, {*text}));
     if (const auto* number = std::get_if<std::int64_t>(&value)) children.push_back(lm::test::int64s(path, {*number}));
     if (const auto* real = std::get_if<double>(&value)) children.push_back(lm::test::doubles(path, {*real}));
     if (const auto* boolean = std::get_if<bool>(&value)) children.push_back(lm::test::booleans(path, {*boolean}));
@@ -68,8 +69,9 @@ class Document {
     std::vector<std::optional<std::int64_t>> types;
     std::vector<std::optional<std::string>> texts, uids(event.resources.begin(), event.resources.end());
     for (const auto& [type, value] : event.observables) types.emplace_back(type), texts.emplace_back(value);
-    root->children.push_back(lm::test::list("observables", {static_cast<int>(texts.size())},
-                                            lm::test::structure("item", {lm::test::int64s("type_id", types), lm::test::texts("value", texts)})));
+    root->children.push_back(
+        lm::test::list("observables", {static_cast<int>(texts.size())},
+                       lm::test::structure("item", {lm::test::int64s("type_id", types), lm::test::texts("value", texts)})));
     root->children.push_back(
         lm::test::list("resources", {static_cast<int>(uids.size())}, lm::test::structure("item", {lm::test::texts("uid", uids)})));
     root->wire();
@@ -123,7 +125,9 @@ TEST(Ecs, TheDatasetIsInEveryFieldThatRulesAndIndicesKnowItBy) {
 }
 
 TEST(Ecs, ParametersAreTheTextThatJavaMakesOfThem) {
-  const Document d = ecs(trail()("api.request.data", R"({"policyArn":"arn:aws:iam::aws:policy/AdministratorAccess", "n":null,"l":["a", {"b":1.50}],"t":true,"e":{},"q":"\"x\", y"})"));
+  const Document d = ecs(trail()(
+      "api.request.data",
+      R"({"policyArn":"arn:aws:iam::aws:policy/AdministratorAccess", "n":null,"l":["a", {"b":1.50}],"t":true,"e":{},"q":"\"x\", y"})"));
   EXPECT_EQ(d["aws.cloudtrail.request_parameters"],
             R"x("{policyArn=arn:aws:iam::aws:policy/AdministratorAccess, n=null, l=[a, {b=1.50}], t=true, e={}, q=\"x\", y}")x");
 }
@@ -153,8 +157,8 @@ TEST(Ecs, KeysAndDepthsThatEnginesRefuseAreNotFlattened) {
 
 TEST(Ecs, TheUserOfAnAssumedRoleIsTheRole) {
   const Document d = ecs(trail()("actor.user.name", "j.doe@example.com")("actor.user.type", "AssumedRole")(
-      "actor.user.uid", "arn:aws:sts::111122223333:assumed-role/Admin/j.doe@example.com")("actor.user.uid_alt", "AROAEXAMPLE:j.doe@example.com")(
-      "actor.session.issuer", "arn:aws:iam::111122223333:role/Admin")(
+      "actor.user.uid", "arn:aws:sts::111122223333:assumed-role/Admin/j.doe@example.com")(
+      "actor.user.uid_alt", "AROAEXAMPLE:j.doe@example.com")("actor.session.issuer", "arn:aws:iam::111122223333:role/Admin")(
       "unmapped", R"({"userIdentity":{"sessionContext":{"sessionIssuer":{"type":"Role","userName":"Admin"}}}})"));
   EXPECT_EQ(d["user.name"], R"("Admin")");
   EXPECT_EQ(d["user.id"], R"("AROAEXAMPLE:j.doe@example.com")");
@@ -201,10 +205,12 @@ TEST(Ecs, ListsOfTheEventAreReached) {
 }
 
 TEST(Ecs, SignInsHaveTheFieldsThatRulesAskFor) {
-  const Document d = ecs(azure("Microsoft Entra ID", 3002)("metadata.log_name", "NonInteractiveUserSignInLogs")("metadata.tenant_uid", "t-1")("user.name", "Bob@example.com")(
-      "user.type", "Guest")("user.type_id", 1)("status_code", "50126")("actor.app_uid", "a-1")("service.uid", "r-1")("is_mfa", false)("action_id", 2)("risk_details", "none, atRisk, x")(
+  const Document d = ecs(azure("Microsoft Entra ID", 3002)("metadata.log_name", "NonInteractiveUserSignInLogs")(
+      "metadata.tenant_uid", "t-1")("user.name", "Bob@example.com")("user.type", "Guest")("user.type_id", 1)("status_code", "50126")(
+      "actor.app_uid", "a-1")("service.uid", "r-1")("is_mfa", false)("action_id", 2)("risk_details", "none, atRisk, x")(
       "session.uid", "s-1")("src_endpoint.location.lat", 52.09)("src_endpoint.location.long", 5.12)(
-      "unmapped", R"({"properties":{"isInteractive":"False","deviceDetail":{"isCompliant":true,"browser":"Edge"},"tokenProtectionStatusDetails":{"signInSessionStatus":"unbound"},
+      "unmapped",
+      R"({"properties":{"isInteractive":"False","deviceDetail":{"isCompliant":true,"browser":"Edge"},"tokenProtectionStatusDetails":{"signInSessionStatus":"unbound"},
 "appliedConditionalAccessPolicies":"[{\"id\":\"p-1\"}]"}})"));
   EXPECT_EQ(d.dataset, "azure.signinlogs");
   EXPECT_EQ(d["event.outcome"], R"("failure")");
@@ -213,26 +219,29 @@ TEST(Ecs, SignInsHaveTheFieldsThatRulesAskFor) {
   EXPECT_EQ(d["azure.tenant_id"], R"("t-1")");
   EXPECT_EQ(d["azure.signinlogs.category"], R"("NonInteractiveUserSignInLogs")");
   const std::string in = "azure.signinlogs.properties.";
-  for (const auto& [field, value] : std::map<std::string, std::string>{{"user_principal_name", R"("Bob@example.com")"},
-                                                                       {"user_type", R"("Guest")"},
-                                                                       {"app_id", R"("a-1")"},
-                                                                       {"resource_id", R"("r-1")"},
-                                                                       {"authentication_requirement", R"("singleFactorAuthentication")"},
-                                                                       {"conditional_access_status", R"("failure")"},
-                                                                       {"risk_state", R"("atRisk")"},
-                                                                       {"session_id", R"("s-1")"},
-                                                                       {"status.error_code", "50126"},
-                                                                       {"is_interactive", "false"},
-                                                                       {"device_detail", R"({"browser":"Edge","is_compliant":true})"},
-                                                                       {"token_protection_status_details.sign_in_session_status", R"("unbound")"}})
+  for (const auto& [field, value] :
+       std::map<std::string, std::string>{{"user_principal_name", R"("Bob@example.com")"},
+                                          {"user_type", R"("Guest")"},
+                                          {"app_id", R"("a-1")"},
+                                          {"resource_id", R"("r-1")"},
+                                          {"authentication_requirement", R"("singleFactorAuthentication")"},
+                                          {"conditional_access_status", R"("failure")"},
+                                          {"risk_state", R"("atRisk")"},
+                                          {"session_id", R"("s-1")"},
+                                          {"status.error_code", "50126"},
+                                          {"is_interactive", "false"},
+                                          {"device_detail", R"({"browser":"Edge","is_compliant":true})"},
+                                          {"token_protection_status_details.sign_in_session_status", R"("unbound")"}})
     EXPECT_EQ(d[in + field], value) << field;
   EXPECT_EQ(d["source.geo.location"], R"("52.09,5.12")");
   EXPECT_EQ(d[in + "applied_conditional_access_policies"], "") << "a text is nothing that can be flattened";
 }
 
 TEST(Ecs, AuditsHaveTheirTargetsByNumberAndValuesWithAndWithoutTheirQuotes) {
-  const Document d = ecs(azure("Microsoft Entra ID", 3005)("metadata.event_code", "Add member to role")("actor.user.name", "ada@example.com")("actor.user.type_id", 1)(
-      "unmapped", R"({"properties":{"category":"RoleManagement","targetResources":[{"type":"User","userPrincipalName":"bob@example.com","modifiedProperties":[
+  const Document d = ecs(azure("Microsoft Entra ID", 3005)("metadata.event_code", "Add member to role")(
+      "actor.user.name", "ada@example.com")("actor.user.type_id", 1)(
+      "unmapped",
+      R"({"properties":{"category":"RoleManagement","targetResources":[{"type":"User","userPrincipalName":"bob@example.com","modifiedProperties":[
 {"displayName":"Role.ObjectID"},{"displayName":"Role.DisplayName","newValue":"Global Administrator"},{"displayName":"Enabled","newValue":[true]}]},{"type":"Role"}]}})"));
   EXPECT_EQ(d.dataset, "azure.auditlogs");
   const std::string in = "azure.auditlogs.properties.";
@@ -245,8 +254,9 @@ TEST(Ecs, AuditsHaveTheirTargetsByNumberAndValuesWithAndWithoutTheirQuotes) {
 }
 
 TEST(Ecs, OperationsOfResourceManagerAreInCapitals) {
-  const Document d = ecs(azure("Azure Activity Log", 6003)("category_uid", 6)("status_id", 2)("api.operation", "Microsoft.Storage/storageAccounts/listKeys/action")(
-      "actor.user.email_addr", "ada@example.com")("unmapped", R"({"Authorization_d":{"evidence":{"principalId":"p-1"}}})"));
+  const Document d = ecs(azure("Azure Activity Log", 6003)("category_uid", 6)("status_id", 2)(
+      "api.operation", "Microsoft.Storage/storageAccounts/listKeys/action")("actor.user.email_addr", "ada@example.com")(
+      "unmapped", R"({"Authorization_d":{"evidence":{"principalId":"p-1"}}})"));
   EXPECT_EQ(d.dataset, "azure.activitylogs");
   EXPECT_EQ(d["azure.activitylogs.operation_name"], R"("MICROSOFT.STORAGE/STORAGEACCOUNTS/LISTKEYS/ACTION")");
   EXPECT_EQ(d["event.outcome"], R"("failure")");
@@ -255,8 +265,9 @@ TEST(Ecs, OperationsOfResourceManagerAreInCapitals) {
 }
 
 TEST(Ecs, AuditsOfKubernetesAreTheEventThatRulesKnow) {
-  const Document d = ecs(azure("Azure Kubernetes Service", 6003)("metadata.log_name", "AKSAudit")("api.operation", "create pods/exec")("actor.user.name", "ada@example.com")(
-      "api.response.code", 101)("api.request.data", R"({"kind":"Pod"})")("src_endpoint.ip", "203.0.113.9"));
+  const Document d = ecs(azure("Azure Kubernetes Service", 6003)("metadata.log_name", "AKSAudit")("api.operation", "create pods/exec")(
+      "actor.user.name", "ada@example.com")("api.response.code", 101)("api.request.data", R"({"kind":"Pod"})")("src_endpoint.ip",
+                                                                                                               "203.0.113.9"));
   EXPECT_EQ(d.dataset, "azure.platformlogs");
   EXPECT_EQ(d["azure.platformlogs.category"], R"("kube-audit")");
   const std::string log = "azure.platformlogs.properties.log.";
@@ -324,10 +335,15 @@ datasets:
 )";
 
 TEST(Mapping, PathsVerbsAndTypesOfAUsersTable) {
-  const Document d({trail()("unmapped", R"({"NAME":"ignored","properties":{"name":"n-1","n":"12","when":"2026-03-01T08:00:00Z","flag":"TRUE","lat":1.5,"lon":-2,
-"list":[{"v":"x"},{"v":5}],"words":"one two"},"a.b":{"c":"dotted"}})")}, kOwn, "{}");
-  EXPECT_EQ(d.text, R"({"@timestamp":1772352000000,"a":"AttachRolePolicy","all":["x","5","last","some_class"],"at":"1.5,-2","b":"n-1","flag":true,"n":12,"quoted":"dotted",)"
-                    R"("t":{"0":"x","1":"5"},"when":1772352000000,"words":["ONE","TWO"],"x":{"z":"AttachRolePolicy"},"x-y":"AttachRolePolicy"})");
+  const Document d(
+      {trail()("unmapped",
+               R"({"NAME":"ignored","properties":{"name":"n-1","n":"12","when":"2026-03-01T08:00:00Z","flag":"TRUE","lat":1.5,"lon":-2,
+"list":[{"v":"x"},{"v":5}],"words":"one two"},"a.b":{"c":"dotted"}})")},
+      kOwn, "{}");
+  EXPECT_EQ(
+      d.text,
+      R"({"@timestamp":1772352000000,"a":"AttachRolePolicy","all":["x","5","last","some_class"],"at":"1.5,-2","b":"n-1","flag":true,"n":12,"quoted":"dotted",)"
+      R"("t":{"0":"x","1":"5"},"when":1772352000000,"words":["ONE","TWO"],"x":{"z":"AttachRolePolicy"},"x-y":"AttachRolePolicy"})");
   EXPECT_EQ(Document(trail()("api.error", "x"), kOwn, "{}").dataset, "rest.some_class");
 }
 
@@ -350,8 +366,10 @@ TEST(Mapping, MistakesAreNamedWithTheirLine) {
     return read ? std::string() : read.error().message;
   };
   EXPECT_EQ(why("datasets: [{dataset: x}]"), "");
-  EXPECT_EQ(why("datasets: [{dataset: x, when: {a: b}}]"), "line 1: the last data set, and no other, is without conditions: every event must have one");
-  EXPECT_EQ(why("datasets:\n  - dataset: a-b"), "line 2: 'a-b' is no name of a data set: lower-case letters, digits, '.', '_' and {table} are");
+  EXPECT_EQ(why("datasets: [{dataset: x, when: {a: b}}]"),
+            "line 1: the last data set, and no other, is without conditions: every event must have one");
+  EXPECT_EQ(why("datasets:\n  - dataset: a-b"),
+            "line 2: 'a-b' is no name of a data set: lower-case letters, digits, '.', '_' and {table} are");
   EXPECT_EQ(why("types: {a: int}\ndatasets: [{dataset: x}]").substr(0, 28), "line 1: the type 'int': ther");
   EXPECT_EQ(why("datasets:\n  - dataset: x\n    fields: {a: b, a.b: c}"), "line 2: 'a.b' is within 'a', which has a value itself");
   EXPECT_EQ(why("datasets: [{dataset: x, fields: {a: $p.b}}]"), "line 1: '$p' is not in paths");
@@ -366,7 +384,8 @@ TEST(Templates, HaveATypeForEveryFieldThatTheBuiltInMappingMakes) {
   const auto mapping = Mapping::parse(Mapping::ecs());
   ASSERT_TRUE(mapping) << mapping.error().message;
   for (const Dataset& dataset : mapping->datasets) {
-    const std::string body = template_body("logs-" + dataset.name + "-*", properties_of(*mapping, dataset, Engine::elasticsearch), true, "x");
+    const std::string body =
+        template_body("logs-" + dataset.name + "-*", kPriority, properties_of(*mapping, dataset, Engine::elasticsearch), true, "x");
     simdjson::dom::parser parser;
     simdjson::dom::element root, properties, limit;
     ASSERT_FALSE(parser.parse(body).get(root)) << dataset.name;
@@ -396,9 +415,10 @@ TEST(Templates, TypesAreTheEnginesOwn) {
   p.add("a.ip", FieldType::ip, Engine::opensearch);
   p.add("a.f", FieldType::flattened, Engine::opensearch);
   p.add("a.f.below", FieldType::keyword, Engine::opensearch);
-  EXPECT_EQ(template_body("x-*", p, false, "w"),
-            R"({"index_patterns":["x-*"],"priority":150,"template":{"settings":{"index.mapping.total_fields.limit":1000},"mappings":{"dynamic":false,"properties":{)"
-            R"("@timestamp":{"type":"date"},"a":{"properties":{"f":{"type":"flat_object"},"ip":{"type":"ip","ignore_malformed":true}}}}}},"_meta":{"description":"w"}})");
+  EXPECT_EQ(
+      template_body("x-*", kPriority, p, false, "w"),
+      R"({"index_patterns":["x-*"],"priority":150,"template":{"settings":{"index.mapping.total_fields.limit":1000},"mappings":{"dynamic":false,"properties":{)"
+      R"("@timestamp":{"type":"date"},"a":{"properties":{"f":{"type":"flat_object"},"ip":{"type":"ip","ignore_malformed":true}}}}}},"_meta":{"description":"w"}})");
 }
 
 }  // namespace
