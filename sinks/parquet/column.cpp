@@ -17,7 +17,6 @@
 namespace lm::sink::parquet {
 namespace {
 
-constexpr std::size_t kLongestBound = 64;                // of a text in the statistics
 constexpr std::size_t kMaxSlots = std::size_t{1} << 24;  // in a page
 
 std::string_view text_at(const ArrowArray& array, std::int64_t slot) {
@@ -49,15 +48,13 @@ struct Column::Live {
   std::size_t known = 0;  // of the values of `texts`, when the last page was made
   std::size_t coded_pages = 0;
   BloomBuilder bloom;  // of values that were spelt out; those of a dictionary are added at the end
-  std::optional<Encoding> text_encoding;
-  // Bounds of the finished pages; those of a dictionary are found at the end.
+  std::optional<Encoding> text_encoding, float_encoding;
+  // Bounds of the finished pages, plain-encoded; of a text so much that it can be told to be too long.
   bool bounded = false;
-  std::int64_t smallest = 0, largest = 0;
-  double smallest_float = 0, largest_float = 0;
+  std::string smallest, largest;
   // Of times, so far.
   bool ascending = true;
   std::int64_t last_time = std::numeric_limits<std::int64_t>::min();
-  std::string smallest_text, largest_text;
 
   std::size_t waiting() const {
     return ids.held() + int32s.held() + int64s.held() + float64s.capacity() * 8 + booleans.held() + text.capacity();
@@ -80,6 +77,7 @@ Column::Column(const Column& from)
       repetition_(from.repetition_),
       live_(from.live_ ? std::make_unique<Live>(*from.live_) : nullptr),
       pages_(from.pages_),
+      leading_(from.leading_),
       page_bytes_(from.page_bytes_),
       info_(from.info_) {}
 
@@ -89,7 +87,9 @@ Column::Live& Column::live() {
 }
 
 std::size_t Column::waiting() const { return definition_.held() + repetition_.held() + (live_ ? live_->waiting() : 0); }
-std::size_t Column::kept() const { return page_bytes_ + (live_ ? live_->kept() : 0); }
+std::size_t Column::kept() const {
+  return page_bytes_ + leading_.capacity() * sizeof(DataPage) + info_.index.held() + (live_ ? live_->kept() : 0);
+}
 
 // ---- Levels and values of a batch ----
 
@@ -354,7 +354,7 @@ class PageMaker {
     values_ = live_ ? value_count() : 0;
     c_.info_.slots += static_cast<std::int64_t>(slots_);
     c_.info_.nulls += static_cast<std::int64_t>(slots_ - values_);
-    encoding_ = Encoding::plain;
+    encoding_ = in_dictionary() ? Encoding::rle_dictionary : Encoding::plain;
     text_ = false;
     if (values_ != 0) choose();
     put_pages();
@@ -365,9 +365,9 @@ class PageMaker {
 
   void finish(ChunkInfo& info, Chunk& out) {
     make();
+    put_leading(Encoding::plain);
     ChunkInfo& mine = c_.info_;
     if (live_ && live_->coded_pages != 0) {
-      if (leaf_.kind == LeafKind::coded) coded_bounds();
       Bytes& page = out.parts.emplace_back();
       mine.dictionary_at = 0;
       put_dictionary(page);
@@ -402,17 +402,18 @@ class PageMaker {
     return 0;
   }
 
-  // The encoding of what waits, and, but for codes, its bounds.
+  // Readers that keep a dictionary for several pages at once (Spark's vectorized one) expect that it is given up once and for all: a chunk begins with pages
+  // that are stored by number, or has none. Those without values go along.
+  bool in_dictionary() const { return live_ && live_->coded_pages != 0 && !(leaf_.kind == LeafKind::coded ? live_->spelt : live_->many); }
+
+  // The encoding of what waits.
   void choose() {
     switch (leaf_.kind) {
       case LeafKind::int32: return choose_number(live_->int32s);
       case LeafKind::timestamp: look_at_order(live_->int64s); return choose_number(live_->int64s);
       case LeafKind::int64: return choose_number(live_->int64s);
-      case LeafKind::float64: return float_bounds();
-      case LeafKind::boolean:
-        encoding_ = Encoding::rle;
-        number_bounds(live_->booleans);
-        return;
+      case LeafKind::float64: return choose_float();
+      case LeafKind::boolean: encoding_ = Encoding::rle; return;
       case LeafKind::coded:
         if (!live_->spelt) {
           choose_coded();
@@ -474,7 +475,8 @@ class PageMaker {
 
   template <class T>
   void choose_number(const Runs<T>& values) {
-    const std::pair<T, T> bounds = number_bounds(values);
+    const std::pair<T, T> bounds = values.constant() ? std::pair(values.value(), values.value()) : min_max(values.values().span());
+    whole_ = plain_bounds(bounds.first, bounds.second);
     encoding_ = Encoding::delta_binary_packed;
     if (live_->many) return;
     NumberDictionary& numbers = live_->numbers;
@@ -488,12 +490,33 @@ class PageMaker {
     } else {
       few = numbers.number(values.values().data(), values_, bounds.first, bounds.second, s_.ids.extend(values_));
     }
-    if (!few) {
-      live_->many = true;
-    } else if (live_->coded_pages != 0 || numbers.size() * 4 <= values_ || values.constant()) {
+    if (few && (live_->coded_pages != 0 || numbers.size() * 4 <= values_ || values.constant())) {
       encoding_ = Encoding::rle_dictionary;
       width_ = std::max(1u, bit_width(numbers.size() - 1));
+    } else {
+      live_->many = true;
     }
+  }
+
+  // Doubles that hardly repeat have in common how they begin, which compressors find where it lies together; those that do are found whole. The first
+  // thousands tell.
+  void choose_float() {
+    if (!live_->float_encoding) {
+      live_->float_encoding = Encoding::plain;
+      const auto sample = live_->float64s.span().first(std::min<std::size_t>(values_, 4096));
+      const auto packed_size = [&](const std::uint8_t* from) {
+        s_.compressor.run(options_.codec, options_.zstd_level, from, sample.size_bytes(), s_.packed);
+        return s_.packed.size();
+      };
+      if (options_.codec != Codec::none) {
+        s_.page.clear();
+        put_split(sample, s_.page);
+        const std::size_t split = packed_size(s_.page.data());
+        const std::size_t plain = packed_size(reinterpret_cast<const std::uint8_t*>(sample.data()));
+        if (split < plain - plain / 10) live_->float_encoding = Encoding::byte_stream_split;
+      }
+    }
+    encoding_ = *live_->float_encoding;
   }
 
   // Values that begin as their predecessors do, such as metadata.uid, are stored as what differs. The first thousand tell.
@@ -523,71 +546,97 @@ class PageMaker {
     }
     encoding_ = *live_->text_encoding;
     if (bloom_) live_->bloom.add(lengths_, all_text(), options_.bloom_bytes);
-    // Of values that are stored by what differs, bounds come with that; the order of JSON means nothing to anybody.
-    if (leaf_.kind != LeafKind::json && encoding_ != Encoding::delta_byte_array) add_bounds(bounds_of(lengths_, all_text()));
   }
 
   std::string_view all_text() const { return {reinterpret_cast<const char*>(live_->text.data()), live_->text.size()}; }
 
+  // What becomes a page.
+  struct Part {
+    std::size_t slot, slot_end, value, value_end, byte, byte_end;
+  };
+  bool is_whole(const Part& part) const { return part.slot_end - part.slot == slots_; }
+
+  template <class T>
+  static std::span<const T> span_of(std::span<const T> values, const Part& part) {
+    return values.subspan(part.value, part.value_end - part.value);
+  }
+
   // ---- Bounds ----
 
+  // Valid until the next ones.
   template <class T>
-  std::pair<T, T> number_bounds(const Runs<T>& values) {
-    const auto [smallest, largest] = values.constant() ? std::pair<T, T>{values.value(), values.value()} : min_max(values.values().span());
-    live_->smallest = live_->bounded ? std::min<std::int64_t>(live_->smallest, smallest) : smallest;
-    live_->largest = live_->bounded ? std::max<std::int64_t>(live_->largest, largest) : largest;
-    live_->bounded = true;
-    return {smallest, largest};
+  Bounds plain_bounds(T smallest, T largest) {
+    static_assert(sizeof(T) <= sizeof(std::int64_t));
+    std::memcpy(plain_[0], &smallest, sizeof smallest);
+    std::memcpy(plain_[1], &largest, sizeof largest);
+    return {{plain_[0], sizeof smallest}, {plain_[1], sizeof largest}};
   }
-  void float_bounds() {
-    // NaN has no place in the order.
-    for (const double value : live_->float64s.span()) {
+
+  std::optional<Bounds> float_bounds(std::span<const double> values) {
+    std::optional<std::pair<double, double>> out;
+    for (const double value : values) {
+      // NaN has no place in the order.
       if (std::isnan(value)) continue;
-      live_->smallest_float = live_->bounded ? std::min(live_->smallest_float, value) : value;
-      live_->largest_float = live_->bounded ? std::max(live_->largest_float, value) : value;
-      live_->bounded = true;
+      out = out ? std::pair(std::min(out->first, value), std::max(out->second, value)) : std::pair(value, value);
     }
+    if (!out) return std::nullopt;
+    // A zero's sign must not hide the other zero.
+    return plain_bounds(out->first == 0 ? -0.0 : out->first, out->second == 0 ? 0.0 : out->second);
   }
-  void add_bounds(const TextBounds& bounds) {
-    if (!live_->bounded || bounds.smallest < live_->smallest_text) live_->smallest_text = bounds.smallest;
-    if (!live_->bounded || bounds.largest > live_->largest_text) live_->largest_text = bounds.largest;
+
+  Bounds coded_bounds(const Part& part) {
+    const TextDictionary& texts = live_->texts;
+    const std::string_view plain{reinterpret_cast<const char*>(texts.plain().data()), texts.plain().size()};
+    if (live_->ids.constant()) return {texts.at(live_->ids.value()), texts.at(live_->ids.value())};
+    // The first values brought all that is in the dictionary.
+    if (live_->coded_pages == 0 && is_whole(part)) return bounds_of_plain(plain);
+    Bytes& wanted = s_.wanted;
+    wanted.clear();
+    const std::size_t n = (texts.size() + 7) / 8 * 8;
+    std::memset(wanted.extend(n), 0, n);
+    for (const std::uint32_t id : span_of(live_->ids.values().span(), part)) wanted[id] = 1;
+    return bounds_of_plain(plain, texts.starts(), wanted.span());
+  }
+
+  // Of the values of a page, which has some and is in s_.page. The order of JSON means nothing to anybody.
+  std::optional<Bounds> page_bounds(const Part& part) {
+    const auto numbers = [&](const auto& values) {
+      if (whole_ && is_whole(part)) return *whole_;
+      if (values.constant()) return plain_bounds(values.value(), values.value());
+      const auto [smallest, largest] = min_max(span_of(values.values().span(), part));
+      return plain_bounds(smallest, largest);
+    };
+    switch (leaf_.kind) {
+      case LeafKind::int32: return numbers(live_->int32s);
+      case LeafKind::int64:
+      case LeafKind::timestamp: return numbers(live_->int64s);
+      case LeafKind::boolean: return numbers(live_->booleans);
+      case LeafKind::float64: return float_bounds(span_of(live_->float64s.span(), part));
+      case LeafKind::json: return std::nullopt;
+      case LeafKind::coded:
+        if (encoding_ == Encoding::rle_dictionary) return coded_bounds(part);
+        break;
+      case LeafKind::text: break;
+    }
+    const std::string_view text = all_text().substr(part.byte, part.byte_end - part.byte);
+    // Of values that are stored by what differs, bounds come with that.
+    if (encoding_ == Encoding::delta_byte_array) return bounds_of(span_of(lengths_, part), text, s_.prefixes.span());
+    return bounds_of(span_of(lengths_, part), text);
+  }
+
+  void add_bounds(const Bounds& bounds) {
+    const std::string_view smallest = bounds.smallest.substr(0, kLongestBound + 1), largest = bounds.largest.substr(0, kLongestBound + 1);
+    if (!live_->bounded || compare(leaf_.kind, smallest, live_->smallest) < 0) live_->smallest = smallest;
+    if (!live_->bounded || compare(leaf_.kind, largest, live_->largest) > 0) live_->largest = largest;
     live_->bounded = true;
   }
-  void coded_bounds() {
-    const Bytes& plain = live_->texts.plain();
-    add_bounds(bounds_of_plain({reinterpret_cast<const char*>(plain.data()), plain.size()}));
-  }
 
-  template <class T>
-  static void set_bounds(ChunkInfo& info, T smallest, T largest) {
-    info.has_bounds = true;
-    info.smallest = std::string(reinterpret_cast<const char*>(&smallest), sizeof smallest);
-    info.largest = std::string(reinterpret_cast<const char*>(&largest), sizeof largest);
-  }
-
+  // A cut bound would have to be marked as such, which older readers do not know: long ones are left out.
   void put_bounds() {
-    ChunkInfo& info = c_.info_;
-    if (!live_->bounded) return;
-    switch (leaf_.kind) {
-      case LeafKind::int32: return set_bounds(info, static_cast<std::int32_t>(live_->smallest), static_cast<std::int32_t>(live_->largest));
-      case LeafKind::int64:
-      case LeafKind::timestamp: return set_bounds(info, live_->smallest, live_->largest);
-      case LeafKind::boolean:
-        return set_bounds(info, static_cast<std::uint8_t>(live_->smallest), static_cast<std::uint8_t>(live_->largest));
-      case LeafKind::float64:
-        // A zero's sign must not hide the other zero.
-        return set_bounds(info, live_->smallest_float == 0 ? -0.0 : live_->smallest_float,
-                          live_->largest_float == 0 ? 0.0 : live_->largest_float);
-      case LeafKind::coded:
-      case LeafKind::text:
-        // A cut bound would have to be marked as such, which older readers do not know: long ones are left out.
-        if (live_->smallest_text.size() > kLongestBound || live_->largest_text.size() > kLongestBound) return;
-        info.has_bounds = true;
-        info.smallest = live_->smallest_text;
-        info.largest = live_->largest_text;
-        return;
-      case LeafKind::json: return;
-    }
+    if (!live_->bounded || live_->smallest.size() > kLongestBound || live_->largest.size() > kLongestBound) return;
+    c_.info_.has_bounds = true;
+    c_.info_.smallest = live_->smallest;
+    c_.info_.largest = live_->largest;
   }
 
   void put_bloom(Chunk& out) {
@@ -661,7 +710,8 @@ class PageMaker {
     switch (encoding_) {
       case Encoding::rle_dictionary: total = values_ * width_ / 8; break;
       case Encoding::rle: total = values_ / 8; break;
-      case Encoding::plain: total = values_ * 8; break;
+      case Encoding::plain:
+      case Encoding::byte_stream_split: total = values_ * 8; break;
       case Encoding::delta_binary_packed: total = values_ * (leaf_.kind == LeafKind::int32 ? 4 : 8); break;
       case Encoding::delta_length_byte_array:
       case Encoding::delta_byte_array: total = live_->text.size() / kTextPages + 4 * values_; break;
@@ -685,10 +735,6 @@ class PageMaker {
     }
   }
 
-  struct Part {
-    std::size_t slot, slot_end, value, value_end, byte, byte_end;
-  };
-
   void cut_text(Part& part) const {
     while (part.slot_end < slots_) {
       const std::size_t bytes = (part.byte_end - part.byte) / kTextPages + 4 * (part.value_end - part.value);
@@ -707,10 +753,6 @@ class PageMaker {
     }
   }
 
-  template <class T>
-  static std::span<const T> span_of(std::span<const T> values, const Part& part) {
-    return values.subspan(part.value, part.value_end - part.value);
-  }
   template <class T>
   void put_numbers(const Runs<T>& values, const Part& part) {
     if (values.constant()) {
@@ -752,12 +794,7 @@ class PageMaker {
           put_delta_length(span_of(lengths_, part), text(), s_.page);
         }
         break;
-      case Encoding::delta_byte_array: {
-        const auto lengths = span_of(lengths_, part);
-        put_delta_text(lengths, text(), s_.prefixes, s_.suffixes, s_.page);
-        if (n != 0) add_bounds(bounds_of(lengths, text(), s_.prefixes.span()));
-        break;
-      }
+      case Encoding::delta_byte_array: put_delta_text(span_of(lengths_, part), text(), s_.prefixes, s_.suffixes, s_.page); break;
       case Encoding::rle: {
         const std::size_t at = s_.page.size();
         s_.page.extend(4);  // booleans, unlike levels, have their length in front
@@ -770,6 +807,7 @@ class PageMaker {
         std::memcpy(s_.page.data() + at, &length, 4);
         break;
       }
+      case Encoding::byte_stream_split: put_split(span_of(live_->float64s.span(), part), s_.page); break;
       case Encoding::plain: {
         const auto values = span_of(live_->float64s.span(), part);
         s_.page.append(reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes());
@@ -787,16 +825,6 @@ class PageMaker {
     put_levels_of(c_.definition_, leaf_.max_definition, part);
     const std::size_t levels = s_.page.size();
     page.definition_bytes = page_size(levels) - page.repetition_bytes;
-    if (values_ != 0) put_values(part);
-    page.encoding = encoding_;
-    const std::size_t plain = s_.page.size() - levels;
-    page.plain_bytes = page_size(s_.page.size());
-    constexpr std::size_t kWorthwhile = 64;  // bytes; less than this only costs the reader time
-    page.compressed = plain >= kWorthwhile && pack(s_.page.data() + levels, plain, false);
-    const std::uint8_t* stored = page.compressed ? s_.packed.data() : s_.page.data() + levels;
-    const std::size_t stored_size = page.compressed ? s_.packed.size() : plain;
-    page.stored_bytes = page_size(levels + stored_size);
-    page.crc = crc(crc(0, s_.page.data(), levels), stored, stored_size);
     page.slots = page_size(slots);
     page.nulls = page.slots - page_size(values);
     page.rows = page.slots;
@@ -804,19 +832,56 @@ class PageMaker {
       const auto repetition = c_.repetition_.values().span().subspan(part.slot, slots);
       page.rows = static_cast<std::int32_t>(std::count(repetition.begin(), repetition.end(), std::uint8_t{0}));
     }
+    if (values_ == 0 && c_.pages_.size() == c_.leading_.size()) {
+      c_.leading_.push_back(page);
+      c_.pages_.push_back(s_.page);
+      c_.page_bytes_ += levels + sizeof(Bytes);
+      return;
+    }
+    put_leading(encoding_ == Encoding::rle_dictionary ? encoding_ : Encoding::plain);
+    if (values_ != 0 || encoding_ == Encoding::rle_dictionary) put_values(part);
+    page.encoding = encoding_;
+    const auto bounds = values != 0 ? page_bounds(part) : std::nullopt;
+    if (bounds) add_bounds(*bounds);
+    const auto body = s_.page.span().subspan(levels);
+    constexpr std::size_t kWorthwhile = 64;  // bytes; less than this only costs the reader time
+    page.compressed = body.size() >= kWorthwhile && pack(body.data(), body.size(), false);
+    page.plain_bytes = page_size(s_.page.size());
+    store(page, s_.page.span().first(levels), page.compressed ? s_.packed.span() : body, bounds, c_.pages_.emplace_back());
+  }
+
+  void put_leading(Encoding encoding) {
+    const auto width = static_cast<std::uint8_t>(width_);
+    const std::span<const std::uint8_t> body(&width, encoding == Encoding::rle_dictionary ? 1 : 0);
+    for (std::size_t i = 0; i < c_.leading_.size(); ++i) {
+      DataPage& page = c_.leading_[i];
+      const Bytes levels = std::move(c_.pages_[i]);
+      c_.page_bytes_ -= levels.size() + sizeof(Bytes);
+      page.encoding = encoding;
+      page.plain_bytes = page_size(levels.size() + body.size());
+      store(page, levels.span(), body, std::nullopt, c_.pages_[i]);
+    }
+    c_.leading_.clear();
+  }
+
+  // Levels and values behind their header.
+  void store(DataPage& page, std::span<const std::uint8_t> levels, std::span<const std::uint8_t> body, const std::optional<Bounds>& bounds,
+             Bytes& out) {
+    page.stored_bytes = page_size(levels.size() + body.size());
+    page.crc = crc(crc(0, levels.data(), levels.size()), body.data(), body.size());
     Bytes header;
     s_.headers.put(page, header);
-    Bytes& out = c_.pages_.emplace_back();
-    out.reserve(header.size() + levels + stored_size);
+    out.reserve(header.size() + levels.size() + body.size());
     out.append(header.data(), header.size());
-    out.append(s_.page.data(), levels);
-    out.append(stored, stored_size);
+    out.append(levels.data(), levels.size());
+    out.append(body.data(), body.size());
+    c_.page_bytes_ += out.capacity() + sizeof(Bytes);
     ChunkInfo& info = c_.info_;
     info.plain_bytes += static_cast<std::int64_t>(header.size()) + page.plain_bytes;
     info.stored_bytes += static_cast<std::int64_t>(out.size());
-    c_.page_bytes_ += out.capacity() + sizeof(Bytes);
-    const auto of = std::find_if(info.pages.begin(), info.pages.end(), [&](const auto& p) { return p.encoding == encoding_; });
-    ++(of != info.pages.end() ? *of : info.pages.emplace_back(ChunkInfo::Pages{encoding_, 0})).count;
+    info.index.add(leaf_.kind, page_size(out.size()), page.slots, page.nulls, page.rows, bounds);
+    const auto of = std::find_if(info.pages.begin(), info.pages.end(), [&](const auto& p) { return p.encoding == page.encoding; });
+    ++(of != info.pages.end() ? *of : info.pages.emplace_back(ChunkInfo::Pages{page.encoding, 0})).count;
   }
 
   const Leaf& leaf_;
@@ -830,6 +895,8 @@ class PageMaker {
   bool text_ = false;  // the values are live_->text and
   std::span<const std::int32_t> lengths_;
   unsigned width_ = 1;
+  char plain_[2][sizeof(std::int64_t)] = {};
+  std::optional<Bounds> whole_;  // of the numbers that wait
   std::size_t slots_ = 0, values_ = 0;
 };
 

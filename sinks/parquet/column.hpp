@@ -145,6 +145,8 @@ class Column {
   Levels definition_, repetition_;
   std::unique_ptr<Live> live_;  // from the first value on
   std::vector<Bytes> pages_;
+  // Pages in front of the first that has values; their headers wait for its encoding.
+  std::vector<DataPage> leading_;
   std::size_t page_bytes_ = 0;
   ChunkInfo info_;
 };

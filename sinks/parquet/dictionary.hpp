@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 namespace lm::sink::parquet {
@@ -19,6 +20,7 @@ class TextDictionary {
   std::size_t held() const { return plain_.capacity() + starts_.capacity() * 4 + slots_.capacity() * sizeof(Slot); }
   // The page: every value behind its length.
   const Bytes& plain() const { return plain_; }
+  std::span<const std::uint32_t> starts() const { return starts_.span(); }  // of the values in it
   std::string_view at(std::size_t id) const { return at_start(starts_[id]); }
   std::uint64_t hash_of(std::string_view text) const { return lm::detail::hash_text(text, seed_); }
   std::uint32_t intern(std::string_view text) { return intern(text, hash_of(text)); }

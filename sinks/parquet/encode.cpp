@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <type_traits>
 
 #if defined(__x86_64__)
@@ -291,6 +292,14 @@ void put_delta_run(std::int64_t value, std::size_t count, Bytes& out) {
   std::memset(out.extend(n), 0, n);
 }
 
+void put_split(std::span<const double> values, Bytes& out) {
+  const auto* from = reinterpret_cast<const std::uint8_t*>(values.data());
+  std::uint8_t* to = out.extend(values.size_bytes());
+  for (std::size_t byte = 0; byte < sizeof(double); ++byte) {
+    for (std::size_t i = 0; i < values.size(); ++i) *to++ = from[i * sizeof(double) + byte];
+  }
+}
+
 void put_delta_length(std::span<const std::int32_t> lengths, std::string_view text, Bytes& out) {
   put_delta(lengths, out);
   out.append(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
@@ -378,16 +387,16 @@ class TextBounder {
     if (value < bounds_.smallest) bounds_.smallest = value, low_ = head;
     if (value > bounds_.largest) bounds_.largest = value, high_ = head;
   }
-  const TextBounds& bounds() const { return bounds_; }
+  const Bounds& bounds() const { return bounds_; }
 
  private:
-  TextBounds bounds_;
+  Bounds bounds_;
   std::uint64_t low_, high_;
 };
 
 }  // namespace
 
-TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text) {
+Bounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text) {
   TextBounder out(text.substr(0, static_cast<std::size_t>(lengths[0])), text.size() >= 8);
   std::size_t at = 0;
   for (const std::int32_t length : lengths) {
@@ -398,7 +407,7 @@ TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view tex
   return out.bounds();
 }
 
-TextBounds bounds_of_plain(std::string_view plain) {
+Bounds bounds_of_plain(std::string_view plain) {
   std::size_t at = 0;
   const auto next = [&] {
     std::uint32_t n = 0;
@@ -417,9 +426,30 @@ TextBounds bounds_of_plain(std::string_view plain) {
   return out.bounds();
 }
 
-TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes) {
+Bounds bounds_of_plain(std::string_view plain, std::span<const std::uint32_t> starts, std::span<const std::uint8_t> wanted) {
+  std::optional<TextBounder> out;
+  for (std::size_t i = 0; i < wanted.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, wanted.data() + i, 8);
+    for (; word != 0; word &= word - 1) {
+      const std::size_t start = starts[i + static_cast<std::size_t>(std::countr_zero(word)) / 8];
+      std::uint32_t n = 0;
+      std::memcpy(&n, plain.data() + start, 4);
+      const std::string_view value = plain.substr(start + 4, n);
+      const bool room = start + 12 <= plain.size();
+      if (out) {
+        out->add(value, room);
+      } else {
+        out.emplace(value, room);
+      }
+    }
+  }
+  return out->bounds();
+}
+
+Bounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes) {
   std::string_view before = text.substr(0, static_cast<std::size_t>(lengths[0]));
-  TextBounds out{before, before};
+  Bounds out{before, before};
   bool rising = true;
   const auto turn = [&] {
     if (rising ? before > out.largest : before < out.smallest) (rising ? out.largest : out.smallest) = before;

@@ -94,6 +94,9 @@ void put_delta(std::span<const std::int64_t> values, Bytes& out);
 // The same for `count` times one value.
 void put_delta_run(std::int64_t value, std::size_t count, Bytes& out);
 
+// BYTE_STREAM_SPLIT: the first bytes of all values, then the second ones.
+void put_split(std::span<const double> values, Bytes& out);
+
 // DELTA_LENGTH_BYTE_ARRAY: `text` is the values back to back.
 void put_delta_length(std::span<const std::int32_t> lengths, std::string_view text, Bytes& out);
 
@@ -110,15 +113,18 @@ std::pair<std::int64_t, std::int64_t> min_max(std::span<const std::int64_t> valu
 // to[i] = places[codes[i]], where every code is a place. False if one of them is negative, which the caller makes good.
 bool replace_codes(const std::int32_t* places, std::span<const std::int32_t> codes, std::uint32_t* to);
 
-// The smallest and the largest of some texts, of which there is at least one, as bytes compare.
-struct TextBounds {
+// The smallest and the largest of some values, in plain encoding; a text without its length.
+struct Bounds {
   std::string_view smallest, largest;
 };
-TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text);
+// Those of some texts, of which there is at least one, as bytes compare.
+Bounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text);
 // The same of a plain-encoded dictionary: each text behind its length of four bytes.
-TextBounds bounds_of_plain(std::string_view plain);
+Bounds bounds_of_plain(std::string_view plain);
+// Of those of its texts that are wanted, of which there is at least one; `wanted` is filled up to a multiple of eight with zeroes.
+Bounds bounds_of_plain(std::string_view plain, std::span<const std::uint32_t> starts, std::span<const std::uint8_t> wanted);
 // The same where it is known how many bytes each shares with the one before: where values ascend or descend, only the turns are compared.
-TextBounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes);
+Bounds bounds_of(std::span<const std::int32_t> lengths, std::string_view text, std::span<const std::int32_t> prefixes);
 
 // The number of bytes that both begin with.
 std::size_t common_prefix(std::string_view a, std::string_view b);

@@ -145,24 +145,66 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, Codec code
   format::ColumnChunk out;
   out.__set_file_offset(0);  // the metadata stands in the footer alone
   out.__set_meta_data(meta);
+  if (from.offset_index.bytes != 0) {
+    out.__set_offset_index_offset(from.offset_index.at);
+    out.__set_offset_index_length(from.offset_index.bytes);
+  }
+  if (from.column_index.bytes != 0) {
+    out.__set_column_index_offset(from.column_index.at);
+    out.__set_column_index_length(from.column_index.bytes);
+  }
   return out;
 }
 
-}  // namespace
+format::ColumnIndex column_index_of(const PageIndex& from) {
+  format::ColumnIndex out;
+  out.__isset.null_counts = true;
+  for (const PageIndex::Page& page : from.pages()) {
+    out.null_pages.push_back(!page.has_values);
+    out.min_values.emplace_back(from.smallest(page));
+    out.max_values.emplace_back(from.largest(page));
+    out.null_counts.push_back(page.nulls);
+  }
+  out.__set_boundary_order(static_cast<format::BoundaryOrder::type>(from.order()));
+  return out;
+}
 
-struct PageHeaders::State {
-  std::shared_ptr<TMemoryBuffer> buffer = std::make_shared<TMemoryBuffer>(256);
-  Protocol protocol{buffer};
+format::OffsetIndex offset_index_of(const ChunkInfo& from) {
+  format::OffsetIndex out;
+  for (const PageIndex::Page& page : from.index.pages()) {
+    format::PageLocation& location = out.page_locations.emplace_back();
+    location.__set_offset(from.data_at + page.at);
+    location.__set_compressed_page_size(page.bytes);
+    location.__set_first_row_index(page.first_row);
+  }
+  return out;
+}
 
-  template <class Header>
-  void put(const Header& header, Bytes& out) {
-    buffer->resetBuffer();
-    header.write(&protocol);
+class Writer {
+ public:
+  explicit Writer(std::uint32_t room) : buffer_(std::make_shared<TMemoryBuffer>(room)) {}
+
+  // Appends a struct, and answers its size.
+  template <class Struct>
+  std::uint32_t put(const Struct& what, Bytes& out) {
+    buffer_->resetBuffer();
+    what.write(&protocol_);
     std::uint8_t* data = nullptr;
     std::uint32_t size = 0;
-    buffer->getBuffer(&data, &size);
+    buffer_->getBuffer(&data, &size);
     out.append(data, size);
+    return size;
   }
+
+ private:
+  std::shared_ptr<TMemoryBuffer> buffer_;
+  Protocol protocol_{buffer_};
+};
+
+}  // namespace
+
+struct PageHeaders::State : Writer {
+  State() : Writer(256) {}
 };
 
 PageHeaders::PageHeaders() : state_(std::make_unique<State>()) {}
@@ -214,6 +256,27 @@ void PageHeaders::put_bloom(std::size_t bytes, Bytes& out) {
   state_->put(header, out);
 }
 
+void put_page_indexes(std::uint64_t at, std::vector<RowGroupInfo>& row_groups, Bytes& out) {
+  const auto one_page = [](const ChunkInfo& chunk) { return chunk.index.pages().size() <= 1; };
+  const auto nothing_to_say = [&](const RowGroupInfo& group) { return std::all_of(group.chunks.begin(), group.chunks.end(), one_page); };
+  if (std::all_of(row_groups.begin(), row_groups.end(), nothing_to_say)) return;
+  Writer writer(4096);
+  const std::size_t before = out.size();
+  const auto put = [&](const auto& index, ChunkInfo::Placed& placed) {
+    placed.at = static_cast<std::int64_t>(at + out.size() - before);
+    placed.bytes = static_cast<std::int32_t>(writer.put(index, out));
+  };
+  for (RowGroupInfo& group : row_groups) {
+    for (ChunkInfo& chunk : group.chunks) {
+      if (!one_page(chunk) && chunk.index.bounded()) put(column_index_of(chunk.index), chunk.column_index);
+    }
+  }
+  // Of all chunks: a reader that leaves out pages of one column must find the rows in the others.
+  for (RowGroupInfo& group : row_groups) {
+    for (ChunkInfo& chunk : group.chunks) put(offset_index_of(chunk), chunk.offset_index);
+  }
+}
+
 void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out) {
   format::FileMetaData file;
   file.__set_version(2);
@@ -249,13 +312,7 @@ void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGro
   order.__set_TYPE_ORDER({});
   file.__set_column_orders(std::vector<format::ColumnOrder>(schema.leaves.size(), order));
 
-  auto buffer = std::make_shared<TMemoryBuffer>(64 * 1024);
-  Protocol protocol(buffer);
-  file.write(&protocol);
-  std::uint8_t* data = nullptr;
-  std::uint32_t size = 0;
-  buffer->getBuffer(&data, &size);
-  out.append(data, size);
+  const std::uint32_t size = Writer(64 * 1024).put(file, out);
   std::memcpy(out.extend(4), &size, 4);
   std::memcpy(out.extend(4), "PAR1", 4);
 }

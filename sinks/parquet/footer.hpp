@@ -3,6 +3,7 @@
 
 #include "parquet/codec.hpp"
 #include "parquet/encode.hpp"
+#include "parquet/page_index.hpp"
 #include "parquet/schema.hpp"
 
 #include <cstdint>
@@ -19,7 +20,8 @@ enum class Encoding : std::uint8_t {
   delta_binary_packed = 5,
   delta_length_byte_array = 6,
   delta_byte_array = 7,
-  rle_dictionary = 8
+  rle_dictionary = 8,
+  byte_stream_split = 9
 };
 
 struct DictionaryPage {
@@ -53,6 +55,13 @@ struct ChunkInfo {
   bool ascending = false;         // of times: no value is null or less than the one before
   std::int64_t bloom_at = 0;
   std::int32_t bloom_bytes = 0;  // with its header; 0: no bloom filter
+  PageIndex index;
+  // What the index became in the file; 0: nothing.
+  struct Placed {
+    std::int64_t at = 0;
+    std::int32_t bytes = 0;
+  };
+  Placed column_index, offset_index;
 };
 
 struct RowGroupInfo {
@@ -75,6 +84,10 @@ class PageHeaders {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// What stands in front of the metadata: the column indexes of all chunks, then the offset indexes, and where they are, for the metadata to say. `at`: the
+// end of the file so far. Nothing if every chunk has one page: the metadata says as much.
+void put_page_indexes(std::uint64_t at, std::vector<RowGroupInfo>& row_groups, Bytes& out);
 
 // The end of a file: the metadata, its length and the closing magic number. Chunk positions are absolute.
 void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out);

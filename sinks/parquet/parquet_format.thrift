@@ -34,6 +34,7 @@ enum Encoding {
   DELTA_LENGTH_BYTE_ARRAY = 6
   DELTA_BYTE_ARRAY = 7
   RLE_DICTIONARY = 8
+  BYTE_STREAM_SPLIT = 9
 }
 
 enum CompressionCodec {
@@ -159,6 +160,33 @@ struct BloomFilterHeader {
   4: required BloomFilterCompression compression
 }
 
+struct PageLocation {
+  1: required i64 offset // in the file, of the page's header
+  2: required i32 compressed_page_size // its header included
+  3: required i64 first_row_index // in the row group
+}
+
+// The data pages of a chunk, in order.
+struct OffsetIndex {
+  1: required list<PageLocation> page_locations
+}
+
+// Of the bounds of pages; those without values do not count.
+enum BoundaryOrder {
+  UNORDERED = 0
+  ASCENDING = 1
+  DESCENDING = 2
+}
+
+// An entry a data page. Bounds are plain-encoded and need be no values of the page; those of a page without values are empty.
+struct ColumnIndex {
+  1: required list<bool> null_pages
+  2: required list<binary> min_values
+  3: required list<binary> max_values
+  4: required BoundaryOrder boundary_order
+  5: optional list<i64> null_counts
+}
+
 struct ColumnMetaData {
   1: required Type type
   2: required list<Encoding> encodings
@@ -178,6 +206,10 @@ struct ColumnMetaData {
 struct ColumnChunk {
   2: required i64 file_offset = 0
   3: optional ColumnMetaData meta_data
+  4: optional i64 offset_index_offset
+  5: optional i32 offset_index_length
+  6: optional i64 column_index_offset
+  7: optional i32 column_index_length
 }
 
 struct RowGroup {

@@ -47,6 +47,7 @@ Result<void> PartFile::append(EncodedRowGroup group) {
 
 Result<void> PartFile::finish(const TableSchema& schema, Codec codec) {
   Bytes footer;
+  put_page_indexes(size(), groups_, footer);
   put_footer(schema, codec, groups_, footer);
   const lm_str piece = piece_of(footer);
   if (auto ok = file_.append({&piece, 1}); !ok) return ok;

@@ -247,7 +247,7 @@ void RowGroup::count(Unit& unit, bool ended) {
     const std::size_t mine = columns_[i].waiting();
     waiting += mine;
     held += mine + columns_[i].kept();
-    if (ended) held += out_.chunks[i].size() + out_.chunks[i].bloom.capacity();
+    if (ended) held += out_.chunks[i].size() + out_.chunks[i].bloom.capacity() + out_.info.chunks[i].index.held();
   }
   const auto change = static_cast<std::int64_t>(held) - unit.held;
   unit.held += change;

@@ -17,7 +17,7 @@ struct ScratchPool::Scratch {
   std::tuple<Pod<std::int32_t>, Pod<std::int64_t>, Pod<double>> picked;
   Levels ids;
   Pod<std::int32_t> prefixes, suffixes, lengths;
-  Bytes text, page, packed;
+  Bytes text, page, packed, wanted;
   PageHeaders headers;
   ShapeMaker shape_maker;
   std::vector<Shape> shapes;
@@ -31,7 +31,7 @@ struct ScratchPool::Scratch {
     };
     std::apply([&](auto&... pods) { (trim_one(pods), ...); }, picked);
     trim_one(words), trim_one(codes), trim_one(prefixes), trim_one(suffixes), trim_one(lengths);
-    trim_one(text), trim_one(page), trim_one(packed);
+    trim_one(text), trim_one(page), trim_one(packed), trim_one(wanted);
     if (dense.held() > kKeepBytes) dense.release();
     if (ids.held() > kKeepBytes) ids.release();
     for (Shape& shape : shapes) {

@@ -166,6 +166,11 @@ class BatchMaker {
     std::string out = kWords[below(std::size(kWords))];
     if (one_in(3)) out += std::to_string(below(1000));
     if (one_in(200)) out += std::string(below(300), 'x');
+    // Cut anywhere, this is no UTF-8 any more; and nothing is greater than a character of the second kind.
+    if (one_in(300)) {
+      const char* const character = one_in(3) ? "\xf4\x8f\xbf\xbf" : "日";
+      for (std::size_t n = below(60); n > 0; --n) out += character;
+    }
     return out;
   }
 

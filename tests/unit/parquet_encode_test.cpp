@@ -1,5 +1,5 @@
 // The encoders against decoders that are as plain as the format's text: a bit at a time, a value at a time.
-#include "parquet/encode.hpp"
+#include "parquet_decode.hpp"
 
 #include <gtest/gtest.h>
 #include <algorithm>
@@ -11,100 +11,11 @@
 namespace lm::sink::parquet {
 namespace {
 
-struct Reader {
-  const Bytes& bytes;
-  std::size_t at = 0;
-
-  std::uint8_t byte() {
-    if (at >= bytes.size()) throw std::out_of_range("past the end");
-    return bytes[at++];
-  }
-  std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const std::uint8_t b = byte();
-      value |= static_cast<std::uint64_t>(b & 0x7f) << shift;
-      if ((b & 0x80) == 0) return value;
-    }
-  }
-  std::int64_t zigzag() {
-    const std::uint64_t v = varint();
-    return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
-  }
-  // `n` values, packed from the lowest bit on; whole bytes are consumed.
-  std::vector<std::uint64_t> packed(std::size_t n, unsigned width) {
-    std::vector<std::uint64_t> out(n, 0);
-    for (std::size_t bit = 0; bit < n * width; ++bit) {
-      if (at + bit / 8 >= bytes.size()) throw std::out_of_range("past the end");
-      out[bit / width] |= static_cast<std::uint64_t>(bytes[at + bit / 8] >> (bit % 8) & 1) << (bit % width);
-    }
-    at += (n * width + 7) / 8;
-    return out;
-  }
-};
-
-std::vector<std::uint64_t> read_hybrid(const Bytes& bytes, std::size_t n, unsigned width) {
-  Reader in{bytes};
-  std::vector<std::uint64_t> out;
-  while (in.at < bytes.size()) {
-    const std::uint64_t header = in.varint();
-    if (header & 1) {
-      for (const std::uint64_t v : in.packed((header >> 1) * 8, width)) out.push_back(v);
-    } else {
-      std::uint64_t value = 0;
-      for (unsigned i = 0; i < (width + 7) / 8; ++i) value |= static_cast<std::uint64_t>(in.byte()) << (8 * i);
-      out.insert(out.end(), header >> 1, value);
-    }
-  }
-  // Only the last group may be filled up, with zeroes.
-  EXPECT_LT(out.size() - n, 8u);
-  for (std::size_t i = n; i < out.size(); ++i) EXPECT_EQ(out[i], 0u);
-  out.resize(n);
-  return out;
-}
-
-template <class T>
-std::vector<T> read_delta(Reader& in) {
-  using U = std::make_unsigned_t<T>;
-  const std::uint64_t block = in.varint(), minis = in.varint(), total = in.varint();
-  EXPECT_EQ(block, 128u);
-  EXPECT_EQ(minis, 4u);
-  std::vector<T> out;
-  T value = static_cast<T>(in.zigzag());
-  if (total > 0) out.push_back(value);
-  while (out.size() < total) {
-    const auto smallest = static_cast<U>(in.zigzag());
-    std::uint8_t widths[4];
-    for (auto& width : widths) {
-      width = in.byte();
-      EXPECT_LE(width, 8 * sizeof(T));
-    }
-    for (std::size_t m = 0; m < 4 && out.size() < total; ++m) {
-      for (const std::uint64_t delta : in.packed(32, widths[m])) {
-        if (out.size() == total) break;
-        value = static_cast<T>(static_cast<U>(value) + smallest + static_cast<U>(delta));
-        out.push_back(value);
-      }
-    }
-  }
-  return out;
-}
-
-std::vector<std::string> read_delta_length(Reader& in) {
-  std::vector<std::string> out;
-  for (const std::int32_t length : read_delta<std::int32_t>(in)) {
-    std::string value;
-    for (std::int32_t i = 0; i < length; ++i) value += static_cast<char>(in.byte());
-    out.push_back(value);
-  }
-  return out;
-}
-
 template <class T>
 void expect_hybrid(const std::vector<T>& values, unsigned width) {
   Bytes out;
   put_hybrid(std::span<const T>(values), width, out);
-  const auto read = read_hybrid(out, values.size(), width);
+  const auto read = read_hybrid(out.span(), values.size(), width);
   ASSERT_EQ(std::vector<std::uint64_t>(values.begin(), values.end()), read) << values.size() << " values of width " << width;
 }
 
@@ -157,10 +68,10 @@ TEST(Hybrid, StoresOneValueAsOneRun) {
   Bytes out;
   put_hybrid(std::span<const std::uint8_t>(std::vector<std::uint8_t>(1000003, 3)), 2, out);
   EXPECT_EQ(out.size(), 4u);
-  EXPECT_EQ(read_hybrid(out, 1000003, 2), std::vector<std::uint64_t>(1000003, 3));
+  EXPECT_EQ(read_hybrid(out.span(), 1000003, 2), std::vector<std::uint64_t>(1000003, 3));
   Bytes run;
   put_run(3, 1000003, 2, run);
-  EXPECT_EQ(read_hybrid(run, 1000003, 2), std::vector<std::uint64_t>(1000003, 3));
+  EXPECT_EQ(read_hybrid(run.span(), 1000003, 2), std::vector<std::uint64_t>(1000003, 3));
 }
 
 TEST(Delta, GivesBackRandomNumbersOfEverySize) {
@@ -234,6 +145,19 @@ Texts random_texts(std::size_t n, std::uint64_t seed) {
   return out;
 }
 
+TEST(Split, GivesBackDoubles) {
+  std::mt19937_64 random(12);
+  for (std::size_t n = 0; n < 100; ++n) {
+    std::vector<double> values(n);
+    for (double& value : values) value = static_cast<double>(random()) / 977;
+    Bytes out;
+    put_split(values, out);
+    ASSERT_EQ(out.size(), n * 8);
+    Reader in{out};
+    ASSERT_EQ(read_split(in, n), values);
+  }
+}
+
 TEST(DeltaLength, GivesBackTexts) {
   for (std::size_t n = 0; n < 300; ++n) {
     const Texts texts = random_texts(n, n);
@@ -252,15 +176,8 @@ TEST(DeltaText, GivesBackTextsThatShareBeginnings) {
     Bytes out;
     put_delta_text(texts.lengths, texts.all, prefixes, suffixes, out);
     Reader in{out};
-    const auto shared = read_delta<std::int32_t>(in);
-    const auto rest = read_delta_length(in);
+    ASSERT_EQ(read_delta_text(in), texts.values);
     ASSERT_EQ(in.at, out.size());
-    ASSERT_EQ(shared.size(), texts.values.size());
-    std::string before;
-    for (std::size_t i = 0; i < texts.values.size(); ++i) {
-      before = before.substr(0, static_cast<std::size_t>(shared[i])) + rest[i];
-      ASSERT_EQ(before, texts.values[i]);
-    }
   }
 }
 
@@ -278,22 +195,33 @@ TEST(TextBounds, AreThoseOfAComparisonOfAll) {
     if (round % 5 == 1) std::sort(values.rbegin(), values.rend());
     for (const std::string& value : values) texts.add(value);
     const std::string smallest = *std::min_element(values.begin(), values.end()), largest = *std::max_element(values.begin(), values.end());
-    const TextBounds all = bounds_of(texts.lengths, texts.all);
+    const Bounds all = bounds_of(texts.lengths, texts.all);
     ASSERT_EQ(all.smallest, smallest);
     ASSERT_EQ(all.largest, largest);
     std::string plain;
+    std::vector<std::uint32_t> starts;
     for (const std::string& value : values) {
       const auto n = static_cast<std::uint32_t>(value.size());
+      starts.push_back(static_cast<std::uint32_t>(plain.size()));
       plain.append(reinterpret_cast<const char*>(&n), 4);
       plain += value;
     }
-    const TextBounds of_plain = bounds_of_plain(plain);
+    std::vector<std::string> some;
+    std::vector<std::uint8_t> wanted((values.size() + 7) / 8 * 8);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i != 0 && random() % 2) continue;
+      some.push_back(values[i]), wanted[i] = 1;
+    }
+    const Bounds of_some = bounds_of_plain(plain, starts, wanted);
+    ASSERT_EQ(of_some.smallest, *std::min_element(some.begin(), some.end()));
+    ASSERT_EQ(of_some.largest, *std::max_element(some.begin(), some.end()));
+    const Bounds of_plain = bounds_of_plain(plain);
     ASSERT_EQ(of_plain.smallest, smallest);
     ASSERT_EQ(of_plain.largest, largest);
     Pod<std::int32_t> prefixes, suffixes;
     Bytes out;
     put_delta_text(texts.lengths, texts.all, prefixes, suffixes, out);
-    const TextBounds turns = bounds_of(texts.lengths, texts.all, prefixes.span());
+    const Bounds turns = bounds_of(texts.lengths, texts.all, prefixes.span());
     ASSERT_EQ(turns.smallest, smallest);
     ASSERT_EQ(turns.largest, largest);
   }

@@ -1,10 +1,15 @@
-// How a row group comes about from page to page: what the footer says of it. What is in the pages is for other readers to say:
+// How a row group comes about from page to page: what the footer and the indexes say of it. What is in the pages is for other readers to say:
 // tests/integration/parquet_page_samples.cpp.
 #include "parquet_encode_all.hpp"
+#include "parquet_read_file.hpp"
 #include "sink_arrow.hpp"
 
 #include <gtest/gtest.h>
 #include <atomic>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,6 +41,7 @@ class Maker {
     Scratch scratch;
     return encode_all(plans, rows_, scratch);
   }
+  const TableSchema& schema() const { return schema_; }  // once it is made
 
  private:
   EncodeOptions options_;
@@ -43,6 +49,22 @@ class Maker {
   std::vector<ColumnPtr> batches_;
   std::vector<Rows> rows_;
 };
+
+EncodeOptions uncompressed(std::size_t page_bytes) {
+  EncodeOptions options;
+  options.codec = Codec::none;
+  options.page_bytes = page_bytes;
+  return options;
+}
+
+// What was made, as a file. The maker outlives it.
+ReadFile written(Maker& maker) {
+  auto group = maker.make();
+  EXPECT_TRUE(group) << group.error().message;
+  std::vector<EncodedRowGroup> groups;
+  groups.push_back(std::move(*group));
+  return {file_of(maker.schema(), std::move(groups)), maker.schema()};
+}
 
 std::int32_t pages(const ChunkInfo& chunk, Encoding encoding) {
   for (const ChunkInfo::Pages& of : chunk.pages) {
@@ -196,6 +218,136 @@ TEST(Pages, APageOfAListBeginsAtARow) {
   ASSERT_TRUE(group);
   EXPECT_GT(pages(group->info.chunks[0], Encoding::delta_binary_packed), 10);
   EXPECT_EQ(group->info.chunks[0].slots, static_cast<std::int64_t>(values.size()) + 60) << "an empty list is a slot, too";
+}
+
+// Spark's vectorized reader keeps one dictionary for all pages that a batch of its rows comes from, and takes values that a page before it spelt out for numbers in it.
+TEST(Pages, AChunkIsStoredByNumberFromItsFirstPageOnOrNever) {
+  Maker maker(uncompressed(50));
+  std::vector<std::optional<int>> elements(40, 10);
+  for (int b = 0; b < 6; ++b) {
+    // Ten values, as many of them distinct: too few to be stored by number, though later ones are not. And, of lists, first nothing but nulls.
+    Numbers few, in_list;
+    Codes codes;
+    for (std::int64_t i = 0; i < 40; ++i) few.push_back(b == 0 && i >= 10 ? std::nullopt : std::optional(b == 0 ? i : i % 3));
+    for (std::int64_t i = 0; i < 400; ++i) {
+      in_list.push_back(b < 3 ? std::nullopt : std::optional(i % 5));
+      codes.push_back(b < 3 ? std::nullopt : std::optional(static_cast<std::int32_t>(i % 5)));
+    }
+    auto item = test::structure("item", {test::int64s("number", in_list), test::coded("text", {"a", "b", "c", "d", "e"}, codes)},
+                                std::vector<bool>(400, true));
+    maker.add(test::structure("", {test::int64s("few", few), test::list("list", elements, item)}));
+  }
+  ReadFile read = written(maker);
+  Seen seen;
+  for (const std::size_t leaf : {0, 1, 2}) {
+    SCOPED_TRACE(leaf);
+    check_chunk(read, 0, leaf, seen);
+  }
+  const auto& columns = read.meta.row_groups[0].columns;
+  EXPECT_FALSE(columns[0].meta_data.__isset.dictionary_page_offset);
+  EXPECT_TRUE(columns[1].meta_data.__isset.dictionary_page_offset);
+  EXPECT_EQ(seen.leading_nulls, 2u);
+}
+
+// Measurements gain by lying byte by byte, few scores do not; where nothing compresses, nothing gains.
+TEST(Pages, DoublesAreSplitWhereThatIsSmaller) {
+  std::vector<std::optional<double>> measured, scores;
+  std::mt19937_64 random(5);
+  double level = 20;
+  for (int i = 0; i < 5000; ++i) {
+    level += static_cast<double>(random() % 1000000) / 1e7 - 0.05;
+    measured.emplace_back(level);
+    scores.emplace_back(static_cast<double>(random() % 100) / 10);
+  }
+  for (const Codec codec : {Codec::zstd, Codec::none}) {
+    EncodeOptions options;
+    options.codec = codec;
+    Maker maker(options);
+    maker.add(test::structure("", {test::doubles("measured", measured), test::doubles("score", scores)}));
+    const auto group = maker.make();
+    ASSERT_TRUE(group);
+    EXPECT_EQ(pages(group->info.chunks[0], Encoding::byte_stream_split), codec == Codec::zstd);
+    EXPECT_EQ(pages(group->info.chunks[0], Encoding::plain), codec == Codec::none);
+    EXPECT_EQ(pages(group->info.chunks[1], Encoding::plain), 1);
+  }
+}
+
+TEST(PageIndexes, IsNotWrittenWhereEveryChunkHasOnePage) {
+  Maker maker(uncompressed(1 << 20));
+  maker.add(test::structure("", {test::int64s("a", {1, 2, 3}), test::texts("b", {"x", std::nullopt, "y"})}));
+  const ReadFile read = written(maker);
+  for (const format::ColumnChunk& chunk : read.meta.row_groups[0].columns) {
+    EXPECT_FALSE(chunk.__isset.offset_index_offset);
+    EXPECT_FALSE(chunk.__isset.column_index_offset);
+  }
+}
+
+// Readers look for rows in all columns: one of several pages gives every chunk of the file its offset index.
+TEST(PageIndexes, HasTheOffsetsOfEveryChunkAndTheBoundsOfThoseOfSeveralPages) {
+  Maker maker(uncompressed(1000));
+  for (int b = 0; b < 20; ++b) {
+    std::vector<std::optional<std::int64_t>> numbers, nothing(100);
+    std::vector<std::optional<double>> halves;
+    for (int i = 0; i < 100; ++i) numbers.emplace_back((b * 100 + i) * 1000003LL), halves.emplace_back(b / 2 % 2 ? 0.5 : -0.5);
+    maker.add(test::structure(
+        "", {test::as_time(test::int64s("time", numbers)), test::int64s("nothing", nothing), test::doubles("half", halves)}));
+  }
+  ReadFile read = written(maker);
+  Seen seen;
+  for (const std::size_t leaf : {0, 1, 2}) check_chunk(read, 0, leaf, seen);
+  EXPECT_EQ(seen.column_indexes, 2u) << "not of the column that is null";
+  EXPECT_EQ(seen.ascending, 1u) << "the time";
+}
+
+// What has no place in the order gives no bounds, and where that leaves a page without any, there is no column index; zeroes have both signs.
+TEST(PageIndexes, LeavesOutWhatHasNoOrder) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  Maker maker(uncompressed(1000));
+  for (int b = 0; b < 4; ++b) {
+    std::vector<std::optional<double>> some(200), only(200, nan), zeroes(200, b % 2 ? 0.0 : -0.0);
+    std::vector<std::optional<std::string>> json;
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      some[i] = i % 3 ? static_cast<double>(i) : nan;
+      json.emplace_back("{\"a\":" + std::to_string(i * i) + "}");
+    }
+    maker.add(test::structure("", {test::doubles("some", some), test::doubles("only", b == 2 ? only : some),
+                                   test::doubles("zeroes", zeroes), test::as_json(test::texts("json", json))}));
+  }
+  ReadFile read = written(maker);
+  Seen seen;
+  for (std::size_t leaf = 0; leaf < 4; ++leaf) check_chunk(read, 0, leaf, seen);
+  const auto& columns = read.meta.row_groups[0].columns;
+  EXPECT_TRUE(columns[0].__isset.column_index_offset);
+  EXPECT_FALSE(columns[1].__isset.column_index_offset) << "a page of nothing but NaN";
+  EXPECT_FALSE(columns[3].__isset.column_index_offset);
+  format::ColumnIndex index;
+  read.read(static_cast<std::size_t>(columns[2].column_index_offset), index);
+  for (std::size_t i = 0; i < index.min_values.size(); ++i) {
+    double low = 1, high = 1;
+    std::memcpy(&low, index.min_values[i].data(), 8), std::memcpy(&high, index.max_values[i].data(), 8);
+    EXPECT_TRUE(low == 0 && std::signbit(low) && high == 0 && !std::signbit(high));
+  }
+}
+
+// A text of any size is at most 64 bytes of an index.
+TEST(PageIndexes, StaysSmallWhateverTheValues) {
+  Maker maker(uncompressed(1000));
+  for (int b = 0; b < 10; ++b) {
+    std::vector<std::optional<std::string>> values;
+    for (int i = 0; i < 10; ++i) values.emplace_back(std::string(100000, static_cast<char>('a' + b)) + std::to_string(i));
+    maker.add(test::structure("", {test::texts("long", values)}));
+  }
+  const auto group = maker.make();
+  ASSERT_TRUE(group);
+  const PageIndex& index = group->info.chunks[0].index;
+  EXPECT_GE(index.pages().size(), 10u);
+  EXPECT_EQ(index.order(), PageIndex::Order::ascending);
+  EXPECT_LT(index.held(), index.pages().size() * 2 * (sizeof(PageIndex::Page) + 2 * kLongestBound));
+  for (const PageIndex::Page& page : index.pages()) {
+    const std::string smallest(index.smallest(page)), largest(index.largest(page));
+    EXPECT_EQ(smallest, std::string(64, smallest[0]));
+    EXPECT_EQ(largest, std::string(63, smallest[0]) + static_cast<char>(smallest[0] + 1));
+  }
 }
 
 // Many threads bring batches for one row group, none waits for another, and every row is there in every column.
