@@ -6,8 +6,8 @@ mkdir -p "$1"
 build=$(cd "$1" && pwd)
 
 bash scripts/setup.sh scripts/dependencies-integration.txt
-if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow polars chdb pyspark pyiceberg; then
-  echo "test-integration: duckdb, pytz, pyarrow, polars, chdb, pyspark and pyiceberg could not be installed into $build/integration-venv; these tests need them" >&2
+if ! bash scripts/python_venv.sh "$build/integration-venv" duckdb pytz pyarrow polars chdb pyspark pyiceberg datafusion; then
+  echo "test-integration: duckdb, pytz, pyarrow, polars, chdb, pyspark, pyiceberg and datafusion could not be installed into $build/integration-venv; these tests need them" >&2
   exit 1
 fi
 # DuckDB's Iceberg extension is a package of one version of DuckDB; without it its test is skipped.

@@ -1,5 +1,5 @@
 // usage: node hyparquet.mjs rows FILE            every row, as a line of JSON
-//        node hyparquet.mjs groups FILE FILTER   [row groups read, row groups there, metadata.uid of the rows that the filter leaves]; {"$date": milliseconds} is a time
+//        node hyparquet.mjs groups FILE FILTER   [row groups read, row groups there, rows of the pages read, metadata.uid of the rows that the filter leaves]; {"$date": milliseconds} is a time
 // readers.py gives it to node on standard input, in the folder where the two packages are installed: that is where their names lead.
 import { readFileSync } from 'node:fs'
 import { parquetMetadata, parquetReadObjects, parquetScan } from 'hyparquet'
@@ -28,7 +28,7 @@ if (what === 'rows') {
   for (const row of await parquetReadObjects({ file, metadata, compressors, parsers })) console.log(json(row))
 } else {
   const filter = JSON.parse(query, (key, value) => value?.$date === undefined ? value : new Date(value.$date))
-  const scan = await parquetScan({ file, metadata, compressors, parsers, pruningFilter: filter, useBloomFilters: true })
+  const scan = await parquetScan({ file, metadata, compressors, parsers, pruningFilter: filter, useBloomFilters: true, usePageIndex: true })
   let start = 0
   let read = 0
   for (const group of metadata.row_groups) {
@@ -36,6 +36,7 @@ if (what === 'rows') {
     if (scan.ranges.some(range => range.rowStart < end && range.rowEnd > start)) ++read
     start = end
   }
-  const rows = await parquetReadObjects({ file, metadata, compressors, parsers, filter, useBloomFilters: true, columns: ['metadata'] })
-  console.log(json([read, metadata.row_groups.length, rows.map(row => row.metadata.uid)]))
+  const rows = await parquetReadObjects({ file, metadata, compressors, parsers, filter, useBloomFilters: true, usePageIndex: true, columns: ['metadata'] })
+  const kept = scan.ranges.reduce((sum, range) => sum + range.rowEnd - range.rowStart, 0)
+  console.log(json([read, metadata.row_groups.length, kept, rows.map(row => row.metadata.uid)]))
 }

@@ -1,6 +1,7 @@
 """Readers of Parquet that nobody here wrote, each as a function from files to rows. Times come as datetimes or as milliseconds, JSON as text or bytes.
 
-Their counters tell whether a filter was answered by statistics or bloom filters: `row_groups_*` answer the row groups that were read, and all there are.
+Their counters tell whether a filter was answered by statistics, bloom filters or page indexes: `*_row_groups` answer the row groups that were read, and all there are, `*_scanned` the rows of the row
+groups and pages that were read; both also the `metadata.uid` of the rows that the filter leaves, in order.
 """
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import subprocess
 import sys
 
+import datafusion
 import duckdb
 import polars
 import pyarrow.dataset
@@ -26,7 +28,9 @@ def pyarrow_rows(files: list) -> list:
 
 def pyarrow_row_groups(file, expression) -> tuple:
     fragment = next(pyarrow.dataset.dataset(file).get_fragments())
-    return fragment.subset(expression).num_row_groups, fragment.num_row_groups
+    subset = fragment.subset(expression)
+    rows = subset.to_table(columns=["metadata"], filter=expression).to_pylist()
+    return subset.num_row_groups, fragment.num_row_groups, sorted(row["metadata"]["uid"] for row in rows)
 
 
 # ---- DuckDB ----
@@ -41,7 +45,6 @@ def duckdb_rows(files: list) -> list:
 
 
 def duckdb_row_groups(file, where: str, folder) -> tuple:
-    """Also answers the rows that the filter leaves."""
     database, profile = duckdb.connect(), pathlib.Path(folder) / "profile.json"
     database.execute("SET TimeZone = 'UTC'")
     database.execute("PRAGMA enable_profiling = 'json'")
@@ -64,7 +67,7 @@ def polars_rows(files: list) -> list:
 
 
 def polars_row_groups(file, filter_source: str) -> tuple:
-    """In a process of its own: Polars says what it reads on standard error. `filter_source` is Python, with Polars as `pl`. Also answers the rows."""
+    """In a process of its own: Polars says what it reads on standard error. `filter_source` is Python, with Polars as `pl`."""
     code = f"import polars as pl, json; print(json.dumps(pl.scan_parquet({str(file)!r}).filter({filter_source}).select(pl.col('metadata').struct.field('uid')).collect()['uid'].sort().to_list()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "POLARS_VERBOSE": "1"})
     found = re.search(r"reading (\d+) / (\d+) row groups", done.stderr)
@@ -87,9 +90,30 @@ def hyparquet_rows(files: list) -> list:
 
 
 def hyparquet_row_groups(file, query: dict) -> tuple:
-    """Also answers the rows that the filter leaves."""
-    ((read, there, uids),) = hyparquet("groups", file, json.dumps(query))
+    ((read, there, _, uids),) = hyparquet("groups", file, json.dumps(query))
     return read, there, sorted(uids)
+
+
+def hyparquet_scanned(file, query: dict) -> tuple:
+    ((_, _, kept, uids),) = hyparquet("groups", file, json.dumps(query))
+    return kept, sorted(uids)
+
+
+# ---- Apache DataFusion (and the Rust implementation of Parquet) ----
+
+
+def datafusion_rows(files: list) -> list:
+    return [row for file in files for row in datafusion.SessionContext().read_parquet(str(file)).to_pylist()]
+
+
+def datafusion_scanned(file, where: str, *, page_index: bool = True) -> tuple:
+    """It knows columns that lie in no struct."""
+    session = datafusion.SessionContext(datafusion.SessionConfig().set("datafusion.execution.parquet.enable_page_index", str(page_index).lower()))
+    session.register_parquet("events", str(file))
+    frame = session.sql(f"SELECT metadata['uid'] AS uid FROM events WHERE {where}")
+    rows = sorted(row["uid"] for batch in frame.collect() for row in batch.to_pylist())
+    (scan,) = [metrics for name, metrics in frame.execution_plan().collect_metrics() if name.startswith("DataSourceExec")]
+    return sum(metric.value for metric in scan.metrics() if metric.name == "output_rows"), rows
 
 
 # ---- Apache Spark ----
@@ -121,7 +145,7 @@ def spark_rows(files: list) -> list:
 
 
 def spark_scanned(file, where: str, *, by: str) -> tuple:
-    """The rows of the row groups that were read, as the scan counts them, and the rows that the filter leaves. `by`: what alone may skip row groups ("stats", "bloom", "none")."""
+    """`by`: what alone may skip row groups ("stats", "bloom") or pages ("columnindex"), or "none"."""
     session = spark()
     for name in ("stats", "dictionary", "bloom", "columnindex", "record"):
         session.conf.set(f"parquet.filter.{name}.enabled", str(name == by).lower())
@@ -142,4 +166,4 @@ def _scan(plan):
     return None
 
 
-WHOLE = {"pyarrow": pyarrow_rows, "duckdb": duckdb_rows, "polars": polars_rows, "hyparquet": hyparquet_rows, "spark": spark_rows}
+WHOLE = {"pyarrow": pyarrow_rows, "duckdb": duckdb_rows, "polars": polars_rows, "hyparquet": hyparquet_rows, "spark": spark_rows, "datafusion": datafusion_rows}
