@@ -145,14 +145,6 @@ format::ColumnChunk chunk_of(const Leaf& leaf, const ChunkInfo& from, Codec code
   format::ColumnChunk out;
   out.__set_file_offset(0);  // the metadata stands in the footer alone
   out.__set_meta_data(meta);
-  if (from.offset_index.bytes != 0) {
-    out.__set_offset_index_offset(from.offset_index.at);
-    out.__set_offset_index_length(from.offset_index.bytes);
-  }
-  if (from.column_index.bytes != 0) {
-    out.__set_column_index_offset(from.column_index.at);
-    out.__set_column_index_length(from.column_index.bytes);
-  }
   return out;
 }
 
@@ -169,14 +161,43 @@ format::ColumnIndex column_index_of(const PageIndex& from) {
   return out;
 }
 
+format::PageLocation location_of(std::int64_t at, std::int32_t bytes, std::int64_t first_row) {
+  format::PageLocation out;
+  out.__set_offset(at);
+  out.__set_compressed_page_size(bytes);
+  out.__set_first_row_index(first_row);
+  return out;
+}
+
 format::OffsetIndex offset_index_of(const ChunkInfo& from) {
   format::OffsetIndex out;
   for (const PageIndex::Page& page : from.index.pages()) {
-    format::PageLocation& location = out.page_locations.emplace_back();
-    location.__set_offset(from.data_at + page.at);
-    location.__set_compressed_page_size(page.bytes);
-    location.__set_first_row_index(page.first_row);
+    out.page_locations.push_back(location_of(from.data_at + page.at, page.bytes, page.first_row));
   }
+  return out;
+}
+
+format::RowGroup row_group_of(const TableSchema& schema, Codec codec, const RowGroupInfo& from) {
+  format::RowGroup out;
+  std::int64_t plain = 0, stored = 0;
+  out.columns.reserve(from.chunks.size());
+  for (std::size_t i = 0; i < from.chunks.size(); ++i) {
+    const ChunkInfo& chunk = from.chunks[i];
+    out.columns.push_back(chunk_of(schema.leaves[i], chunk, codec));
+    plain += chunk.plain_bytes;
+    stored += chunk.stored_bytes;
+    if (schema.leaves[i].name != "time" || !chunk.ascending) continue;
+    format::SortingColumn column;
+    column.__set_column_idx(static_cast<std::int32_t>(i));
+    column.__set_descending(false);
+    column.__set_nulls_first(false);
+    out.__set_sorting_columns({column});
+  }
+  const ChunkInfo& first = from.chunks.front();
+  out.__set_num_rows(from.rows);
+  out.__set_total_byte_size(plain);
+  out.__set_total_compressed_size(stored);
+  out.__set_file_offset(first.dictionary_at >= 0 ? first.dictionary_at : first.data_at);
   return out;
 }
 
@@ -184,16 +205,20 @@ class Writer {
  public:
   explicit Writer(std::uint32_t room) : buffer_(std::make_shared<TMemoryBuffer>(room)) {}
 
-  // Appends a struct, and answers its size.
-  template <class Struct>
-  std::uint32_t put(const Struct& what, Bytes& out) {
+  // Appends what `write` gives to the protocol, and answers the number of bytes.
+  template <class Write>
+  std::uint32_t put_by(Write&& write, Bytes& out) {
     buffer_->resetBuffer();
-    what.write(&protocol_);
+    write(protocol_);
     std::uint8_t* data = nullptr;
     std::uint32_t size = 0;
     buffer_->getBuffer(&data, &size);
     out.append(data, size);
     return size;
+  }
+  template <class Struct>
+  std::uint32_t put(const Struct& what, Bytes& out) {
+    return put_by([&](Protocol& protocol) { what.write(&protocol); }, out);
   }
 
  private:
@@ -256,63 +281,102 @@ void PageHeaders::put_bloom(std::size_t bytes, Bytes& out) {
   state_->put(header, out);
 }
 
-void put_page_indexes(std::uint64_t at, std::vector<RowGroupInfo>& row_groups, Bytes& out) {
-  const auto one_page = [](const ChunkInfo& chunk) { return chunk.index.pages().size() <= 1; };
-  const auto nothing_to_say = [&](const RowGroupInfo& group) { return std::all_of(group.chunks.begin(), group.chunks.end(), one_page); };
-  if (std::all_of(row_groups.begin(), row_groups.end(), nothing_to_say)) return;
-  Writer writer(4096);
-  const std::size_t before = out.size();
-  const auto put = [&](const auto& index, ChunkInfo::Placed& placed) {
-    placed.at = static_cast<std::int64_t>(at + out.size() - before);
-    placed.bytes = static_cast<std::int32_t>(writer.put(index, out));
-  };
-  for (RowGroupInfo& group : row_groups) {
-    for (ChunkInfo& chunk : group.chunks) {
-      if (!one_page(chunk) && chunk.index.bounded()) put(column_index_of(chunk.index), chunk.column_index);
+void Footer::add(const RowGroupInfo& group) {
+  Writer writer(16 * 1024);
+  row_group_bytes_.push(writer.put(row_group_of(*schema_, codec_, group), row_groups_));
+  rows_ += group.rows;
+  for (const ChunkInfo& chunk : group.chunks) {
+    Indexes of;
+    const auto pages = chunk.index.pages();
+    if (pages.size() > 1) {
+      if (chunk.index.bounded()) of.column_bytes = writer.put(column_index_of(chunk.index), column_indexes_);
+      of.offset_bytes = writer.put(offset_index_of(chunk), offset_indexes_);
+    } else if (!pages.empty()) {
+      of.page_at = chunk.data_at, of.page_bytes = pages[0].bytes;
     }
-  }
-  // Of all chunks: a reader that leaves out pages of one column must find the rows in the others.
-  for (RowGroupInfo& group : row_groups) {
-    for (ChunkInfo& chunk : group.chunks) put(offset_index_of(chunk), chunk.offset_index);
+    indexes_.push(of);
   }
 }
 
-void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out) {
-  format::FileMetaData file;
-  file.__set_version(2);
-  file.__set_created_by(kCreatedBy);
-  std::int64_t rows = 0;
-  for (const Element& element : schema.elements) file.schema.push_back(element_of(element));
-  for (const RowGroupInfo& from : row_groups) {
-    format::RowGroup& group = file.row_groups.emplace_back();
-    std::int64_t plain = 0, stored = 0;
-    group.columns.reserve(from.chunks.size());
-    for (std::size_t i = 0; i < from.chunks.size(); ++i) {
-      group.columns.push_back(chunk_of(schema.leaves[i], from.chunks[i], codec));
-      plain += from.chunks[i].plain_bytes;
-      stored += from.chunks[i].stored_bytes;
-    }
-    const ChunkInfo& first = from.chunks.front();
-    group.__set_num_rows(from.rows);
-    for (std::size_t i = 0; i < from.chunks.size(); ++i) {
-      if (schema.leaves[i].name != "time" || !from.chunks[i].ascending) continue;
-      format::SortingColumn column;
-      column.__set_column_idx(static_cast<std::int32_t>(i));
-      column.__set_descending(false);
-      column.__set_nulls_first(false);
-      group.__set_sorting_columns({column});
-    }
-    group.__set_total_byte_size(plain);
-    group.__set_total_compressed_size(stored);
-    group.__set_file_offset(first.dictionary_at >= 0 ? first.dictionary_at : first.data_at);
-    rows += from.rows;
-  }
-  file.__set_num_rows(rows);
-  format::ColumnOrder order;
-  order.__set_TYPE_ORDER({});
-  file.__set_column_orders(std::vector<format::ColumnOrder>(schema.leaves.size(), order));
+std::size_t Footer::held() const {
+  return row_groups_.capacity() + column_indexes_.capacity() + offset_indexes_.capacity() + row_group_bytes_.capacity() * 4 +
+         indexes_.capacity() * sizeof(Indexes);
+}
 
-  const std::uint32_t size = Writer(64 * 1024).put(file, out);
+void Footer::put(std::uint64_t at, Bytes& out) {
+  using apache::thrift::protocol::T_I32, apache::thrift::protocol::T_I64, apache::thrift::protocol::T_LIST,
+      apache::thrift::protocol::T_STRING, apache::thrift::protocol::T_STRUCT;
+  const bool indexed = !offset_indexes_.empty();
+  Writer writer(64 * 1024);
+  std::uint64_t column_at = at, offset_at = at + column_indexes_.size();
+  if (indexed) {
+    out.append(column_indexes_.data(), column_indexes_.size());
+    // Of all chunks: a reader that leaves out pages of one column must find the rows in the others.
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < indexes_.size(); ++i) {
+      Indexes& of = indexes_[i];
+      if (of.offset_bytes != 0) {
+        out.append(offset_indexes_.data() + from, of.offset_bytes);
+        from += of.offset_bytes;
+      } else {
+        format::OffsetIndex one;
+        one.page_locations.push_back(location_of(of.page_at, of.page_bytes, 0));
+        of.offset_bytes = writer.put(one, out);
+      }
+    }
+  }
+
+  // FileMetaData, a row group at a time.
+  const auto put_group = [&](std::size_t group, std::uint8_t* bytes, Protocol& protocol) {
+    const std::uint32_t size = row_group_bytes_[group];
+    if (!indexed) return protocol.getTransport()->write(bytes, size);
+    format::RowGroup columns;
+    Protocol reader(std::make_shared<TMemoryBuffer>(bytes, size, TMemoryBuffer::OBSERVE));
+    columns.read(&reader);
+    const Indexes* of = indexes_.data() + group * schema_->leaves.size();
+    for (format::ColumnChunk& chunk : columns.columns) {
+      if (of->column_bytes != 0) {
+        chunk.__set_column_index_offset(static_cast<std::int64_t>(column_at));
+        chunk.__set_column_index_length(static_cast<std::int32_t>(of->column_bytes));
+      }
+      chunk.__set_offset_index_offset(static_cast<std::int64_t>(offset_at));
+      chunk.__set_offset_index_length(static_cast<std::int32_t>(of->offset_bytes));
+      column_at += of->column_bytes, offset_at += of->offset_bytes;
+      ++of;
+    }
+    columns.write(&protocol);
+  };
+  const auto put_metadata = [&](Protocol& protocol) {
+    const auto list = [&](const char* name, std::int16_t id, std::size_t n, const auto& element) {
+      protocol.writeFieldBegin(name, T_LIST, id);
+      protocol.writeListBegin(T_STRUCT, static_cast<std::uint32_t>(n));
+      for (std::size_t i = 0; i < n; ++i) element(i);
+      protocol.writeListEnd();
+      protocol.writeFieldEnd();
+    };
+    format::ColumnOrder order;
+    order.__set_TYPE_ORDER({});
+    std::uint8_t* bytes = row_groups_.data();
+    protocol.writeStructBegin("FileMetaData");
+    protocol.writeFieldBegin("version", T_I32, 1);
+    protocol.writeI32(2);
+    protocol.writeFieldEnd();
+    list("schema", 2, schema_->elements.size(), [&](std::size_t i) { element_of(schema_->elements[i]).write(&protocol); });
+    protocol.writeFieldBegin("num_rows", T_I64, 3);
+    protocol.writeI64(rows_);
+    protocol.writeFieldEnd();
+    list("row_groups", 4, row_group_bytes_.size(), [&](std::size_t i) {
+      put_group(i, bytes, protocol);
+      bytes += row_group_bytes_[i];
+    });
+    protocol.writeFieldBegin("created_by", T_STRING, 6);
+    protocol.writeString(std::string(kCreatedBy));
+    protocol.writeFieldEnd();
+    list("column_orders", 7, schema_->leaves.size(), [&](std::size_t) { order.write(&protocol); });
+    protocol.writeFieldStop();
+    protocol.writeStructEnd();
+  };
+  const std::uint32_t size = writer.put_by(put_metadata, out);
   std::memcpy(out.extend(4), &size, 4);
   std::memcpy(out.extend(4), "PAR1", 4);
 }

@@ -56,12 +56,6 @@ struct ChunkInfo {
   std::int64_t bloom_at = 0;
   std::int32_t bloom_bytes = 0;  // with its header; 0: no bloom filter
   PageIndex index;
-  // What the index became in the file; 0: nothing.
-  struct Placed {
-    std::int64_t at = 0;
-    std::int32_t bytes = 0;
-  };
-  Placed column_index, offset_index;
 };
 
 struct RowGroupInfo {
@@ -85,11 +79,35 @@ class PageHeaders {
   std::unique_ptr<State> state_;
 };
 
-// What stands in front of the metadata: the column indexes of all chunks, then the offset indexes, and where they are, for the metadata to say. `at`: the
-// end of the file so far. Nothing if every chunk has one page: the metadata says as much.
-void put_page_indexes(std::uint64_t at, std::vector<RowGroupInfo>& row_groups, Bytes& out);
+// The end of a file while its row groups come: each is kept as the bytes that it will be there, because there may be many.
+class Footer {
+ public:
+  // The schema outlives it.
+  Footer(const TableSchema& schema, Codec codec) : schema_(&schema), codec_(codec) {}
 
-// The end of a file: the metadata, its length and the closing magic number. Chunk positions are absolute.
-void put_footer(const TableSchema& schema, Codec codec, const std::vector<RowGroupInfo>& row_groups, Bytes& out);
+  // The row group behind the last one. Positions are absolute.
+  void add(const RowGroupInfo& group);
+  // Bytes of memory, and about as many of the file.
+  std::size_t held() const;
+
+  // The column indexes of all chunks, then their offset indexes, the metadata, its length and the closing magic number. `at`: where in the file they begin.
+  // There are no indexes if every chunk has one page: the metadata says as much.
+  void put(std::uint64_t at, Bytes& out);
+
+ private:
+  // Of a chunk: bytes of its indexes, 0 if it has none (yet), and its first page.
+  struct Indexes {
+    std::uint32_t column_bytes = 0, offset_bytes = 0;
+    std::int64_t page_at = 0;
+    std::int32_t page_bytes = 0;
+  };
+
+  const TableSchema* schema_;
+  Codec codec_;
+  std::int64_t rows_ = 0;
+  Bytes row_groups_, column_indexes_, offset_indexes_;
+  Pod<std::uint32_t> row_group_bytes_;
+  Pod<Indexes> indexes_;  // a chunk each
+};
 
 }  // namespace lm::sink::parquet

@@ -209,6 +209,7 @@ struct ParquetSink::Partition {
   std::mutex file_mutex;  // guards:
   std::optional<PartFile> file;
   std::uint32_t parts = 0;
+  std::atomic<std::uint64_t> footer{0};  // bytes of the file's, as they were counted
 };
 
 struct ParquetSink::Table {
@@ -580,20 +581,56 @@ Result<void> ParquetSink::append(Growing& growing) {
   const auto place = [&]() -> Result<void> {
     const std::lock_guard lock(to.file_mutex);
     if (!to.file) {
-      auto file = PartFile::create(target_, to.folder + "/part-" + run_id_ + "-" + std::to_string(to.parts) + ".parquet");
+      auto file = PartFile::create(target_, to.folder + "/part-" + run_id_ + "-" + std::to_string(to.parts) + ".parquet", to.table->schema,
+                                   options_.encode.codec);
       if (!file) return tl::make_unexpected(file.error());
       ++to.parts;
       to.file.emplace(std::move(*file));
     }
     if (auto ok = to.file->append(std::move(*group)); !ok) return ok;
-    if (to.file->size() < options_.file_bytes) return {};
-    if (auto ok = to.file->finish(to.table->schema, options_.encode.codec); !ok) return ok;
-    const std::lock_guard all(mutex_);
-    full_.emplace_back(to.table->handle, std::move(*to.file));
-    to.file.reset();
-    return {};
+    const std::uint64_t footer = to.file->held(), more = footer - to.footer;
+    to.footer = footer;
+    footers_ += more;
+    account_.change(static_cast<std::int64_t>(more));
+    // Readers take a footer whole.
+    constexpr std::uint64_t kLongestFooter = std::uint64_t{16} << 20;
+    return to.file->size() + footer >= options_.file_bytes || footer >= kLongestFooter ? finish_file(to) : Result<void>{};
   };
-  return remember(place());
+  if (auto ok = place(); !ok) return remember(std::move(ok));
+  return remember(relieve_footers());
+}
+
+// With the mutex of the partition's file, which it has.
+Result<void> ParquetSink::finish_file(Partition& partition) {
+  PartFile file = std::move(*partition.file);
+  partition.file.reset();
+  auto ok = file.finish();
+  const std::uint64_t footer = partition.footer.exchange(0);
+  footers_ -= footer;
+  account_.change(-static_cast<std::int64_t>(footer));
+  if (!ok) return ok;
+  const std::lock_guard lock(mutex_);
+  full_.emplace_back(partition.table->handle, std::move(file));
+  return {};
+}
+
+Result<void> ParquetSink::relieve_footers() {
+  while (footers_ > options_.memory_bytes / 8) {
+    Partition* largest = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& table : tables_) {
+        for (const auto& [folder, partition] : table->partitions) {
+          if (partition->footer != 0 && (!largest || partition->footer > largest->footer)) largest = partition.get();
+        }
+      }
+    }
+    if (!largest) return {};
+    const std::lock_guard lock(largest->file_mutex);
+    if (largest->footer == 0) continue;  // somebody else was faster
+    if (auto ok = finish_file(*largest); !ok) return ok;
+  }
+  return {};
 }
 
 // The first failure is the sink's: what was written before it is not whole any more.
@@ -634,15 +671,8 @@ Result<void> ParquetSink::seal(const Report& report) {
     if (last) static_cast<void>(append(*growing));
   });
   parallel(partitions.size(), [&](std::size_t i) {
-    Partition& partition = *partitions[i];
-    if (!partition.file) return;
-    if (auto ok = partition.file->finish(partition.table->schema, options_.encode.codec); !ok) {
-      static_cast<void>(remember(std::move(ok)));
-      return;
-    }
-    const std::lock_guard lock(mutex_);
-    full_.emplace_back(partition.table->handle, std::move(*partition.file));
-    partition.file.reset();
+    const std::lock_guard lock(partitions[i]->file_mutex);
+    if (partitions[i]->file) static_cast<void>(remember(finish_file(*partitions[i])));
   });
   if (failed_) return tl::make_unexpected(*failed_);
   // All are finished before the first is waited for: most of it is done then.

@@ -1,8 +1,9 @@
 // The Parquet sink: splits batches into partitions, each of which has a row group that grows (row_group.hpp), and keeps what it holds below its budget.
 //
 // A batch is taken apart by the write() that brings it, or by another one that is at work on the same columns at that time, and released. What is held are
-// pages that are not full, finished pages of row groups that are not, and dictionaries. When a batch would exceed the budget, the writing thread makes room
-// first: it turns what waits for pages into pages where that is most of what is held, and else finishes the largest row group.
+// pages that are not full, finished pages of row groups that are not, dictionaries, and what the footers of open files will say. When a batch would exceed the
+// budget, the writing thread makes room first: it turns what waits for pages into pages where that is most of what is held, and else finishes the largest row
+// group. Footers have an eighth of it: past that, the file whose footer is the largest is finished.
 #pragma once
 
 #include "common/error.hpp"
@@ -64,6 +65,8 @@ class ParquetSink {
   void end(const std::shared_ptr<Growing>& growing);
   Result<void> work(Growing& growing, Scratch& scratch);
   Result<void> append(Growing& growing);
+  Result<void> finish_file(Partition& partition);
+  Result<void> relieve_footers();
   Relief find_relief();
   Result<void> make_room(std::uint64_t bytes, Scratch& scratch);
   Result<void> write(Table& table, Batch batch, Scratch& scratch);
@@ -73,8 +76,9 @@ class ParquetSink {
   const std::string run_id_;
   const Options options_;
   ScratchPool scratch_;
-  Account account_;                        // of batches and row groups
+  Account account_;                        // of batches, row groups and footers
   std::atomic<std::uint64_t> closing_{0};  // bytes of row groups that are being finished
+  std::atomic<std::uint64_t> footers_{0};  // bytes of the footers of files that are not
   std::atomic<std::uint32_t> writing_{0};  // calls that hold a batch
   std::mutex mutex_;                       // guards what follows; taken before a partition's
   std::condition_variable released_;

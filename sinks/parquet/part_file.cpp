@@ -1,6 +1,7 @@
 #include "parquet/part_file.hpp"
 
 #include <utility>
+#include <vector>
 
 namespace lm::sink::parquet {
 namespace {
@@ -9,11 +10,12 @@ lm_str piece_of(const Bytes& bytes) { return {reinterpret_cast<const char*>(byte
 
 }  // namespace
 
-Result<PartFile> PartFile::create(const Target& target, std::string_view name) {
+Result<PartFile> PartFile::create(const Target& target, std::string_view name, const TableSchema& schema, Codec codec) {
   PartFile part;
   auto file = OutputFile::create(target, name);
   if (!file) return tl::make_unexpected(file.error());
   part.file_ = std::move(*file);
+  part.footer_.emplace(schema, codec);
   if (auto ok = part.file_.append("PAR1"); !ok) return tl::make_unexpected(ok.error());
   return part;
 }
@@ -41,17 +43,16 @@ Result<void> PartFile::append(EncodedRowGroup group) {
   }
   if (auto ok = file_.append(pieces); !ok) return ok;
   rows_ += static_cast<std::uint64_t>(group.info.rows);
-  groups_.push_back(std::move(group.info));
+  footer_->add(group.info);
   return {};
 }
 
-Result<void> PartFile::finish(const TableSchema& schema, Codec codec) {
+Result<void> PartFile::finish() {
   Bytes footer;
-  put_page_indexes(size(), groups_, footer);
-  put_footer(schema, codec, groups_, footer);
+  footer_->put(size(), footer);
+  footer_.reset();
   const lm_str piece = piece_of(footer);
   if (auto ok = file_.append({&piece, 1}); !ok) return ok;
-  groups_ = {};
   return file_.finish();
 }
 

@@ -54,7 +54,7 @@ int run(const std::string& folder, std::uint64_t seed) {
   RowGroupPlans plans(*columns, options);
   Scratch scratch;
   Account account;
-  auto file = PartFile::create(*target, "part-" + std::to_string(seed) + ".parquet");
+  auto file = PartFile::create(*target, "part-" + std::to_string(seed) + ".parquet", *columns, options.codec);
   if (!file) return fail(file.error().message);
   lm::test::BatchMaker maker(table, seed);
   std::vector<std::string> expected;
@@ -95,7 +95,7 @@ int run(const std::string& folder, std::uint64_t seed) {
     if (auto ok = file->append(std::move(*encoded)); !ok) return fail(ok.error().message);
   }
   if (account.held() != 0) return fail("bytes are held by nobody");
-  if (auto ok = file->finish(*columns, options.codec); !ok) return fail(ok.error().message);
+  if (auto ok = file->finish(); !ok) return fail(ok.error().message);
   if (auto ok = file->seal(); !ok) return fail(ok.error().message);
   file->keep();
   if (auto ok = target->publish(file->token()); !ok) return fail(ok.error().message);

@@ -3,7 +3,7 @@ logmill_test(parquet_encode_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_encod
 logmill_test(parquet_index_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_index_test.cpp LIBRARIES logmill_parquet_writer logmill_parquet_format logmill_storage)
 logmill_test(parquet_levels_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_levels_test.cpp LIBRARIES logmill_parquet_writer)
 logmill_test(parquet_pages_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_pages_test.cpp LIBRARIES logmill_parquet_writer logmill_parquet_format logmill_storage)
-logmill_test(parquet_sink_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_sink_test.cpp LIBRARIES logmill_parquet_writer logmill_storage LABELS pipeline BUSY)
+logmill_test(parquet_sink_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/parquet_sink_test.cpp LIBRARIES logmill_parquet_writer logmill_parquet_format logmill_storage LABELS pipeline BUSY)
 # Writes files for tests/integration/parquet_readback.py.
 add_executable(parquet_samples ${CMAKE_CURRENT_LIST_DIR}/../integration/parquet_samples.cpp)
 target_compile_options(parquet_samples PRIVATE ${LOGMILL_TEST_FLAGS})

@@ -34,10 +34,10 @@ inline std::string file_of(const TableSchema& schema, std::vector<EncodedRowGrou
     const test::SinkConfig config(folder.string(), "{}", 1, 0, "00ff");
     const auto target = Target::open(config.get());
     EXPECT_TRUE(target);
-    auto part = PartFile::create(*target, "file.parquet");
+    auto part = PartFile::create(*target, "file.parquet", schema, Codec::none);
     EXPECT_TRUE(part) << part.error().message;
     for (EncodedRowGroup& group : groups) EXPECT_TRUE(part->append(std::move(group)));
-    EXPECT_TRUE(part->finish(schema, Codec::none));
+    EXPECT_TRUE(part->finish());
     EXPECT_TRUE(part->seal());
     part->keep();
     EXPECT_TRUE(target->publish(part->token()));

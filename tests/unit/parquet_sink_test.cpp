@@ -3,6 +3,7 @@
 #include "parquet/parquet_sink.hpp"
 
 #include "parquet_batches.hpp"
+#include "parquet_read_file.hpp"
 #include "sink_storage.hpp"
 
 #include <gtest/gtest.h>
@@ -184,6 +185,61 @@ TEST_F(ParquetSinkTest, HoldsNoMoreThanItsShareHoweverManyThePartitions) {
   // What two batches become while they are taken apart comes on top, twice their size where buffers grow.
   EXPECT_LT(sink->most_held(), kMemory + 2 * 2 * 500 * 600);
   EXPECT_GT(sink->most_held(), kMemory / 2) << "and uses its share";
+}
+
+// What the footers of open files will say is held, too: row groups of a few rows each, in many partitions, for which no file would ever be large enough.
+TEST_F(ParquetSinkTest, HoldsNoMoreThanItsShareHoweverManyTheRowGroups) {
+  constexpr std::uint64_t kMemory = 6 << 20;
+  auto sink = make(R"({"layout":"lake","row_group_rows":5})", kMemory);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(sink->write(batch(1000)));
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  std::uint64_t rows = 0, bytes = 0;
+  for (const Sealed& output : *sealed) rows += output.rows, bytes += output.bytes;
+  EXPECT_EQ(rows, 20000u);
+  EXPECT_GT(bytes, 3 * kMemory) << "or it proves nothing";
+  EXPECT_LT(sink->most_held(), kMemory + 2 * 1000 * 600);
+}
+
+// Whatever the options and the data, files, row groups and pages are no larger than was said, and not much smaller.
+TEST_F(ParquetSinkTest, KeepsFilesRowGroupsAndPagesInBounds) {
+  constexpr std::uint64_t kMemory = 24 << 20, kPage = 64 << 10;  // the least that a page is
+  auto sink =
+      make(R"({"layout":"flat","row_group_rows":50000,"row_group_size":"2M","file_size":"3M","compression":"none","bloom_filters":"none"})",
+           kMemory);
+  // A batch that is far larger than a page in every column, and a row group's worth of small ones.
+  std::uint64_t batch_rows = 60000;
+  ASSERT_TRUE(sink->write(batch(batch_rows)));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(sink->write(batch(1000)));
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  for (const Sealed& output : *sealed) ASSERT_TRUE(sink->publish(output.token));
+  const TableSchema table = *TableSchema::make(*schema_.get());
+  std::uint64_t largest_page = 0, most_rows = 0, groups = 0;
+  for (const std::string& name : files()) {
+    std::ostringstream text;
+    text << std::ifstream(folder_ / name, std::ios::binary).rdbuf();
+    ReadFile read(text.str(), table);
+    std::uint64_t before_last = 0;
+    for (std::size_t g = 0; g < read.meta.row_groups.size(); ++g, ++groups) {
+      const format::RowGroup& group = read.meta.row_groups[g];
+      EXPECT_LE(group.num_rows, 50000);
+      most_rows = std::max(most_rows, static_cast<std::uint64_t>(group.num_rows));
+      if (g + 1 < read.meta.row_groups.size()) before_last += static_cast<std::uint64_t>(group.total_compressed_size);
+      for (std::size_t leaf = 0; leaf < table.leaves.size(); ++leaf) {
+        for (const Page& page : read.pages(g, leaf).pages) {
+          largest_page = std::max(largest_page, static_cast<std::uint64_t>(page.header.uncompressed_page_size));
+        }
+      }
+    }
+    EXPECT_LT(before_last, std::uint64_t{3} << 20) << name << ": it was large enough before its last row group";
+  }
+  EXPECT_EQ(most_rows, 50000u);
+  EXPECT_GT(groups, 3u);
+  EXPECT_GE(files().size(), 2u);
+  // Text counts as a quarter, and no page is more than twice the size, and as much again for levels.
+  EXPECT_LT(largest_page, 2 * 4 * kPage + 2 * kPage);
+  EXPECT_GT(largest_page, kPage);
 }
 
 TEST_F(ParquetSinkTest, KeepsHostileValuesInsideTheTarget) {
