@@ -5,9 +5,9 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SDK = re.compile(r"logmill/(plugin\.h|sink\.h|sink_sweep\.h|sink_describe\.h|sink_schema\.h|storage\.h|http\.h|arrow\.h|sdk\.hpp|sdk/.*|ocsf/.*)$")
+SDK = re.compile(r"logmill/(plugin\.h|sink\.h|sink_sweep\.h|sink_ocsf\.h|sink_describe\.h|sink_schema\.h|storage\.h|http\.h|arrow\.h|sdk\.hpp|sdk/.*|ocsf/.*)$")
 # Inside core no folder includes one that stands behind it here. Tables (conform) come before plugin_host, which checks plugins against them.
-CORE = ("base", "config", "metrics", "object_store", "storage", "source", "decode", "detect", "frame", "unwrap", "conform", "isolate", "plugin_host", "worker", "ledger", "pipeline", "catalog")
+CORE = ("base", "config", "metrics", "object_store", "storage", "source", "decode", "detect", "frame", "unwrap", "conform", "version", "isolate", "plugin_host", "worker", "ledger", "pipeline", "catalog")
 HOUSE = re.compile(r"(logmill/|\.\./)|^(" + "|".join(CORE) + ")/")
 
 

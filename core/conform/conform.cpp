@@ -1,6 +1,7 @@
 #include "conform/conform.hpp"
 
 #include "base/passes.hpp"
+#include "conform/arrays.hpp"
 #include "conform/json_text.hpp"
 
 #include <logmill/sdk/arrays.hpp>
@@ -496,27 +497,7 @@ class ConformImpl final : public Conform {
 
   static std::size_t slot_size(LeafType type) { return type == LeafType::int64 || type == LeafType::float64 ? 8 : 4; }
 
-  ArrowArray& absent(ArrayArena& arena, const TableNode& node, std::size_t rows) {
-    const bool text = node.kind == TableNode::Kind::leaf && (node.type == LeafType::text || node.type == LeafType::json);
-    ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), node.kind == TableNode::Kind::structure ? 1 : text ? 3 : 2);
-    a.null_count = static_cast<std::int64_t>(rows);
-    const void* zero = zeroes_.get(arena, (rows + 1) * 8);
-    if (rows) a.buffers[0] = zero;
-    if (a.n_buffers > 1) a.buffers[1] = zero;
-    if (a.n_buffers > 2) a.buffers[2] = zero;
-    if (node.kind == TableNode::Kind::leaf) {
-      if (node.type == LeafType::dictionary) {
-        ArrowArray& dictionary = arena.add(0, 3);
-        dictionary.buffers[1] = dictionary.buffers[2] = zero;
-        a.dictionary = &dictionary;
-      }
-      return a;
-    }
-    std::vector<ArrowArray*> children;
-    for (const auto& child : node.children) children.push_back(&absent(arena, *child, node.kind == TableNode::Kind::list ? 0 : rows));
-    arena.set_children(a, std::move(children));
-    return a;
-  }
+  ArrowArray& absent(ArrayArena& arena, const TableNode& node, std::size_t rows) { return null_array(arena, zeroes_, node, rows); }
 
   ArrowArray& structure(ArrayArena& arena, PlanNode& plan, const ArrowArray* in, std::size_t rows) {
     ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), 1);

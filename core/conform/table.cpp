@@ -111,6 +111,7 @@ Result<void> TableSet::add(const lm_class& declared) {
     for (const char* path : {"metadata.uid", "raw_data", "unmapped", "time"}) add_column(*slot, path, false);
     add_column(*slot, "metadata.log_name", true);
   }
+  slot->profiles.insert(profiles.begin(), profiles.end());
   for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
     const std::string_view path = view(declared.columns[i].path);
     add_column(*slot, path, (declared.columns[i].flags & LM_TEXT_DICTIONARY) != 0);

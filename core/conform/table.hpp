@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct Table {
   std::string name;
   std::uint32_t class_uid = 0;
   const ocsf::Class* ocsf_class = nullptr;
+  std::set<std::string, std::less<>> profiles;  // that some parser declares
   TableNode root;
 
   // A struct schema for sinks: JSON text is marked as arrow.json, and every leaf has its OCSF type under "ocsf.type".

@@ -1,3 +1,4 @@
+#include "conform/arrays.hpp"
 #include "conform/conform.hpp"
 
 #include <logmill/sdk/arrays.hpp>
@@ -14,6 +15,7 @@ using detail::ArrayArena;
 using detail::bitmap_bytes;
 using detail::Memory;
 using detail::slots;
+using detail::Zeroes;
 
 bool bit(const void* bitmap, std::size_t i) { return static_cast<const std::uint8_t*>(bitmap)[i >> 3] >> (i & 7) & 1; }
 
@@ -103,6 +105,40 @@ ArrowArray& take(ArrayArena& arena, const ArrowSchema& schema, const ArrowArray&
 }
 
 }  // namespace
+
+ArrowArray& null_array(ArrayArena& arena, Zeroes& zeroes, const TableNode& node, std::size_t rows) {
+  const bool text = node.kind == TableNode::Kind::leaf && (node.type == LeafType::text || node.type == LeafType::json);
+  ArrowArray& a = arena.add(static_cast<std::int64_t>(rows), node.kind == TableNode::Kind::structure ? 1 : text ? 3 : 2);
+  a.null_count = static_cast<std::int64_t>(rows);
+  const void* zero = zeroes.get(arena, (rows + 1) * 8);
+  if (rows) a.buffers[0] = zero;
+  if (a.n_buffers > 1) a.buffers[1] = zero;
+  if (a.n_buffers > 2) a.buffers[2] = zero;
+  if (node.kind == TableNode::Kind::leaf) {
+    if (node.type == LeafType::dictionary) {
+      ArrowArray& dictionary = arena.add(0, 3);
+      dictionary.buffers[1] = dictionary.buffers[2] = zero;
+      a.dictionary = &dictionary;
+    }
+    return a;
+  }
+  std::vector<ArrowArray*> children;
+  for (const auto& child : node.children) children.push_back(&null_array(arena, zeroes, *child, node.kind == TableNode::Kind::list ? 0 : rows));
+  arena.set_children(a, std::move(children));
+  return a;
+}
+
+ArrowArray& share_array(ArrayArena& arena, const ArrowArray& from) {
+  ArrowArray& to = arena.add(from.length, from.n_buffers);
+  to.null_count = from.null_count;
+  to.offset = from.offset;
+  for (std::int64_t i = 0; i < from.n_buffers; ++i) to.buffers[i] = from.buffers[i];
+  std::vector<ArrowArray*> children;
+  for (std::int64_t i = 0; i < from.n_children; ++i) children.push_back(&share_array(arena, *from.children[i]));
+  if (!children.empty()) arena.set_children(to, std::move(children));
+  if (from.dictionary) to.dictionary = &share_array(arena, *from.dictionary);
+  return to;
+}
 
 void take_rows(const ArrowSchema& schema, ArrowArray* source, std::span<const std::uint32_t> indices, ArrowArray* out,
                std::uint64_t* bytes) {

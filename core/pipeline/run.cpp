@@ -1783,7 +1783,7 @@ Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const Si
   }
   const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   const std::uint64_t memory = share_memory(options.memory).sinks / std::max<std::size_t>(options.sinks.size(), 1);
-  return make_plugin_sink(*plugin, spec, threads, memory, run_id, storages, refusals, cancelled);
+  return make_plugin_sink(*plugin, spec, registry.impl().tables, threads, memory, run_id, storages, refusals, cancelled);
 }
 
 Result<Summary> Run::execute() {

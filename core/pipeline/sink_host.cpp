@@ -1,12 +1,16 @@
 #include "pipeline/sink_host.hpp"
 
+#include "conform/arrays.hpp"
 #include "pipeline/sink_http.hpp"
+#include "version/projection.hpp"
 
+#include <logmill/sink_ocsf.h>
 #include <logmill/sink_sweep.h>
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/json.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <algorithm>
 #include <map>
 
@@ -61,6 +65,9 @@ Result<std::string> option_json(const lm_option& option, std::string_view text) 
   }
 }
 
+// The option that every sink has, because the host gives it.
+std::string ocsf_choices() { return fmt::format("{}", fmt::join(ocsf_versions(), "|")); }
+
 Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& spec) {
   std::map<std::string, std::string> values;
   for (std::uint64_t i = 0; i < d.n_options; ++i) {
@@ -74,11 +81,13 @@ Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& sp
   }
   for (const auto& option : spec.options) {
     const std::string &name = option.first, &text = option.second;
+    if (name == kOcsfOption) continue;
     const lm_option* found =
         std::find_if(d.options, d.options + d.n_options, [&wanted = name](const lm_option& o) { return view(o.name) == wanted; });
     if (found == d.options + d.n_options) {
       std::string known;
-      for (std::uint64_t i = 0; i < d.n_options; ++i) known += fmt::format("{}{}", i ? ", " : "", view(d.options[i].name));
+      for (std::uint64_t i = 0; i < d.n_options; ++i) known += fmt::format("{}, ", view(d.options[i].name));
+      known += kOcsfOption;
       return fail(Errc::invalid, fmt::format("sink '{}' has no option '{}'; it has: {}", spec.id, name, known));
     }
     auto value = option_json(*found, text);
@@ -121,11 +130,45 @@ class PluginSink final : public OutputSink {
         refusals_(std::move(refusals)),
         sink_(sink),
         label_(spec.id + ":" + spec.target) {}
+
+  // Which version its events are of, and what of it: the option, or what the sink wants.
+  Result<void> choose_version(const SinkSpec& spec, const TableSet& tables) {
+    std::string_view version = catalogue().version;
+    Columns columns = Columns::filled;
+    const auto* wants = sink_.get_extension ? static_cast<const lm_sink_ocsf*>(sink_.get_extension(sink_.self, LM_SINK_OCSF)) : nullptr;
+    if (wants && LM_HAS(lm_sink_ocsf, wants, why)) {
+      if (wants->preferred.size != 0) version = view(wants->preferred);
+      if ((wants->flags & LM_OCSF_ALL_COLUMNS) != 0) columns = Columns::all;
+    } else {
+      wants = nullptr;
+    }
+    if (const auto option = spec.options.find(std::string(kOcsfOption)); option != spec.options.end()) version = option->second;
+    const auto known = ocsf_versions();
+    const auto place = std::find(known.begin(), known.end(), version);
+    if (place == known.end())
+      return fail(Errc::invalid, fmt::format("sink '{}': option {}={}: wanted one of {}", spec.id, kOcsfOption, version, ocsf_choices()));
+    if (wants && wants->newest.size != 0 && place < std::find(known.begin(), known.end(), view(wants->newest))) {
+      return fail(Errc::invalid, fmt::format("sink '{}': option {}={}: {} takes versions up to {}", spec.id, kOcsfOption, version,
+                                             view(wants->why), view(wants->newest)));
+    }
+    if (version == catalogue().version && columns == Columns::filled) return {};
+    auto made = VersionedTables::make(tables, version, columns);
+    if (!made) return tl::unexpected(made.error());
+    versioned_ = std::move(*made);
+    return {};
+  }
+
   ~PluginSink() override {
     if (sink_.destroy) sink_.destroy(sink_.self);
   }
 
-  Result<void> open(const Table& table) override {
+  Result<void> open(const Table& made) override {
+    const Table& table = versioned_ ? versioned_->of(made) : made;
+    if (const auto opened = opened_.find(&table); opened != opened_.end()) {
+      handles_[&made] = opened->second.handle;
+      opened->second.shared = true;
+      return {};
+    }
     ArrowSchema schema{};
     table.export_schema(&schema);
     const lm_table t{sizeof(lm_table), table.class_uid, str(table.name), &schema};
@@ -134,23 +177,24 @@ class PluginSink final : public OutputSink {
     const lm_status status = sink_.open(sink_.self, &t, &handle, &error);
     schema.release(&schema);
     if (status != LM_OK) return failed(status, error);
-    handles_[&table] = handle;
+    handles_[&made] = handle;
+    opened_[&table] = {handle, false};
     return {};
   }
 
-  Result<void> write(const Table& table, ConformedBatch& batch) override {
-    lm_batch b{};
-    b.struct_size = sizeof b;
-    b.table = handles_.at(&table);
-    b.array = batch.array;
-    batch.array.release = nullptr;
-    b.bytes = batch.bytes;
-    b.instance = batch.instance;
-    b.dictionary_epoch = batch.epoch;
-    lm_error error = empty_error();
-    const lm_status status = sink_.write(sink_.self, &b, &error);
-    if (status != LM_OK) return failed(status, error);
-    return {};
+  Result<void> write(const Table& made, ConformedBatch& batch) override {
+    if (!versioned_) return hand_over(made, batch);
+    auto batches = versioned_->project(made, batch);
+    if (!batches) return fail(batches.error().code, fmt::format("sink {}: {}", label_, batches.error().what));
+    Result<void> ok;
+    for (ConformedBatch& b : *batches) {
+      if (ok) {
+        ok = hand_over(made, b);
+      } else {
+        b.array.release(&b.array);
+      }
+    }
+    return ok;
   }
 
   Result<std::vector<SealedOutput>> seal() override {
@@ -219,6 +263,21 @@ class PluginSink final : public OutputSink {
   }
 
  private:
+  Result<void> hand_over(const Table& made, ConformedBatch& batch) {
+    lm_batch b{};
+    b.struct_size = sizeof b;
+    b.table = handles_.at(&made);
+    b.array = batch.array;
+    batch.array.release = nullptr;
+    b.bytes = batch.bytes;
+    b.instance = batch.instance;
+    b.dictionary_epoch = batch.epoch;
+    lm_error error = empty_error();
+    const lm_status status = sink_.write(sink_.self, &b, &error);
+    if (status != LM_OK) return failed(status, error);
+    return {};
+  }
+
   tl::unexpected<Error> failed(lm_status status, const lm_error& error) const {
     const Errc code = status == LM_INVALID     ? Errc::invalid
                       : status == LM_CANCELLED ? Errc::cancelled
@@ -226,9 +285,10 @@ class PluginSink final : public OutputSink {
                                                : Errc::io;
     return fail(code, fmt::format("sink {}: {}", label_, message_of(error)));
   }
+  // Empty where rows of several classes are in it: of what the run knows of one of them nothing holds for the whole.
   std::string name_of(std::uint32_t handle) const {
-    for (const auto& [table, known] : handles_) {
-      if (known == handle) return table->name;
+    for (const auto& [table, known] : opened_) {
+      if (known.handle == handle) return known.shared ? std::string() : table->name;
     }
     return {};
   }
@@ -237,32 +297,20 @@ class PluginSink final : public OutputSink {
   std::unique_ptr<RefusalsFace> refusals_;
   lm_sink sink_;
   std::string label_;
-  std::map<const Table*, std::uint32_t> handles_;
+  struct Opened {
+    std::uint32_t handle = 0;
+    bool shared = false;
+  };
+  std::unique_ptr<VersionedTables> versioned_;     // null: events are as they were made
+  std::map<const Table*, std::uint32_t> handles_;  // of what was made
+  std::map<const Table*, Opened> opened_;          // what the sink knows of
 };
-
-void alias(detail::ArrayArena& arena, const ArrowArray& from, ArrowArray& to) {
-  to.null_count = from.null_count;
-  to.offset = from.offset;
-  for (std::int64_t i = 0; i < from.n_buffers; ++i) to.buffers[i] = from.buffers[i];
-  std::vector<ArrowArray*> children;
-  for (std::int64_t i = 0; i < from.n_children; ++i) {
-    ArrowArray& child = arena.add(from.children[i]->length, from.children[i]->n_buffers);
-    alias(arena, *from.children[i], child);
-    children.push_back(&child);
-  }
-  if (!children.empty()) arena.set_children(to, std::move(children));
-  if (from.dictionary) {
-    ArrowArray& dictionary = arena.add(from.dictionary->length, from.dictionary->n_buffers);
-    alias(arena, *from.dictionary, dictionary);
-    to.dictionary = &dictionary;
-  }
-}
 
 }  // namespace
 
-Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id, Storages& storages, Refusals& refusals,
-                                                     const std::atomic<bool>& cancelled) {
+Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin& plugin, const SinkSpec& spec, const TableSet& tables,
+                                                     unsigned threads, std::uint64_t memory, std::string_view run_id, Storages& storages,
+                                                     Refusals& refusals, const std::atomic<bool>& cancelled) {
   auto options = options_json(*plugin.descriptor, spec);
   if (!options) return tl::unexpected(options.error());
   // What waits to be sent to a store has a part of what the sink may hold.
@@ -277,7 +325,9 @@ Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin& plugin, c
   const lm_status status = plugin.factory->create(plugin.index, &config, &sink, &error);
   if (status != LM_OK)
     return fail(status == LM_INVALID ? Errc::invalid : Errc::io, fmt::format("sink {}:{}: {}", spec.id, spec.target, message_of(error)));
-  return std::make_unique<PluginSink>(sink, spec, std::move(storage), std::move(http), std::move(refused));
+  auto out = std::make_unique<PluginSink>(sink, spec, std::move(storage), std::move(http), std::move(refused));
+  if (auto ok = out->choose_version(spec, tables); !ok) return tl::unexpected(ok.error());
+  return out;
 }
 
 Result<std::string> sink_schema(const Registry& registry, const SinkSpec& spec, std::string_view only, bool install) {
@@ -341,8 +391,7 @@ void share_batch(ConformedBatch& batch, ConformedBatch* out) {
   for (ConformedBatch* holder : {&batch, out}) {
     auto arena = detail::ArrayArena::make();
     arena->keep(shared);
-    ArrowArray& root = arena->add(shared->length, shared->n_buffers);
-    alias(*arena, *shared, root);
+    ArrowArray& root = share_array(*arena, *shared);
     if (holder == out) out->bytes = batch.bytes, out->instance = batch.instance, out->epoch = batch.epoch;
     detail::ArrayArena::finish(std::move(arena), root, &holder->array);
   }

@@ -61,8 +61,9 @@ class Refusals {
 };
 
 // Options are checked against the descriptor; Errc::invalid names the option and what it takes. `cancelled` must outlive the sink.
-Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, unsigned threads, std::uint64_t memory,
-                                                     std::string_view run_id, Storages&, Refusals&, const std::atomic<bool>& cancelled);
+Result<std::unique_ptr<OutputSink>> make_plugin_sink(const SinkPlugin&, const SinkSpec&, const TableSet&, unsigned threads,
+                                                     std::uint64_t memory, std::string_view run_id, Storages&, Refusals&,
+                                                     const std::atomic<bool>& cancelled);
 
 // A second holder of the same arrays: `out` shares every buffer of `batch`, and either may be released first.
 void share_batch(ConformedBatch& batch, ConformedBatch* out);

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "plugin_host/isolated.hpp"
 #include "plugin_host/library.hpp"
+#include "version/projection.hpp"
 
 #include <fmt/format.h>
 #include <grp.h>
@@ -136,6 +137,10 @@ Result<void> Registry::Impl::add_sinks(const Library& library, const std::filesy
     if (library.describe && LM_HAS(lm_sink_describe, library.describe, describe)) plugin->describe = library.describe;
     if (library.schema && LM_HAS(lm_sink_schema, library.schema, schema)) plugin->schema = library.schema;
     if (!good_id(plugin->id)) return fail(Errc::plugin, fmt::format("sink {} has the id '{}'", i, plugin->id));
+    for (std::uint64_t o = 0; o < d->n_options; ++o) {
+      if (view(d->options[o].name) == kOcsfOption)
+        return fail(Errc::plugin, fmt::format("the sink '{}' has an option '{}', which is the host's", plugin->id, kOcsfOption));
+    }
     if (const SinkPlugin* other = sink(plugin->id)) {
       return fail(Errc::plugin, fmt::format("the sink '{}' is already there, from {}", plugin->id, other->file.string()));
     }
@@ -293,6 +298,10 @@ std::vector<SinkInfo> Registry::sinks() const {
       info.options.push_back({std::string(view(o.name)), kTypes[std::min<std::uint32_t>(o.type, 5)], std::string(view(o.fallback)),
                               std::string(view(o.choices)), std::string(view(o.help))});
     }
+    std::string versions;
+    for (const std::string_view version : ocsf_versions()) versions.append(versions.empty() ? "" : "|").append(version);
+    info.options.push_back({std::string(kOcsfOption), "choice", std::string(catalogue().version), std::move(versions),
+                            "The OCSF version of the events. What an older one lacks goes to `unmapped`."});
     out.push_back(std::move(info));
   }
   return out;

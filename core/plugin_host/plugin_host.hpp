@@ -33,6 +33,9 @@ struct ParserPlugin {
   std::filesystem::path file;
 };
 
+// The option that every sink has, because the host gives it: the OCSF version of its events.
+inline constexpr std::string_view kOcsfOption = "ocsf";
+
 struct SinkPlugin {
   std::string id;
   const lm_sink_factory* factory = nullptr;

@@ -28,6 +28,9 @@ OBSERVABLE_MEMBERS = {
     # Not marked by OCSF, but the successor of the deprecated user.credential_uid: the same key ids would be lost to a search.
     ("programmatic_credential", "uid"): 19}
 
+# The version that events are made in: nobody looks for observables in the tables of another.
+MADE_IN = "1.8.0"
+
 # logmill's one extension of OCSF: where in which object an event was read.
 LINEAGE = {"uri": "string_t", "etag": "string_t", "offset": "long_t", "length": "long_t", "record": "long_t", "item": "integer_t",
            "parser": "string_t"}
@@ -52,18 +55,18 @@ def constraint_lines(owner):
     return [f"constraint {rule} {' '.join(names)}" for rule, names in sorted(owner.get("constraints", {}).items())]
 
 
-def attribute_lines(owner, name, a, attributes, in_class=False):
+def attribute_lines(owner, name, a, attributes, version, in_class=False):
     words = [("  " + name + ("[]" if a.get("array") else "")), a["type"]]
     if a.get("object") and a["type"] != "object":
         words.append("object")
-    if a["requirement"] != "optional":
+    if a.get("requirement", "optional") != "optional":
         words.append(a["requirement"])
     if a.get("profile"):
         words.append("profile=" + a["profile"])
     if a.get("deprecated"):
         words.append("deprecated")
     observable = OBSERVABLE_TYPES.get(a["type"]) or OBSERVABLE_NAMES.get(name) or OBSERVABLE_MEMBERS.get((owner, name))
-    if observable and not a.get("object"):
+    if observable and not a.get("object") and version == MADE_IN:
         words.append(f"observable={observable}")
     caption = sibling(name, attributes, in_class)
     if caption:
@@ -86,7 +89,7 @@ def main():
         out.append(f"object {name}{' deprecated' if o.get('deprecated') else ''}")
         out += constraint_lines(o)
         for k, a in sorted(o["attributes"].items()):
-            out += attribute_lines(name, k, a, o["attributes"])
+            out += attribute_lines(name, k, a, o["attributes"], schema["version"])
     for name, c in sorted(schema["classes"].items(), key=lambda item: item[1]["uid"]):
         category = CATEGORIES[c["category_uid"]]
         deprecated = "deprecated " if c.get("deprecated") else ""
@@ -95,7 +98,7 @@ def main():
         attributes = dict(c["attributes"])
         attributes["lineage"] = {"type": "lineage", "object": True, "requirement": "optional"}
         for k, a in sorted(attributes.items()):
-            out += attribute_lines(name, k, a, attributes, True)
+            out += attribute_lines(name, k, a, attributes, schema["version"], True)
     text = "\n".join(out) + "\n"
     if sys.argv[2:3] != ["--check"]:
         sys.stdout.write(text)
