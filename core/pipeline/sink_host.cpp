@@ -65,9 +65,6 @@ Result<std::string> option_json(const lm_option& option, std::string_view text) 
   }
 }
 
-// The option that every sink has, because the host gives it.
-std::string ocsf_choices() { return fmt::format("{}", fmt::join(ocsf_versions(), "|")); }
-
 Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& spec) {
   std::map<std::string, std::string> values;
   for (std::uint64_t i = 0; i < d.n_options; ++i) {
@@ -81,7 +78,12 @@ Result<std::string> options_json(const lm_sink_descriptor& d, const SinkSpec& sp
   }
   for (const auto& option : spec.options) {
     const std::string &name = option.first, &text = option.second;
-    if (name == kOcsfOption) continue;
+    if (name == kOcsfOption) {
+      if (!ocsf_catalogue(text))
+        return fail(Errc::invalid,
+                    fmt::format("sink '{}': option {}={}: wanted one of {}", spec.id, name, text, fmt::join(ocsf_versions(), "|")));
+      continue;
+    }
     const lm_option* found =
         std::find_if(d.options, d.options + d.n_options, [&wanted = name](const lm_option& o) { return view(o.name) == wanted; });
     if (found == d.options + d.n_options) {
@@ -134,24 +136,22 @@ class PluginSink final : public OutputSink {
   // Which version its events are of, and what of it: the option, or what the sink wants.
   Result<void> choose_version(const SinkSpec& spec, const TableSet& tables) {
     std::string_view version = catalogue().version;
-    Columns columns = Columns::filled;
+    TableColumns columns = TableColumns::filled;
     const auto* wants = sink_.get_extension ? static_cast<const lm_sink_ocsf*>(sink_.get_extension(sink_.self, LM_SINK_OCSF)) : nullptr;
     if (wants && LM_HAS(lm_sink_ocsf, wants, why)) {
       if (wants->preferred.size != 0) version = view(wants->preferred);
-      if ((wants->flags & LM_OCSF_ALL_COLUMNS) != 0) columns = Columns::all;
+      if ((wants->flags & LM_OCSF_ALL_COLUMNS) != 0) columns = TableColumns::all;
     } else {
       wants = nullptr;
     }
     if (const auto option = spec.options.find(std::string(kOcsfOption)); option != spec.options.end()) version = option->second;
     const auto known = ocsf_versions();
-    const auto place = std::find(known.begin(), known.end(), version);
-    if (place == known.end())
-      return fail(Errc::invalid, fmt::format("sink '{}': option {}={}: wanted one of {}", spec.id, kOcsfOption, version, ocsf_choices()));
-    if (wants && wants->newest.size != 0 && place < std::find(known.begin(), known.end(), view(wants->newest))) {
+    const auto place = [&](std::string_view v) { return std::find(known.begin(), known.end(), v); };
+    if (wants && wants->newest.size != 0 && place(version) < place(view(wants->newest))) {
       return fail(Errc::invalid, fmt::format("sink '{}': option {}={}: {} takes versions up to {}", spec.id, kOcsfOption, version,
                                              view(wants->why), view(wants->newest)));
     }
-    if (version == catalogue().version && columns == Columns::filled) return {};
+    if (version == catalogue().version && columns == TableColumns::filled) return {};
     auto made = VersionedTables::make(tables, version, columns);
     if (!made) return tl::unexpected(made.error());
     versioned_ = std::move(*made);

@@ -101,17 +101,35 @@ struct Move {
 
 // A node of the version's table, and how its array is made.
 struct Node {
-  enum class Make : std::uint8_t { absent, same, structure, list, integer, narrow, widen, plain, json_text, either, text, number, type_uid, type_name, profiles, stamp, unmapped };
+  enum class Make : std::uint8_t {
+    absent,
+    same,
+    structure,
+    list,
+    integer,
+    narrow,
+    widen,
+    plain,
+    json_text,
+    either,
+    text,
+    number,
+    type_uid,
+    type_name,
+    profiles,
+    stamp,
+    unmapped
+  };
   Make make = Make::absent;
   const TableNode* to = nullptr;
   const TableNode* from = nullptr;
-  int in = -1;       // of the parent's children, in the source
-  int second = -1;   // either: the other one; stamp: `time`
-  int beside = -1;   // type_uid, type_name: activity_id among this parent's children
-  bool lost = false;  // some member went away: what is left may be nothing
+  int in = -1;           // of the parent's children, in the source
+  int second = -1;       // either: the other one; stamp: `time`
+  int beside = -1;       // type_uid, type_name: activity_id among this parent's children
+  bool lost = false;     // some member went away: what is left may be nothing
   bool element = false;  // of a list
   std::optional<Rule> rule{};
-  std::int64_t number = 0;  // a constant; what stands for a number that is not known
+  std::int64_t number = 0;         // a constant; what stands for a number that is not known
   std::vector<std::string> texts;  // a dictionary
   std::vector<std::int32_t> ids;   // type_name: of each text
   std::vector<Node> children;
@@ -152,7 +170,7 @@ namespace {
 
 class Planner {
  public:
-  Planner(const ocsf::Catalogue& version, Columns columns) : version_(version), all_(columns == Columns::all) {}
+  Planner(const ocsf::Catalogue& version, TableColumns columns) : version_(version), all_(columns == TableColumns::all) {}
 
   // The class of the version that events of this class become: the same, or else Base Event. Whatever class a version lacks has no ancestor there but Base
   // Event and categories' own bases, which no event is of.
@@ -198,9 +216,9 @@ class Planner {
     for (Move& move : out.moves) {
       json::append_quoted(move.key, move.path);
       move.key += ':';
-      out.paths.insert(move.path);
     }
     std::stable_sort(out.moves.begin(), out.moves.end(), [](const Move& a, const Move& b) { return a.path < b.path; });
+    for (const Move& move : out.moves) out.paths.insert(move.path);
   }
 
  private:
@@ -228,23 +246,27 @@ class Planner {
       Types inner = above;
       inner.push_back(a->type);
       const Attributes members = version_.attributes_of(object_of(*a));
-      const bool some =
-          std::any_of(value.children.begin(), value.children.end(), [&](const auto& c) { return fit(*c, members, inner).how != Fit::How::moved; });
+      const bool some = std::any_of(value.children.begin(), value.children.end(),
+                                    [&](const auto& c) { return fit(*c, members, inner).how != Fit::How::moved; });
       return some ? Fit{Fit::How::record, a, {}, {}} : Fit{};
     }
     const Fit leaf{Fit::How::leaf, a, a->kind == ocsf::Kind::text && is_text(value.type) ? value.type : leaf_type(a->kind), a->type};
     const bool same = leaf.type == value.type;
     const bool text_of_json = leaf.type == LeafType::text && value.type == LeafType::json;
-    const bool number = (leaf.type == LeafType::int32 || leaf.type == LeafType::int64) && (value.type == LeafType::int32 || value.type == LeafType::int64);
+    const bool number =
+        (leaf.type == LeafType::int32 || leaf.type == LeafType::int64) && (value.type == LeafType::int32 || value.type == LeafType::int64);
     // A list's numbers have no place of their own in `unmapped` if one does not fit.
     return a->kind != ocsf::Kind::object && (same || text_of_json || (number && !a->array)) ? leaf : Fit{};
   }
 
   // ---- The version's table ----
 
-  static TableNode& place(TableNode& parent, std::string_view name, const ocsf::Attribute& a, Kind kind, LeafType type, std::string_view ocsf_type) {
-    const auto make = [](std::vector<std::unique_ptr<TableNode>>& among, std::string_view named, const std::string& path, Kind of) -> TableNode& {
-      auto at = std::lower_bound(among.begin(), among.end(), named, [](const auto& node, std::string_view n) { return std::string_view(node->name) < n; });
+  static TableNode& place(TableNode& parent, std::string_view name, const ocsf::Attribute& a, Kind kind, LeafType type,
+                          std::string_view ocsf_type) {
+    const auto make = [](std::vector<std::unique_ptr<TableNode>>& among, std::string_view named, const std::string& path,
+                         Kind of) -> TableNode& {
+      auto at = std::lower_bound(among.begin(), among.end(), named,
+                                 [](const auto& node, std::string_view n) { return std::string_view(node->name) < n; });
       if (at == among.end() || (*at)->name != named) {
         auto node = std::make_unique<TableNode>();
         node->kind = of, node->name = named, node->path = path;
@@ -276,7 +298,8 @@ class Planner {
       const Fit f = fit(*child, owner, above);
       whole = whole && f.how != Fit::How::moved;
       if (f.how == Fit::How::moved) continue;
-      TableNode& node = place(target, child->name, *f.attribute, f.how == Fit::How::record ? Kind::structure : Kind::leaf, f.type, f.ocsf_type);
+      TableNode& node =
+          place(target, child->name, *f.attribute, f.how == Fit::How::record ? Kind::structure : Kind::leaf, f.type, f.ocsf_type);
       const TableNode& value = element_of(*child);
       const ocsf::Attribute* from = catalogue().find(made, child->name);
       const bool sure = from && from->requirement == ocsf::Requirement::required;
@@ -323,7 +346,8 @@ class Planner {
       const LeafType type = a.kind == ocsf::Kind::object ? LeafType::json : leaf_type(a.kind);
       if (!there) place(target, a.name, a, Kind::leaf, type, a.kind == ocsf::Kind::object ? std::string_view("json_t") : a.type.view());
       const std::string stamp = fmt::format("{}_dt", a.name.view());
-      if (a.type == "timestamp_t" && !child_named(target.children, stamp)) place(target, stamp, a, Kind::leaf, LeafType::text, "datetime_t");
+      if (a.type == "timestamp_t" && !child_named(target.children, stamp))
+        place(target, stamp, a, Kind::leaf, LeafType::text, "datetime_t");
     }
   }
 
@@ -338,8 +362,10 @@ class Planner {
       }
       return nullptr;
     };
+    if (const auto* a = first([](const auto& x) { return x.name == "name" && x.type == "string_t" && !x.array; })) return a;
     if (const auto* a = first([](const auto& x) { return x.type == "string_t" && !x.array; })) return a;
-    if (const auto* a = first([](const auto& x) { return (x.kind == ocsf::Kind::json || x.kind == ocsf::Kind::integer) && !x.array; })) return a;
+    if (const auto* a = first([](const auto& x) { return (x.kind == ocsf::Kind::json || x.kind == ocsf::Kind::integer) && !x.array; }))
+      return a;
     if (const auto* a = first([](const auto& x) { return x.kind == ocsf::Kind::object && !x.array; })) return a;
     return first([](const auto& x) { return x.type == "string_t"; });
   }
@@ -354,8 +380,9 @@ class Planner {
       TableNode* there = child_named(target.children, a.name);
       // The attributes of a profile that no parser fills are not worth an object of nothing.
       if (!there && !a.profile.empty() && a.kind == ocsf::Kind::object) return;
-      TableNode& node = there ? element_of(*there)
-                              : place(target, a.name, a, a.kind == ocsf::Kind::object ? Kind::structure : Kind::leaf, leaf_type(a.kind), a.type);
+      TableNode& node =
+          there ? element_of(*there)
+                : place(target, a.name, a, a.kind == ocsf::Kind::object ? Kind::structure : Kind::leaf, leaf_type(a.kind), a.type);
       if (node.kind == Kind::leaf && node.type == LeafType::dictionary) node.type = LeafType::text;
       fills.insert(&node);
     };
@@ -367,7 +394,8 @@ class Planner {
     }
     const auto made = made_of_.find(&target);
     const bool weaker = made == made_of_.end() || made->second.empty() ||
-                        std::any_of(made->second.begin(), made->second.end(), [&](std::string_view n) { return std::find(names.begin(), names.end(), n) == names.end(); });
+                        std::any_of(made->second.begin(), made->second.end(),
+                                    [&](std::string_view n) { return std::find(names.begin(), names.end(), n) == names.end(); });
     if (!names.empty() && (filled || weaker)) {
       if (const ocsf::Attribute* a = filler_of(owner, names)) {
         wanted(*a);
@@ -496,8 +524,9 @@ class Planner {
       above.push_back(f.attribute->type);
       members(plan, &from, version_.attributes_of(object), version_.at_least_one(object), above, way);
       above.pop_back();
-      const bool all_same = !plan.lost && plan.required.empty() && !plan.filler && plan.children.size() == from.children.size() &&
-                            std::all_of(plan.children.begin(), plan.children.end(), [](const Node& c) { return c.make == Node::Make::same; });
+      const bool all_same =
+          !plan.lost && plan.required.empty() && !plan.filler && plan.children.size() == from.children.size() &&
+          std::all_of(plan.children.begin(), plan.children.end(), [](const Node& c) { return c.make == Node::Make::same; });
       if (all_same) plan.make = Node::Make::same;
     } else if (from.type == LeafType::dictionary && to.type == LeafType::text) {
       plan.make = Node::Make::plain;
@@ -555,7 +584,8 @@ class Planner {
     };
     const auto number = [](Node& plan, std::int64_t value) { plan.make = Node::Make::number, plan.number = value; };
     const auto keep = [&](std::string_view name) -> Move& {
-      const auto at = std::find_if(source.root.children.begin(), source.root.children.end(), [&](const auto& c) { return c->name == name; });
+      const auto at =
+          std::find_if(source.root.children.begin(), source.root.children.end(), [&](const auto& c) { return c->name == name; });
       return add_move(std::string(name), {{static_cast<std::size_t>(at - source.root.children.begin()), false}}, **at);
     };
     const ocsf::Class& to = *target.ocsf_class;
@@ -601,9 +631,9 @@ class Planner {
   const ocsf::Catalogue& version_;
   const bool all_;
   Projection* out_ = nullptr;
-  std::map<const TableNode*, bool> sure_;       // whether what is made has the value wherever the object is
-  std::map<const TableNode*, Names> made_of_;   // what is made has at least one of these
-  std::set<const TableNode*> filled_;           // that may have to be filled
+  std::map<const TableNode*, bool> sure_;                 // whether what is made has the value wherever the object is
+  std::map<const TableNode*, Names> made_of_;             // what is made has at least one of these
+  std::set<const TableNode*> filled_;                     // that may have to be filled
   std::map<const TableNode*, const TableNode*> fillers_;  // an object, and which member is filled if none of a constraint's is there
 };
 
@@ -676,7 +706,8 @@ std::string_view plain_at(const ArrowArray& a, std::size_t i) {
 }
 // Of a valid slot.
 std::string_view text_at(const ArrowArray& a, std::size_t i) {
-  return a.dictionary ? plain_at(*a.dictionary, static_cast<std::size_t>(static_cast<const std::int32_t*>(a.buffers[1])[i])) : plain_at(a, i);
+  return a.dictionary ? plain_at(*a.dictionary, static_cast<std::size_t>(static_cast<const std::int32_t*>(a.buffers[1])[i]))
+                      : plain_at(a, i);
 }
 
 template <class T>
@@ -742,7 +773,11 @@ bool append_json(std::string& out, const TableNode& node, const ArrowArray& a, s
 class Runner {
  public:
   Runner(const Projection& plan, ArrayArena& arena, const ArrowArray& in, std::size_t most_bytes)
-      : plan_(plan), arena_(arena), in_(in), rows_(static_cast<std::size_t>(in.length)), most_(in.length == 1 ? kLargest : std::min(most_bytes, kLargest)) {
+      : plan_(plan),
+        arena_(arena),
+        in_(in),
+        rows_(static_cast<std::size_t>(in.length)),
+        most_(in.length == 1 ? kLargest : std::min(most_bytes, kLargest)) {
     read_profiles();
   }
 
@@ -783,7 +818,8 @@ class Runner {
     const ArrowArray* in = parent && plan.in >= 0 ? parent->children[plan.in] : nullptr;
     using Make = Node::Make;
     switch (plan.make) {
-      case Make::text: return constant(plan.texts, rows, [](std::size_t) { return 0; });  // never one of those that are filled, which are plain
+      case Make::text:
+        return constant(plan.texts, rows, [](std::size_t) { return 0; });  // never one of those that are filled, which are plain
       case Make::number: return constant_number(plan, rows);
       case Make::type_uid: return type_uid(plan, *before[static_cast<std::size_t>(plan.beside)], rows);
       case Make::type_name: return type_name(plan, *before[static_cast<std::size_t>(plan.beside)], rows);
@@ -863,7 +899,9 @@ class Runner {
     return a;
   }
 
-  static bool is_small(std::int64_t value) { return value >= std::numeric_limits<std::int32_t>::min() && value <= std::numeric_limits<std::int32_t>::max(); }
+  static bool is_small(std::int64_t value) {
+    return value >= std::numeric_limits<std::int32_t>::min() && value <= std::numeric_limits<std::int32_t>::max();
+  }
 
   ArrowArray& narrow(const ArrowArray& in) {
     const auto n = static_cast<std::size_t>(in.length);
@@ -1015,7 +1053,8 @@ class Runner {
     Memory offsets = allocate((rows + 1) * 4);
     for (std::size_t i = 0; i <= rows; ++i) slots<std::int32_t>(offsets)[i] = static_cast<std::int32_t>(i * names.size());
     a.buffers[1] = arena_.keep(std::move(offsets), (rows + 1) * 4);
-    arena_.set_children(a, {&constant(names, rows * names.size(), [&](std::size_t i) { return static_cast<std::int32_t>(i % names.size()); })});
+    arena_.set_children(
+        a, {&constant(names, rows * names.size(), [&](std::size_t i) { return static_cast<std::int32_t>(i % names.size()); })});
     return a;
   }
 
@@ -1023,7 +1062,9 @@ class Runner {
 
   // Of the objects in `there`.
   void complete(const Node& plan, ArrowArray& a, const Bits& there) {
-    const auto has = [&](std::string_view profile) { return profile.empty() || std::find(profiles_.begin(), profiles_.end(), profile) != profiles_.end(); };
+    const auto has = [&](std::string_view profile) {
+      return profile.empty() || std::find(profiles_.begin(), profiles_.end(), profile) != profiles_.end();
+    };
     for (const Node::Required& r : plan.required) {
       if (!has(r.profile)) continue;
       Bits missing = there;
@@ -1157,7 +1198,8 @@ class Runner {
         return any(move.judged, 0, in_, row, [](const ArrowArray& a, std::size_t i) { return !is_small(numbers<std::int64_t>(a)[i]); });
       case Move::When::replaced: break;
     }
-    return any(move.judged, 0, in_, row, [&](const ArrowArray& a, std::size_t i) { return !move.rule->keeps(numbers<std::int32_t>(a)[i]); });
+    return any(move.judged, 0, in_, row,
+               [&](const ArrowArray& a, std::size_t i) { return !move.rule->keeps(numbers<std::int32_t>(a)[i]); });
   }
 
   // Whether there may be a value in some row.
@@ -1295,9 +1337,10 @@ class Runner {
 VersionedTables::VersionedTables() = default;
 VersionedTables::~VersionedTables() = default;
 
-Result<std::unique_ptr<VersionedTables>> VersionedTables::make(const TableSet& made, std::string_view version, Columns columns) {
+Result<std::unique_ptr<VersionedTables>> VersionedTables::make(const TableSet& made, std::string_view version, TableColumns columns) {
   const ocsf::Catalogue* wanted = ocsf_catalogue(version);
-  if (!wanted) return fail(Errc::invalid, fmt::format("there is no OCSF {} here; there are: {}", version, fmt::join(ocsf_versions(), ", ")));
+  if (!wanted)
+    return fail(Errc::invalid, fmt::format("there is no OCSF {} here; there are: {}", version, fmt::join(ocsf_versions(), ", ")));
   std::unique_ptr<VersionedTables> out(new VersionedTables);
   Planner planner(*wanted, columns);
   const std::vector<const Table*> sources = made.all();

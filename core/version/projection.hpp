@@ -1,6 +1,6 @@
 // Events in an older version of OCSF. They are made in one version (conform/table.hpp); a sink may be given tables and batches of another.
 //
-//   auto tables = VersionedTables::make(made, "1.1.0", Columns::filled);
+//   auto tables = VersionedTables::make(made, "1.1.0", TableColumns::filled);
 //   const Table& table = (*tables)->of(*made.find(6003));          // what the sink sees; classes that the version lacks share a table
 //   auto batches = (*tables)->project(*made.find(6003), batch);    // the same rows
 //
@@ -27,7 +27,7 @@ const ocsf::Catalogue* ocsf_catalogue(std::string_view version);
 
 // Which columns a table has: those that some parser fills, or all that the class has in the profiles of its parsers, time_dt among them, so that the schema
 // is the same whatever parsers there are. An object within an object of its own type is JSON text then: OCSF's objects nest without end.
-enum class Columns : std::uint8_t { filled, all };
+enum class TableColumns : std::uint8_t { filled, all };
 
 class Projection;
 
@@ -35,7 +35,7 @@ class Projection;
 class VersionedTables {
  public:
   // Errc::invalid: no such version.
-  static Result<std::unique_ptr<VersionedTables>> make(const TableSet& made, std::string_view version, Columns);
+  static Result<std::unique_ptr<VersionedTables>> make(const TableSet& made, std::string_view version, TableColumns);
   ~VersionedTables();
 
   const Table& of(const Table& made) const;

@@ -19,7 +19,9 @@ def literal(text):
 
 def read(path):
     version, types, owners = "", {}, []
-    for line in open(path, encoding="utf-8"):
+    with open(path, encoding="utf-8") as file:
+        lines = file.readlines()
+    for line in lines:
         line = line.rstrip("\n")
         if line.startswith("    "):
             value, caption = line.strip().split(" ", 1)
@@ -113,4 +115,5 @@ def main():
         header.write("\n".join(out) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

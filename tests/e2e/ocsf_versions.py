@@ -7,6 +7,7 @@ place for each element: {"resources[].role": ["Target", null]}.
 """
 import collections
 import json
+import pathlib
 import sys
 
 # Of the version itself, which is what differs.
@@ -80,7 +81,7 @@ def no_key_twice(pairs):
 def read(files):
     out = {}
     for file in files:
-        for line in open(file, encoding="utf-8"):
+        for line in pathlib.Path(file).read_text(encoding="utf-8").split("\n")[:-1]:
             event = json.loads(line, object_pairs_hook=no_key_twice)
             assert event["metadata"]["uid"] not in out, event["metadata"]["uid"]
             out[event["metadata"]["uid"]] = event
