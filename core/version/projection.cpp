@@ -333,7 +333,8 @@ class Planner {
 
   void add_all(TableNode& target, Attributes owner, const Profiles& profiles, Types& above) {
     for (const ocsf::Attribute& a : owner) {
-      if (!a.profile.empty() && !profiles.contains(a.profile.view())) continue;
+      // A parser may fill an attribute of a profile that it does not name.
+      if (!a.profile.empty() && !profiles.contains(a.profile.view()) && !child_named(target.children, a.name)) continue;
       const bool record = a.kind == ocsf::Kind::object && !within_itself(a, above);
       if (record) {
         TableNode& node = place(target, a.name, a, Kind::structure, {}, {});

@@ -10,6 +10,7 @@
 //     Result<void> publish(std::string_view token);                                         // [load]
 //     Result<void> discard(std::string_view token);                                         // [load]
 //     Result<void> sweep(std::string_view run_id);                                          // [load] may be left out: logmill/sink_sweep.h
+//     const lm_sink_ocsf* ocsf() const;                                                     // [load] may be left out: logmill/sink_ocsf.h
 //     static Result<void> describe(std::string_view path, lm_file_info& out);               // [any] may be left out: logmill/sink_describe.h
 //     static Result<std::string> schema(const lm_sink_config&, std::span<const lm_table* const>, bool install);  // [load] likewise: logmill/sink_schema.h
 //   };                                                                                      // the destructor is destroy
@@ -22,6 +23,7 @@
 
 #include <logmill/sink.h>
 #include <logmill/sink_describe.h>
+#include <logmill/sink_ocsf.h>
 #include <logmill/sink_schema.h>
 #include <logmill/sink_sweep.h>
 #include <logmill/sdk/error.hpp>
@@ -163,7 +165,10 @@ struct Glue {
   }
   static constexpr bool kSweeps = requires(S & s, std::string_view run_id) { s.sweep(run_id); };
   static constexpr lm_sink_sweep kSweep{sizeof(lm_sink_sweep), 0, sweep};
-  static const void* get_extension(void*, const char* id) noexcept {
+  static const void* get_extension([[maybe_unused]] void* self, const char* id) noexcept {
+    if constexpr (requires(const S& s) { s.ocsf(); }) {
+      if (id && std::string_view(id) == LM_SINK_OCSF) return sink(self).ocsf();
+    }
     return kSweeps && id && std::string_view(id) == LM_SINK_SWEEP ? &kSweep : nullptr;
   }
   static void destroy(void* self) noexcept { delete static_cast<S*>(self); }

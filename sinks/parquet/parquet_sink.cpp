@@ -19,8 +19,7 @@
 namespace lm::sink::parquet {
 namespace {
 
-constexpr std::int64_t kDay = 86400000;
-constexpr std::int64_t kNoDay = std::numeric_limits<std::int64_t>::min();
+constexpr std::uint64_t kMostLakeGroup = std::uint64_t{256} << 20;
 
 constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -39,38 +38,21 @@ constexpr lm_option kOptions[] = {
      text("Columns that get bloom filters, with + between them: lookup (addresses, users, ARNs, access keys, hosts, hashes, "
           "observables.value), "
           "all (all text), none, or a column of `logmill schema`, as in lookup+policy.uid.")},
-    {sizeof(lm_option), LM_OPTION_CHOICE, text("layout"), text("lake"), text("lake|flat"),
-     text("lake: TABLE/region=R/accountId=A/eventDay=YYYYMMDD/, as Amazon Security Lake has it; flat: TABLE/.")},
+    {sizeof(lm_option), LM_OPTION_TEXT, text("layout"), text("lake"), text(""),
+     text("The folders of files. lake: TABLE/region=R/accountId=A/eventDay=YYYYMMDD/; flat: TABLE/; or a template of columns, such as "
+          "{table}/account={cloud.account.uid}/day={time:%Y-%m-%d}.")},
+    {sizeof(lm_option), LM_OPTION_CHOICE, text("profile"), text("none"), text("none|security-lake"),
+     text("security-lake: what a custom source of Amazon Security Lake has to be: OCSF 1.1.0 (or ocsf=1.3.0), all columns of a class, "
+          "ext/SOURCE/region=R/accountId=A/eventDay=YYYYMMDD/, rows in the order of time.")},
+    {sizeof(lm_option), LM_OPTION_TEXT, text("source"), text(""), text(""),
+     text("With profile=security-lake, the name of the custom source. A source has one class: {class_uid} in it makes one of each class.")},
+    {sizeof(lm_option), LM_OPTION_TEXT, text("region"), text(""), text(""),
+     text("With profile=security-lake, the region of the lake; else each event's own.")},
 };
 
 constexpr lm_sink_descriptor kDescriptor{
     sizeof(lm_sink_descriptor), 0,        text("parquet"),    text("Apache Parquet files"), text("logmill"), text("0.1.0"),
     text("DIR or s3://..."),    kOptions, std::size(kOptions)};
-
-// "20260301" for days since 1970-01-01, in the proleptic Gregorian calendar.
-std::string day_text(std::int64_t day) {
-  if (day == kNoDay) return "unknown";
-  // Howard Hinnant's idea: years that begin in March, in eras of 400 years.
-  const std::int64_t shifted = day + 719468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const std::int64_t of_era = shifted - era * 146097;
-  const std::int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  const std::int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t month_index = (5 * of_year + 2) / 153;
-  const std::int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
-  const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-  const std::string digits = std::to_string(year < 0 ? -year : year);
-  std::string out = year < 0 ? "-" : "";
-  for (std::size_t i = digits.size(); i < 4; ++i) out.push_back('0');
-  out += digits;
-  for (const std::int64_t part : {month, of_year - (153 * month_index + 2) / 5 + 1}) {
-    out.push_back(static_cast<char>('0' + part / 10));
-    out.push_back(static_cast<char>('0' + part % 10));
-  }
-  return out;
-}
-
-std::int64_t day_of(std::int64_t time) { return time >= 0 ? time / kDay : -((-(time + 1)) / kDay) - 1; }
 
 // "lookup+policy.uid"; what stands between the signs may be spelt as `logmill schema` does, with [] behind lists.
 Result<BloomColumns> parse_bloom(std::string_view value) {
@@ -97,91 +79,26 @@ Result<BloomColumns> parse_bloom(std::string_view value) {
   return out;
 }
 
-// A column that partitions are made by: the way to it, or that the table has none.
-struct KeyColumn {
-  bool there = false, coded = false;
-  std::vector<std::int32_t> steps;
-
-  static KeyColumn find(const ArrowSchema& root, std::initializer_list<std::string_view> path) {
-    KeyColumn out;
-    const ArrowSchema* at = &root;
-    for (const std::string_view name : path) {
-      std::int64_t i = 0;
-      while (i < at->n_children && name != (at->children[i]->name ? at->children[i]->name : "")) ++i;
-      if (i == at->n_children || std::string_view(at->format) != "+s") return {};
-      out.steps.push_back(static_cast<std::int32_t>(i));
-      at = at->children[i];
-    }
-    out.coded = at->dictionary != nullptr;
-    out.there = out.coded || std::string_view(at->format) == "u" || std::string_view(at->format) == "l";
-    return out;
+// Of custom sources of Amazon Security Lake: "{class_uid}" may stand in it once.
+Result<void> check_source(std::string_view source) {
+  constexpr std::size_t kLongest = 20, kLongestClass = 6;
+  constexpr std::string_view kClass = "{class_uid}";
+  std::string name(source);
+  std::size_t longest = name.size();
+  if (const std::size_t at = name.find(kClass); at != std::string::npos) {
+    name.erase(at, kClass.size());
+    longest = name.size() + kLongestClass;
   }
-};
-
-// The values of a key column in one batch, as small numbers; -1: null. Equal numbers are equal values; different ones need not differ.
-class KeyCodes {
- public:
-  KeyCodes(const KeyColumn& column, const ArrowArray& rows) {
-    if (!column.there || rows.length == 0) return;
-    chain_ = resolve(rows, false, column.steps, rows.length);
-    if (chain_.dead) return;
-    const ArrowArray& array = *chain_.last;
-    if (array.n_buffers < 2 || !array.buffers[1]) throw BadColumn("a key column lacks its values");
-    const auto length = static_cast<std::size_t>(rows.length);
-    if (column.coded) {
-      const auto* codes = static_cast<const std::int32_t*>(array.buffers[1]) + chain_.base;
-      dictionary_ = array.dictionary;
-      codes_ = codes;
-      if (chain_.count == 0) {
-        const auto [smallest, largest] = std::minmax_element(codes, codes + length);
-        constant_ = *smallest == *largest;
-        value_ = *smallest;
-      } else {
-        constant_ = false;
-      }
-    } else {
-      // Plain text, which another parser's declaration may make of the column: numbered here.
-      for (std::size_t i = 0; i < length; ++i)
-        interned_.push_back(valid(i) ? interner_.intern(text_in(array, chain_.base + static_cast<std::int64_t>(i))) : -1);
-      codes_ = interned_.data();
-      chain_.count = 0;
-      constant_ = std::all_of(interned_.begin(), interned_.end(), [&](std::int32_t c) { return c == interned_[0]; });
-      value_ = interned_[0];
-    }
-  }
-
-  bool constant() const { return constant_; }
-  std::int32_t at(std::size_t row) const { return constant_ ? value_ : valid(row) ? codes_[row] : -1; }
-  std::string component(std::int32_t code) const {
-    if (code < 0) return "unknown";
-    if (dictionary_ && code >= dictionary_->length) throw BadColumn("a code is not in its dictionary");
-    const std::string_view value = dictionary_ ? text_in(*dictionary_, dictionary_->offset + code) : interner_.at(code);
-    return value.empty() ? "unknown" : safe_component(value);
-  }
-
- private:
-  static std::string_view text_in(const ArrowArray& array, std::int64_t at) {
-    const auto* offsets = static_cast<const std::int32_t*>(array.buffers[1]) + at;
-    if (offsets[0] < 0 || offsets[1] < offsets[0]) throw BadColumn("text offsets are out of range");
-    const auto n = static_cast<std::size_t>(offsets[1] - offsets[0]);
-    return n == 0 ? std::string_view() : std::string_view(static_cast<const char*>(array.buffers[2]) + offsets[0], n);
-  }
-  bool valid(std::size_t row) const {
-    for (unsigned c = 0; c < chain_.count; ++c) {
-      const auto bit = chain_.nodes[c].base + static_cast<std::int64_t>(row);
-      if ((chain_.nodes[c].bits[bit >> 3] >> (bit & 7) & 1) == 0) return false;
-    }
-    return true;
-  }
-
-  Chain chain_;
-  const ArrowArray* dictionary_ = nullptr;
-  const std::int32_t* codes_ = nullptr;
-  std::vector<std::int32_t> interned_;
-  lm::detail::Interner interner_;
-  bool constant_ = true;
-  std::int32_t value_ = -1;
-};
+  if (source.empty()) return fail(LM_INVALID, "profile=security-lake needs source=NAME, the name of the custom source");
+  if (longest > kLongest ||
+      !std::all_of(
+          name.begin(), name.end(),
+          [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; }) ||
+      name.starts_with('-') || name.starts_with('_'))
+    return fail(LM_INVALID, "option source=" + std::string(source) +
+                                ": wanted at most 20 letters, digits, '-' and '_', and maybe {class_uid}, which counts for six");
+  return {};
+}
 
 }  // namespace
 
@@ -206,8 +123,11 @@ struct ParquetSink::Partition {
   std::string folder;
   std::mutex mutex;  // guards:
   std::shared_ptr<Growing> growing;
+  std::vector<Batch> waiting;  // rows to be ordered
+  std::uint64_t waiting_bytes = 0;
   std::mutex file_mutex;  // guards:
   std::optional<PartFile> file;
+  std::int64_t last_time = 0;  // of the file, where rows are ordered
   std::uint32_t parts = 0;
   std::atomic<std::uint64_t> footer{0};  // bytes of the file's, as they were counted
 };
@@ -217,7 +137,9 @@ struct ParquetSink::Table {
   std::string name;
   TableSchema schema;
   std::optional<RowGroupPlans> plans;
-  KeyColumn region, account, time;
+  TableLayout layout;
+  Field field;                                                             // security lake: for gather()
+  std::int64_t time = 0;                                                   // the column, among the table's
   std::unordered_map<std::string, std::unique_ptr<Partition>> partitions;  // by folder
 };
 
@@ -242,6 +164,7 @@ struct ParquetSink::Growing {
   Partition& partition;
   std::optional<RowGroup> group;
   std::uint64_t closing = 0;
+  std::int64_t first_time = 0, last_time = 0;  // where rows are ordered
 };
 
 struct ParquetSink::Placed {
@@ -257,33 +180,45 @@ struct ParquetSink::Relief {
 
 const lm_sink_descriptor& ParquetSink::descriptor() { return kDescriptor; }
 
+const lm_sink_ocsf ParquetSink::kSecurityLake{sizeof(lm_sink_ocsf), LM_OCSF_ALL_COLUMNS, text("1.1.0"), text("1.3.0"),
+                                              text("Amazon Security Lake")};
+
 ParquetSink::ParquetSink(Target target, std::string run_id, const Options& options)
-    : target_(target), run_id_(std::move(run_id)), options_(options), missing_(options.encode.bloom.names) {}
+    : target_(target),
+      run_id_(std::move(run_id)),
+      options_(options),
+      missing_keys_(options.layout.columns()),
+      missing_(options.encode.bloom.names) {
+  // Not every source is of a cloud.
+  if (options_.security_lake || options_.lake) missing_keys_.clear();
+}
 
 // Files that were not sealed remove themselves.
 ParquetSink::~ParquetSink() = default;
 
 Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& config) {
-  auto parsed = sink::Options::parse(
-      view(config.options_json), {"compression", "zstd_level", "row_group_rows", "row_group_size", "file_size", "bloom_filters", "layout"});
+  auto parsed = sink::Options::parse(view(config.options_json), {"compression", "zstd_level", "row_group_rows", "row_group_size",
+                                                                 "file_size", "bloom_filters", "layout", "profile", "source", "region"});
   if (!parsed) return tl::make_unexpected(parsed.error());
   const auto compression = parsed->choice("compression", {"zstd", "lz4_raw", "snappy", "gzip", "none"}, "zstd");
   const auto bloom = parse_bloom(parsed->text("bloom_filters", "lookup"));
-  const auto layout = parsed->choice("layout", {"lake", "flat"}, "lake");
+  const auto profile = parsed->choice("profile", {"none", "security-lake"}, "none");
+  const auto layout = Layout::parse(parsed->text("layout", "lake"));
   const auto level = parsed->integer("zstd_level", 1, 19, 1);
   const auto rows = parsed->integer("row_group_rows", 1, 1 << 24, 1 << 20);
   const auto group = parsed->size("row_group_size", 1, std::uint64_t{128} << 20);
   const auto file = parsed->size("file_size", 1, std::uint64_t{256} << 20);
   for (const Error* error : {compression ? nullptr : &compression.error(), bloom ? nullptr : &bloom.error(),
-                             layout ? nullptr : &layout.error(), level ? nullptr : &level.error(), rows ? nullptr : &rows.error(),
-                             group ? nullptr : &group.error(), file ? nullptr : &file.error()}) {
+                             layout ? nullptr : &layout.error(), profile ? nullptr : &profile.error(), level ? nullptr : &level.error(),
+                             rows ? nullptr : &rows.error(), group ? nullptr : &group.error(), file ? nullptr : &file.error()}) {
     if (error) return tl::make_unexpected(*error);
   }
   std::string run_id(view(config.run_id));
   if (run_id.empty() || run_id.find_first_not_of("0123456789abcdef") != std::string::npos)
     return fail(LM_INVALID, "the run id is not hexadecimal");
   Options options;
-  options.lake = *layout == "lake";
+  options.layout = *layout;
+  options.lake = parsed->text("layout", "lake") == "lake";
   options.encode.codec = *compression == "none"     ? Codec::none
                          : *compression == "snappy" ? Codec::snappy
                          : *compression == "gzip"   ? Codec::gzip
@@ -303,13 +238,29 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
   options.encode.bloom_bytes =
       std::bit_floor(std::clamp<std::uint64_t>(options.row_group_bytes / 128, std::uint64_t{4} << 10, std::uint64_t{1} << 20));
   options.file_bytes = *file;
+  const std::string source = parsed->text("source", ""), region = parsed->text("region", "");
+  if (*profile == "security-lake") {
+    if (auto ok = check_source(source); !ok) return tl::make_unexpected(ok.error());
+    if (parsed->text("layout", "lake") != "lake")
+      return fail(LM_INVALID, "profile=security-lake has a layout of its own: leave out layout=");
+    if (*group > kMostLakeGroup) return fail(LM_INVALID, "option row_group_size: Amazon Security Lake takes row groups of 256M at most");
+    if (!std::all_of(region.begin(), region.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }))
+      return fail(LM_INVALID, "option region=" + region + ": wanted a region such as eu-west-1");
+    options.security_lake = true;
+    options.one_class = source.find("{class_uid}") == std::string::npos;
+    options.layout = Layout::security_lake(source, region);
+    // What is written as a page has a row more at most, and 1 MB is the limit.
+    options.encode.page_bytes = std::min<std::size_t>(options.encode.page_bytes, std::size_t{512} << 10);
+  } else if (!source.empty() || !region.empty()) {
+    return fail(LM_INVALID, "the options source and region are those of profile=security-lake");
+  }
   auto target = Target::open(config);
   if (!target) return tl::make_unexpected(target.error());
   return std::unique_ptr<ParquetSink>(new ParquetSink(*target, std::move(run_id), options));
 }
 
 Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
-  auto schema = TableSchema::make(*from.schema);
+  auto schema = TableSchema::make(*from.schema, options_.security_lake ? Annotations::plain : Annotations::all);
   if (!schema)
     return tl::make_unexpected(Error{schema.error().code, "table " + std::string(view(from.name)) + ": " + schema.error().message, {}, 0});
   for (const std::string& name : options_.encode.bloom.names) {
@@ -322,9 +273,17 @@ Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
   table->name = safe_component(view(from.name));
   table->schema = std::move(*schema);
   table->plans.emplace(table->schema, options_.encode);
-  table->region = KeyColumn::find(*from.schema, {"cloud", "region"});
-  table->account = KeyColumn::find(*from.schema, {"cloud", "account", "uid"});
-  table->time = KeyColumn::find(*from.schema, {"time"});
+  auto layout = TableLayout::make(options_.layout, *from.schema, view(from.name), from.class_uid);
+  if (!layout) return tl::make_unexpected(layout.error());
+  table->layout = std::move(*layout);
+  std::erase_if(missing_keys_, [&](const std::string& name) { return table->layout.has(name); });
+  if (options_.security_lake) {
+    auto field = Field::parse(*from.schema);
+    if (!field) return tl::make_unexpected(field.error());
+    table->field = std::move(*field);
+    while (table->time < from.schema->n_children && std::string_view(from.schema->children[table->time]->name) != "time") ++table->time;
+    if (table->time == from.schema->n_children) return fail(LM_INVALID, "table " + table->name + " has no time");
+  }
   const std::lock_guard lock(mutex_);
   table->handle = static_cast<std::uint32_t>(tables_.size());
   tables_.push_back(std::move(table));
@@ -342,59 +301,26 @@ ParquetSink::Partition& ParquetSink::partition(Table& table, const std::string& 
   return *slot;
 }
 
-// Which rows belong where. Neighbours mostly belong together: a row costs three comparisons, and only where one differs a look-up, by numbers; a
-// partition's folder is spelt once a batch.
+// Which rows belong where. Neighbours mostly belong together: a row costs a comparison a key, and only where one differs a look-up, by numbers; a partition's folder is spelt once a batch.
 std::vector<ParquetSink::Placed> ParquetSink::place(Table& table, const ArrowArray& rows) {
   std::vector<Placed> out;
   const auto n = static_cast<std::size_t>(rows.length);
-  if (!options_.lake) {
-    out.push_back({&partition(table, table.name), {{0, rows.length}}, rows.length});
+  const Keys keys(table.layout, rows);
+  if (keys.all_constant()) {
+    out.push_back({&partition(table, keys.folder(0)), {{0, rows.length}}, rows.length});
     return out;
   }
-  const KeyCodes regions(table.region, rows), accounts(table.account, rows);
-  const std::int64_t* times = nullptr;
-  Chain time;
-  if (table.time.there && !table.time.coded) {
-    time = resolve(rows, false, table.time.steps, rows.length);
-    if (!time.dead) times = static_cast<const std::int64_t*>(time.last->buffers[1]) + time.base;
-  }
-  const auto has_time = [&](std::size_t i) {
-    for (unsigned c = 0; c < time.count; ++c) {
-      if (load_bits(time.nodes[c].bits, time.nodes[c].base + static_cast<std::int64_t>(i), 1) == 0) return false;
-    }
-    return times != nullptr;
-  };
-  const auto folder = [&](std::int32_t region, std::int32_t account, std::int64_t day) {
-    return table.name + "/region=" + regions.component(region) + "/accountId=" + accounts.component(account) + "/eventDay=" + day_text(day);
-  };
-  if (regions.constant() && accounts.constant() && (!times || time.count == 0)) {
-    std::int64_t day = kNoDay;
-    bool one_day = true;
-    if (times) {
-      std::int64_t first = times[0], last = times[0];
-      for (std::size_t i = 1; i < n; ++i) first = std::min(first, times[i]), last = std::max(last, times[i]);
-      day = day_of(first);
-      one_day = day == day_of(last);
-    }
-    if (one_day) {
-      out.push_back({&partition(table, folder(regions.at(0), accounts.at(0), day)), {{0, rows.length}}, rows.length});
-      return out;
-    }
-  }
-  struct Key {
-    std::int32_t region, account;
-    std::int64_t day;
-    bool operator==(const Key&) const = default;
-  };
+  using Key = std::vector<std::int64_t>;
   struct Hash {
-    std::size_t operator()(const Key& k) const {
-      const auto pair = static_cast<std::uint64_t>(static_cast<std::uint32_t>(k.region)) << 32 | static_cast<std::uint32_t>(k.account);
-      return static_cast<std::size_t>(lm::detail::mix(pair ^ 0x9e3779b97f4a7c15u, static_cast<std::uint64_t>(k.day) ^ 0xd6e8feb86659fd93u));
+    std::size_t operator()(const Key& key) const {
+      std::uint64_t hash = 0x9e3779b97f4a7c15u;
+      for (const std::int64_t k : key) hash = lm::detail::mix(hash ^ static_cast<std::uint64_t>(k), 0xd6e8feb86659fd93u);
+      return static_cast<std::size_t>(hash);
     }
   };
   std::unordered_map<Key, std::size_t, Hash> known;      // to out
-  std::unordered_map<const Partition*, std::size_t> by;  // different codes may be one partition
-  Key current{};
+  std::unordered_map<const Partition*, std::size_t> by;  // different keys may be one partition
+  Key current(keys.count());
   std::size_t place = 0, begin = 0;
   const auto close = [&](std::size_t end) {
     if (end == begin) return;
@@ -403,13 +329,14 @@ std::vector<ParquetSink::Placed> ParquetSink::place(Table& table, const ArrowArr
     begin = end;
   };
   for (std::size_t i = 0; i < n; ++i) {
-    const Key key{regions.at(i), accounts.at(i), has_time(i) ? day_of(times[i]) : kNoDay};
-    if (i != 0 && key == current) continue;
+    bool same = i != 0;
+    for (std::size_t k = 0; same && k < current.size(); ++k) same = current[k] == keys.at(k, i);
+    if (same) continue;
     close(i);
-    current = key;
-    const auto [at, fresh] = known.try_emplace(key, 0);
+    for (std::size_t k = 0; k < current.size(); ++k) current[k] = keys.at(k, i);
+    const auto [at, fresh] = known.try_emplace(current, 0);
     if (fresh) {
-      Partition* to = &partition(table, folder(key.region, key.account, key.day));
+      Partition* to = &partition(table, keys.folder(i));
       const auto [where, first] = by.try_emplace(to, out.size());
       if (first) out.push_back({to, {}, 0});
       at->second = where->second;
@@ -441,9 +368,105 @@ ParquetSink::Relief ParquetSink::find_relief() {
   return {holds_most, false};
 }
 
+// The partition with the most rows that wait to be ordered; null: none has any.
+ParquetSink::Partition* ParquetSink::waits_most() {
+  Partition* out = nullptr;
+  std::uint64_t most = 0;
+  const std::lock_guard lock(mutex_);
+  for (const auto& table : tables_) {
+    for (const auto& [folder, partition] : table->partitions) {
+      const std::lock_guard own(partition->mutex);
+      if (partition->waiting_bytes > most) out = partition.get(), most = partition->waiting_bytes;
+    }
+  }
+  return out;
+}
+
+// Rows are kept until there are enough of a partition, and written in the order of time: whole batches, or what a batch has of the partition.
+Result<void> ParquetSink::write_ordered(Table& table, Batch batch, Scratch& scratch) {
+  std::vector<Partition*> full;
+  auto places = place(table, batch.array());
+  const std::uint64_t reserved = batch.bytes();
+  for (Placed& placed : places) {
+    Batch own;
+    if (places.size() == 1) {
+      own = std::move(batch);
+    } else {
+      std::vector<RowRef> rows;
+      for (const Range& range : placed.ranges) {
+        for (std::int64_t row = range.begin; row < range.end; ++row) rows.push_back({0, 0, static_cast<std::uint32_t>(row)});
+      }
+      own = gather(table.field, {&batch, 1}, rows);
+      account_.change(static_cast<std::int64_t>(own.bytes()));
+    }
+    Partition& partition = *placed.partition;
+    const std::uint64_t bytes = own.bytes();
+    waiting_ += bytes;
+    const std::lock_guard lock(partition.mutex);
+    partition.waiting.push_back(std::move(own));
+    partition.waiting_bytes += bytes;
+    if (partition.waiting_bytes >= std::min(options_.row_group_bytes, options_.memory_bytes / 4)) full.push_back(&partition);
+  }
+  if (places.size() != 1) account_.change(-static_cast<std::int64_t>(reserved));
+  for (Partition* partition : full) {
+    if (auto ok = write_waiting(*partition, scratch); !ok) return ok;
+  }
+  return {};
+}
+
+Result<void> ParquetSink::write_waiting(Partition& partition, Scratch& scratch) {
+  std::vector<Batch> batches;
+  std::uint64_t bytes = 0;
+  {
+    const std::lock_guard lock(partition.mutex);
+    batches.swap(partition.waiting);
+    bytes = std::exchange(partition.waiting_bytes, 0);
+  }
+  if (batches.empty()) return {};
+  const Table& table = *partition.table;
+  std::vector<RowRef> rows;
+  for (std::size_t b = 0; b < batches.size(); ++b) {
+    const ArrowView times = ArrowView(table.field, batches[b].array()).child(static_cast<std::size_t>(table.time));
+    for (std::int64_t row = 0; row < times.length(); ++row)
+      rows.push_back({times.int64(row), static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(row)});
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const RowRef& a, const RowRef& b) { return a.key < b.key; });
+  Result<void> result;
+  for (std::size_t begin = 0; begin < rows.size() && result; begin += static_cast<std::size_t>(options_.row_group_rows)) {
+    const auto some =
+        std::span<const RowRef>(rows).subspan(begin, std::min(rows.size() - begin, static_cast<std::size_t>(options_.row_group_rows)));
+    Batch ordered = gather(table.field, batches, some);
+    const auto n = static_cast<std::int64_t>(some.size());
+    account_.change(static_cast<std::int64_t>(ordered.bytes()));
+    auto held = std::make_shared<Held>(*this, table.schema, std::move(ordered));
+    const std::shared_ptr<const BatchView> view(held, &*held->view);
+    held.reset();
+    const auto growing = std::make_shared<Growing>(*this, partition, *view);
+    growing->first_time = some.front().key, growing->last_time = some.back().key;
+    {
+      const std::lock_guard lock(partition.mutex);
+      growing->group->push(view, {{0, n}}, n);
+      growing->end();
+    }
+    result = work(*growing, scratch);
+  }
+  batches.clear();
+  waiting_ -= bytes;
+  account_.change(-static_cast<std::int64_t>(bytes));
+  released_.notify_all();
+  return result;
+}
+
 // Reserves so many bytes.
 Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
   for (;;) {
+    // Rows that are being ordered are there twice, and are encoded then.
+    if (waiting_ + bytes > options_.memory_bytes / 2) {
+      if (Partition* const most = waits_most()) {
+        if (auto ok = write_waiting(*most, scratch); !ok) return ok;
+        continue;
+      }
+    }
     if (account_.reserve(bytes, options_.memory_bytes)) return {};
     const std::uint64_t held = account_.held();
     // What is being finished goes anyway; a row group more would not make it go sooner.
@@ -525,7 +548,14 @@ Result<void> ParquetSink::write(Batch batch) {
     if (failed_) return tl::make_unexpected(*failed_);
     if (batch.table() >= tables_.size()) return fail(LM_INVALID, "no such table");
     if (!missing_.empty()) return fail(LM_INVALID, "option bloom_filters: no table has the column '" + missing_.front() + "'");
+    if (!missing_keys_.empty()) return fail(LM_INVALID, "option layout: no table has the column '" + missing_keys_.front() + "'");
     table = tables_[batch.table()].get();
+    if (options_.one_class && batch.array().length > 0) {
+      if (!only_) only_ = table;
+      if (only_ != table)
+        return fail(LM_INVALID, "a custom source has one class, and this one has " + only_->name + " already and would have " +
+                                    table->name + ": write source=NAME{class_uid}");
+    }
   }
   if (batch.array().length == 0) return {};
   if (batch.array().length < 0 || batch.array().offset < 0) return fail(LM_INVALID, "a batch of a negative length");
@@ -552,6 +582,10 @@ Result<void> ParquetSink::write(Table& table, Batch batch, Scratch& scratch) {
   std::vector<std::shared_ptr<Growing>> to;
   Writing writing(*this, batch.bytes());
   try {
+    if (options_.security_lake) {
+      writing.reserved = 0;
+      return remember(write_ordered(table, std::move(batch), scratch));
+    }
     auto places = place(table, batch.array());
     auto held = std::make_shared<Held>(*this, table.schema, std::move(batch));
     writing.reserved = 0;
@@ -560,6 +594,10 @@ Result<void> ParquetSink::write(Table& table, Batch batch, Scratch& scratch) {
     for (Placed& placed : places) push(std::move(placed), view, to);
   } catch (const BadColumn& e) {
     return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
+  } catch (const BadArray& e) {
+    return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
+  } catch (const std::length_error& e) {
+    return remember(fail(LM_UNSUPPORTED, e.what()));
   }
   Result<void> result;
   // After a failure the others go on all the same: what they hold must be given back.
@@ -580,6 +618,11 @@ Result<void> ParquetSink::append(Growing& growing) {
   if (!group) return remember(tl::make_unexpected(group.error()));
   const auto place = [&]() -> Result<void> {
     const std::lock_guard lock(to.file_mutex);
+    if (options_.security_lake && to.file && growing.first_time < to.last_time) {
+      // A file whose rows are in order has no room for these.
+      if (auto ok = finish_file(to); !ok) return ok;
+    }
+    to.last_time = growing.last_time;
     if (!to.file) {
       auto file = PartFile::create(target_, to.folder + "/part-" + run_id_ + "-" + std::to_string(to.parts) + ".parquet", to.table->schema,
                                    options_.encode.codec);
@@ -655,6 +698,19 @@ Result<void> ParquetSink::seal(const Report& report) {
     for (const auto& table : tables_) {
       for (const auto& [folder, partition] : table->partitions) partitions.push_back(partition.get());
     }
+  }
+  if (options_.security_lake) {
+    parallel(partitions.size(), [&](std::size_t i) {
+      auto scratch = scratch_.take();
+      try {
+        static_cast<void>(remember(write_waiting(*partitions[i], *scratch)));
+      } catch (const BadArray& e) {
+        static_cast<void>(remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what())));
+      } catch (const std::length_error& e) {
+        static_cast<void>(remember(fail(LM_UNSUPPORTED, e.what())));
+      }
+      scratch_.give(std::move(scratch));
+    });
   }
   for (Partition* partition : partitions) {
     const std::lock_guard lock(partition->mutex);

@@ -9,11 +9,14 @@
 #include "common/error.hpp"
 #include "common/output_file.hpp"
 #include "common/sink_glue.hpp"
+#include "parquet/gather.hpp"
+#include "parquet/layout.hpp"
 #include "parquet/part_file.hpp"
 #include "parquet/row_group.hpp"
 #include "parquet/schema.hpp"
 
 #include <logmill/sink_describe.h>
+#include <logmill/sink_ocsf.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -39,6 +42,7 @@ class ParquetSink {
   Result<void> publish(std::string_view token) { return target_.publish(token); }
   Result<void> discard(std::string_view token) { return target_.discard(token); }
   Result<void> sweep(std::string_view run_id) { return target_.sweep(run_id); }
+  const lm_sink_ocsf* ocsf() const { return options_.security_lake ? &kSecurityLake : nullptr; }
   static Result<void> describe(std::string_view path, lm_file_info& out);  // describe.cpp
 
   // The most bytes that it ever held.
@@ -46,7 +50,10 @@ class ParquetSink {
 
  private:
   struct Options {
-    bool lake = true;
+    Layout layout;
+    bool lake = true;  // the default layout
+    // Of a custom source of Amazon Security Lake: rows in the order of time, one class a source.
+    bool security_lake = false, one_class = false;
     EncodeOptions encode;
     std::int64_t row_group_rows = 0;
     std::uint64_t row_group_bytes = 0, file_bytes = 0, memory_bytes = 0;
@@ -58,6 +65,8 @@ class ParquetSink {
   struct Placed;  // rows of a batch, and the partition that they belong to
   struct Relief;  // what gives memory back
 
+  static const lm_sink_ocsf kSecurityLake;
+
   ParquetSink(Target target, std::string run_id, const Options& options);
   std::vector<Placed> place(Table& table, const ArrowArray& rows);
   Partition& partition(Table& table, const std::string& folder);
@@ -67,6 +76,9 @@ class ParquetSink {
   Result<void> append(Growing& growing);
   Result<void> finish_file(Partition& partition);
   Result<void> relieve_footers();
+  Result<void> write_ordered(Table& table, Batch batch, Scratch& scratch);
+  Result<void> write_waiting(Partition& partition, Scratch& scratch);
+  Partition* waits_most();
   Relief find_relief();
   Result<void> make_room(std::uint64_t bytes, Scratch& scratch);
   Result<void> write(Table& table, Batch batch, Scratch& scratch);
@@ -77,6 +89,7 @@ class ParquetSink {
   const Options options_;
   ScratchPool scratch_;
   Account account_;                        // of batches, row groups and footers
+  std::atomic<std::uint64_t> waiting_{0};  // bytes of rows that wait to be ordered
   std::atomic<std::uint64_t> closing_{0};  // bytes of row groups that are being finished
   std::atomic<std::uint64_t> footers_{0};  // bytes of the footers of files that are not
   std::atomic<std::uint32_t> writing_{0};  // calls that hold a batch
@@ -84,6 +97,8 @@ class ParquetSink {
   std::condition_variable released_;
   std::vector<std::unique_ptr<Table>> tables_;
   std::optional<Error> failed_;
+  std::vector<std::string> missing_keys_;                 // columns that folders are named after and no table has
+  const Table* only_ = nullptr;                           // one_class: the one
   std::vector<std::string> missing_;                      // columns that a bloom filter is wanted for and no table has
   std::vector<std::pair<std::uint32_t, PartFile>> full_;  // finished before seal
 };

@@ -30,7 +30,9 @@ struct Maker {
   TableSchema out;
   std::vector<std::string> path;
   std::vector<std::string> names;  // the same without what only Parquet has: the levels of lists
-  std::string bad;                 // the first column that cannot be had
+  std::string_view stamp;          // the OCSF type that is written as a timestamp
+  bool json = true;
+  std::string bad;  // the first column that cannot be had
 
   // `anchor` and `steps` lead to this node; `definition` is the level of a slot that is there down to its parent.
   bool node(const ArrowSchema& schema, const std::string& name, std::int32_t anchor, std::vector<std::int32_t> steps, int definition,
@@ -80,9 +82,9 @@ struct Maker {
       if (format != "i" || values != "u") return false;
       leaf.kind = LeafKind::coded;
     } else if (format == "u") {
-      leaf.kind = schema_metadata(schema, "ARROW:extension:name") == "arrow.json" ? LeafKind::json : LeafKind::text;
+      leaf.kind = json && schema_metadata(schema, "ARROW:extension:name") == "arrow.json" ? LeafKind::json : LeafKind::text;
     } else if (format == "l") {
-      leaf.kind = schema_metadata(schema, "ocsf.type") == "timestamp_t" ? LeafKind::timestamp : LeafKind::int64;
+      leaf.kind = schema_metadata(schema, "ocsf.type") == stamp ? LeafKind::timestamp : LeafKind::int64;
     } else if (format == "i") {
       leaf.kind = LeafKind::int32;
     } else if (format == "b") {
@@ -120,10 +122,12 @@ struct Maker {
 
 }  // namespace
 
-Result<TableSchema> TableSchema::make(const ArrowSchema& schema) {
+Result<TableSchema> TableSchema::make(const ArrowSchema& schema, Annotations annotations) {
   if (std::string_view(schema.format ? schema.format : "") != "+s" || schema.n_children == 0)
     return fail(LM_INVALID, "a table's schema is not a struct");
   Maker maker;
+  maker.stamp = annotations == Annotations::all ? "timestamp_t" : "datetime_t";
+  maker.json = annotations == Annotations::all;
   maker.out.elements.push_back({ElementKind::root, {}, "schema", static_cast<std::int32_t>(schema.n_children)});
   if (!maker.children(schema, -1, {}, 0, 0)) return fail(LM_UNSUPPORTED, maker.bad);
   return std::move(maker.out);

@@ -44,13 +44,16 @@ struct Leaf {
   bool looked_up = false;  // holds what an investigator has in hand and looks for: addresses, users, ARNs, access keys, hosts, hashes
 };
 
+// Whether columns say more of their values than OCSF's types do: that milliseconds are timestamps, and which text is JSON. Plain: only what has the type datetime_t is a timestamp.
+enum class Annotations : std::uint8_t { all, plain };
+
 struct TableSchema {
   std::vector<Element> elements;  // depth first, as the footer wants them
   std::vector<Anchor> anchors;    // a parent stands before its children
   std::vector<Leaf> leaves;
 
   // LM_UNSUPPORTED, with the column's path, for a type that tables do not have.
-  static Result<TableSchema> make(const ArrowSchema& schema);
+  static Result<TableSchema> make(const ArrowSchema& schema, Annotations annotations = Annotations::all);
 };
 
 // The value of a key in a schema's metadata; empty if there is none.

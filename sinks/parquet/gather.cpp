@@ -1,0 +1,199 @@
+#include "parquet/gather.hpp"
+
+#include <logmill/sdk/arrays.hpp>
+#include <logmill/sdk/intern.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+namespace lm::sink::parquet {
+namespace {
+
+using lm::detail::allocate;
+using lm::detail::allocate_zeroed;
+using lm::detail::ArrayArena;
+using lm::detail::bitmap_bytes;
+using lm::detail::Interner;
+using lm::detail::Memory;
+using lm::detail::slots;
+using lm::detail::Zeroes;
+
+// A slot of one of the arrays that are put together; -1: null.
+struct Slot {
+  std::uint32_t source = 0;
+  std::int64_t at = -1;
+};
+using Slots = std::vector<Slot>;
+using Views = std::vector<ArrowView>;
+
+class Gatherer {
+ public:
+  explicit Gatherer(ArrayArena& arena) : arena_(arena) {}
+
+  ArrowArray& array(const Field& field, const Views& views, const Slots& from) {
+    const auto n = from.size();
+    const bool nothing = std::all_of(views.begin(), views.end(), [](const ArrowView& v) { return v.length() == 0 || v.all_null(); });
+    if (nothing) return nulls(field, n);
+    ArrowArray& a = arena_.add(static_cast<std::int64_t>(n), field.type == Type::structure ? 1 : field.type == Type::text ? 3 : 2);
+    Slots there = from;
+    for (Slot& slot : there) {
+      if (slot.at >= 0 && !views[slot.source].valid(slot.at)) slot.at = -1;
+    }
+    put_validity(a, there);
+    switch (field.type) {
+      case Type::structure: {
+        std::vector<ArrowArray*> children;
+        for (std::size_t c = 0; c < field.children.size(); ++c) {
+          Views below;
+          below.reserve(views.size());
+          for (const ArrowView& v : views) below.push_back(v.child(c));
+          children.push_back(&array(field.children[c], below, there));
+        }
+        arena_.set_children(a, std::move(children));
+        break;
+      }
+      case Type::list: list(field, views, there, a); break;
+      case Type::text: text(views, there, a); break;
+      case Type::coded: coded(views, there, a); break;
+      case Type::int32: values<std::int32_t>(a, there, [&](const Slot& s) { return views[s.source].int32(s.at); }); break;
+      case Type::int64: values<std::int64_t>(a, there, [&](const Slot& s) { return views[s.source].int64(s.at); }); break;
+      case Type::float64: values<double>(a, there, [&](const Slot& s) { return views[s.source].float64(s.at); }); break;
+      case Type::boolean: {
+        Memory bits = allocate_zeroed(bitmap_bytes(n));
+        for (std::size_t i = 0; i < n; ++i) {
+          if (there[i].at >= 0 && views[there[i].source].boolean(there[i].at)) set(bits, i);
+        }
+        a.buffers[1] = arena_.keep(std::move(bits), bitmap_bytes(n));
+        break;
+      }
+    }
+    return a;
+  }
+
+ private:
+  static constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+
+  static void set(Memory& bits, std::size_t i) {
+    auto& byte = slots<std::uint8_t>(bits)[i >> 3];
+    byte = static_cast<std::uint8_t>(byte | (1u << (i & 7)));
+  }
+
+  void put_validity(ArrowArray& a, const Slots& there) {
+    const auto nulls = std::count_if(there.begin(), there.end(), [](const Slot& s) { return s.at < 0; });
+    a.null_count = nulls;
+    if (nulls == 0) return;
+    Memory valid = allocate_zeroed(bitmap_bytes(there.size()));
+    for (std::size_t i = 0; i < there.size(); ++i) {
+      if (there[i].at >= 0) set(valid, i);
+    }
+    a.buffers[0] = arena_.keep(std::move(valid), bitmap_bytes(there.size()));
+  }
+
+  ArrowArray& nulls(const Field& field, std::size_t n) {
+    ArrowArray& a = arena_.add(static_cast<std::int64_t>(n), field.type == Type::structure ? 1 : field.type == Type::text ? 3 : 2);
+    const void* zero = zeroes_.get(arena_, (n + 1) * 8);
+    a.null_count = static_cast<std::int64_t>(n);
+    for (std::int64_t b = 0; b < a.n_buffers; ++b) a.buffers[b] = zero;
+    if (field.type == Type::coded) {
+      ArrowArray& dictionary = arena_.add(0, 3);
+      dictionary.buffers[1] = dictionary.buffers[2] = zero;
+      a.dictionary = &dictionary;
+    }
+    std::vector<ArrowArray*> children;
+    for (const Field& child : field.children) children.push_back(&nulls(child, field.type == Type::list ? 0 : n));
+    if (!children.empty()) arena_.set_children(a, std::move(children));
+    return a;
+  }
+
+  template <class T, class Get>
+  void values(ArrowArray& a, const Slots& there, Get&& get) {
+    Memory out = allocate_zeroed(there.size() * sizeof(T));
+    for (std::size_t i = 0; i < there.size(); ++i) {
+      if (there[i].at >= 0) slots<T>(out)[i] = get(there[i]);
+    }
+    a.buffers[1] = arena_.keep(std::move(out), there.size() * sizeof(T));
+  }
+
+  void list(const Field& field, const Views& views, const Slots& there, ArrowArray& a) {
+    Views items;
+    items.reserve(views.size());
+    for (const ArrowView& v : views) items.push_back(v.items());
+    Memory offsets = allocate_zeroed((there.size() + 1) * 4);
+    Slots elements;
+    for (std::size_t i = 0; i < there.size(); ++i) {
+      if (there[i].at >= 0) {
+        const ArrowView::Range r = views[there[i].source].range(there[i].at);
+        for (std::int64_t e = r.begin; e < r.end; ++e) elements.push_back({there[i].source, e});
+      }
+      if (elements.size() > kMost) throw std::length_error("a list column has more than 2^31 elements");
+      slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(elements.size());
+    }
+    a.buffers[1] = arena_.keep(std::move(offsets), (there.size() + 1) * 4);
+    arena_.set_children(a, {&array(field.children[0], items, elements)});
+  }
+
+  void text(const Views& views, const Slots& there, ArrowArray& a) {
+    std::size_t size = 0;
+    for (const Slot& s : there) size += s.at < 0 ? 0 : views[s.source].text(s.at).size();
+    if (size > kMost) throw std::length_error("a text column has more than 2 GiB");
+    Memory offsets = allocate_zeroed((there.size() + 1) * 4), bytes = allocate(size);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < there.size(); ++i) {
+      if (there[i].at >= 0) {
+        const std::string_view value = views[there[i].source].text(there[i].at);
+        if (!value.empty()) std::memcpy(bytes.get() + at, value.data(), value.size());
+        at += value.size();
+      }
+      slots<std::int32_t>(offsets)[i + 1] = static_cast<std::int32_t>(at);
+    }
+    a.buffers[1] = arena_.keep(std::move(offsets), (there.size() + 1) * 4);
+    a.buffers[2] = arena_.keep(std::move(bytes), size);
+  }
+
+  void coded(const Views& views, const Slots& there, ArrowArray& a) {
+    Interner dictionary;
+    std::vector<std::vector<std::int32_t>> maps(views.size());
+    for (std::size_t v = 0; v < views.size(); ++v) maps[v].resize(static_cast<std::size_t>(views[v].dictionary_length()), -1);
+    values<std::int32_t>(a, there, [&](const Slot& s) {
+      const std::int64_t code = views[s.source].code(s.at);
+      std::int32_t& mine = maps[s.source][static_cast<std::size_t>(code)];
+      if (mine < 0) mine = dictionary.intern(views[s.source].dictionary_text(code));
+      return mine;
+    });
+    a.dictionary = &dictionary.export_dictionary(arena_);
+    extra_ += dictionary.bytes();
+  }
+
+  ArrayArena& arena_;
+  Zeroes zeroes_;
+  std::uint64_t extra_ = 0;  // of dictionaries
+
+ public:
+  std::uint64_t bytes() const { return arena_.bytes() + extra_; }
+};
+
+}  // namespace
+
+Batch gather(const Field& table, std::span<const Batch> batches, std::span<const RowRef> rows) {
+  static std::atomic<std::uint64_t> instances{0};
+  Views views;
+  for (const Batch& batch : batches) views.emplace_back(table, batch.array());
+  Slots from;
+  from.reserve(rows.size());
+  for (const RowRef& r : rows) from.push_back({r.batch, r.row});
+  auto arena = ArrayArena::make();
+  Gatherer gatherer(*arena);
+  ArrowArray& root = gatherer.array(table, views, from);
+  lm_batch out{};
+  out.struct_size = sizeof out;
+  out.bytes = gatherer.bytes();
+  // The host's own instances count from 1.
+  out.instance = std::uint64_t{1} << 63 | ++instances;
+  ArrayArena::finish(std::move(arena), root, &out.array);
+  return Batch(out);
+}
+
+}  // namespace lm::sink::parquet

@@ -1,0 +1,22 @@
+// Rows of several batches of one table, put together as one.
+#pragma once
+
+#include "common/arrow_view.hpp"
+#include "common/sink_glue.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace lm::sink::parquet {
+
+struct RowRef {
+  std::int64_t key = 0;  // what they are ordered by
+  std::uint32_t batch = 0, row = 0;
+};
+
+// The rows in this order, as a batch that owns its memory. Each dictionary has the values that occur, once. Throws BadArray if a batch contradicts itself, and std::length_error where
+// text outgrows 2 GiB.
+Batch gather(const Field& table, std::span<const Batch> batches, std::span<const RowRef> rows);
+
+}  // namespace lm::sink::parquet
