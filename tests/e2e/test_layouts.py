@@ -88,6 +88,18 @@ class SecurityLake(Case):
             self.assertIn(why, done.stderr, options)
         self.assertIn("those of profile=security-lake", self.logmill("run", "in.json", "--to", "parquet:lake,source=a", code=2).stderr)
 
+    def test_the_columns_are_the_same_whatever_an_archive_holds(self):
+        made = []
+        for name, records in (("few", [record(0, None)]), ("more", [{**record(i, "eu-west-1"), "errorCode": "AccessDenied", "requestParameters": {"bucketName": "b"}} for i in range(9)])):
+            self.write(f"{name}.json", json.dumps({"Records": records}))
+            self.logmill("run", f"{name}.json", "--to", f"parquet:{name},profile=security-lake,source=trail")
+            made.append(self.logmill("catalog", name, "--for", "athena", "--location", "s3://example-bucket/lake").stdout)
+        columns = [text[text.index("CREATE") : text.index("PARTITIONED")] for text in made]
+        self.assertEqual(columns[0], columns[1])
+        for column in ("`time` bigint", "`time_dt` timestamp", "`severity_id` int", "`type_uid` bigint", "`unmapped` string", "`raw_data` string", "`message` string"):
+            self.assertIn(column, columns[0])
+        self.assertIn("PARTITIONED BY (`region` string, `accountid` string, `eventday`", made[0].replace("\n", " ").replace("  ", ""))
+
     def test_a_source_has_one_class_or_says_the_class(self):
         # A sign-in beside calls: two classes.
         records = [record(i, "eu-west-1") for i in range(3)]
