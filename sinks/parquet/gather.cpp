@@ -3,6 +3,8 @@
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/intern.hpp>
 
+#include <zstd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <limits>
@@ -29,6 +31,22 @@ struct Slot {
 using Slots = std::vector<Slot>;
 using Views = std::vector<ArrowView>;
 
+ArrowArray& nulls(ArrayArena& arena, Zeroes& zeroes, const Field& field, std::size_t n) {
+  ArrowArray& a = arena.add(static_cast<std::int64_t>(n), field.type == Type::structure ? 1 : field.type == Type::text ? 3 : 2);
+  const void* zero = zeroes.get(arena, (n + 1) * 8);
+  a.null_count = static_cast<std::int64_t>(n);
+  for (std::int64_t b = 0; b < a.n_buffers; ++b) a.buffers[b] = zero;
+  if (field.type == Type::coded) {
+    ArrowArray& dictionary = arena.add(0, 3);
+    dictionary.buffers[1] = dictionary.buffers[2] = zero;
+    a.dictionary = &dictionary;
+  }
+  std::vector<ArrowArray*> children;
+  for (const Field& child : field.children) children.push_back(&nulls(arena, zeroes, child, field.type == Type::list ? 0 : n));
+  if (!children.empty()) arena.set_children(a, std::move(children));
+  return a;
+}
+
 class Gatherer {
  public:
   explicit Gatherer(ArrayArena& arena) : arena_(arena) {}
@@ -36,7 +54,7 @@ class Gatherer {
   ArrowArray& array(const Field& field, const Views& views, const Slots& from) {
     const auto n = from.size();
     const bool nothing = std::all_of(views.begin(), views.end(), [](const ArrowView& v) { return v.length() == 0 || v.all_null(); });
-    if (nothing) return nulls(field, n);
+    if (nothing) return nulls(arena_, zeroes_, field, n);
     ArrowArray& a = arena_.add(static_cast<std::int64_t>(n), field.type == Type::structure ? 1 : field.type == Type::text ? 3 : 2);
     Slots there = from;
     for (Slot& slot : there) {
@@ -90,22 +108,6 @@ class Gatherer {
       if (there[i].at >= 0) set(valid, i);
     }
     a.buffers[0] = arena_.keep(std::move(valid), bitmap_bytes(there.size()));
-  }
-
-  ArrowArray& nulls(const Field& field, std::size_t n) {
-    ArrowArray& a = arena_.add(static_cast<std::int64_t>(n), field.type == Type::structure ? 1 : field.type == Type::text ? 3 : 2);
-    const void* zero = zeroes_.get(arena_, (n + 1) * 8);
-    a.null_count = static_cast<std::int64_t>(n);
-    for (std::int64_t b = 0; b < a.n_buffers; ++b) a.buffers[b] = zero;
-    if (field.type == Type::coded) {
-      ArrowArray& dictionary = arena_.add(0, 3);
-      dictionary.buffers[1] = dictionary.buffers[2] = zero;
-      a.dictionary = &dictionary;
-    }
-    std::vector<ArrowArray*> children;
-    for (const Field& child : field.children) children.push_back(&nulls(child, field.type == Type::list ? 0 : n));
-    if (!children.empty()) arena_.set_children(a, std::move(children));
-    return a;
   }
 
   template <class T, class Get>
@@ -175,10 +177,140 @@ class Gatherer {
   std::uint64_t bytes() const { return arena_.bytes() + extra_; }
 };
 
+// The host's own instances count from 1.
+std::uint64_t next_instance() {
+  static std::atomic<std::uint64_t> last{0};
+  return std::uint64_t{1} << 63 | ++last;
+}
+
+// ---- Packed rows: buffers one behind the other, each at a multiple of 8, and compressed ----
+
+enum class Nulls : std::uint64_t { all, none, some };
+
+class Packer {
+ public:
+  void array(const Field& field, const ArrowArray& a) {
+    const auto n = static_cast<std::size_t>(a.length);
+    const Nulls nulls = a.null_count == a.length ? Nulls::all : a.null_count == 0 || !a.buffers[0] ? Nulls::none : Nulls::some;
+    put(&nulls, sizeof nulls);
+    if (nulls == Nulls::all) return;
+    if (nulls == Nulls::some) put(a.buffers[0], (n + 7) / 8);
+    switch (field.type) {
+      case Type::structure: break;
+      case Type::list: put(a.buffers[1], (n + 1) * 4); break;
+      case Type::text: put_text(a); break;
+      case Type::coded:
+        put(a.buffers[1], n * 4);
+        put(&a.dictionary->length, 8);
+        put_text(*a.dictionary);
+        break;
+      case Type::int32: put(a.buffers[1], n * 4); break;
+      case Type::int64:
+      case Type::float64: put(a.buffers[1], n * 8); break;
+      case Type::boolean: put(a.buffers[1], (n + 7) / 8); break;
+    }
+    for (std::size_t c = 0; c < field.children.size(); ++c) array(field.children[c], *a.children[c]);
+  }
+  std::string out;
+
+ private:
+  void put(const void* from, std::size_t n) {
+    if (n != 0) out.append(static_cast<const char*>(from), n);
+    out.resize((out.size() + 7) / 8 * 8);
+  }
+  void put_text(const ArrowArray& a) {
+    const auto* offsets = static_cast<const std::int32_t*>(a.buffers[1]);
+    put(offsets, (static_cast<std::size_t>(a.length) + 1) * 4);
+    put(a.buffers[2], static_cast<std::size_t>(offsets[a.length]));
+  }
+};
+
+class Unpacker {
+ public:
+  Unpacker(ArrayArena& arena, std::string_view in) : arena_(arena), in_(in) {}
+
+  ArrowArray& array(const Field& field, std::size_t n) {
+    const auto nulls = static_cast<Nulls>(*static_cast<const std::uint64_t*>(take(8)));
+    if (nulls == Nulls::all) return parquet::nulls(arena_, zeroes_, field, n);
+    ArrowArray& a = arena_.add(static_cast<std::int64_t>(n), field.type == Type::structure ? 1 : field.type == Type::text ? 3 : 2);
+    if (nulls == Nulls::some) {
+      a.buffers[0] = take((n + 7) / 8);
+      a.null_count = -1;
+    }
+    std::size_t below = n;
+    switch (field.type) {
+      case Type::structure: break;
+      case Type::list:
+        a.buffers[1] = take((n + 1) * 4);
+        below = static_cast<std::size_t>(static_cast<const std::int32_t*>(a.buffers[1])[n]);
+        break;
+      case Type::text: take_text(a); break;
+      case Type::coded: {
+        a.buffers[1] = take(n * 4);
+        ArrowArray& dictionary = arena_.add(*static_cast<const std::int64_t*>(take(8)), 3);
+        take_text(dictionary);
+        a.dictionary = &dictionary;
+        break;
+      }
+      case Type::int32: a.buffers[1] = take(n * 4); break;
+      case Type::int64:
+      case Type::float64: a.buffers[1] = take(n * 8); break;
+      case Type::boolean: a.buffers[1] = take((n + 7) / 8); break;
+    }
+    std::vector<ArrowArray*> children;
+    for (const Field& child : field.children) children.push_back(&array(child, below));
+    if (!children.empty()) arena_.set_children(a, std::move(children));
+    return a;
+  }
+
+ private:
+  const void* take(std::size_t n) {
+    const std::size_t whole = (n + 7) / 8 * 8;
+    if (whole > in_.size()) throw BadArray("packed rows end early");
+    const void* out = in_.data();
+    in_.remove_prefix(whole);
+    return out;
+  }
+  void take_text(ArrowArray& a) {
+    a.buffers[1] = take((static_cast<std::size_t>(a.length) + 1) * 4);
+    a.buffers[2] = take(static_cast<std::size_t>(static_cast<const std::int32_t*>(a.buffers[1])[a.length]));
+  }
+  ArrayArena& arena_;
+  Zeroes zeroes_;
+  std::string_view in_;
+};
+
 }  // namespace
 
+std::string pack(const Field& table, const Batch& rows) {
+  Packer packer;
+  packer.out.append(reinterpret_cast<const char*>(&rows.array().length), 8);
+  packer.array(table, rows.array());
+  std::string out(ZSTD_compressBound(packer.out.size()), '\0');
+  const std::size_t n = ZSTD_compress(out.data(), out.size(), packer.out.data(), packer.out.size(), 1);
+  if (ZSTD_isError(n) != 0) throw std::bad_alloc();  // nothing else can fail
+  return out.substr(0, n);                           // a copy of the right size
+}
+
+Batch unpack(const Field& table, std::string_view packed) {
+  const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size < 8) throw BadArray("packed rows are damaged");
+  // 64-bit words, so that the buffers lie as their values need it.
+  const auto words = std::make_shared<std::vector<std::uint64_t>>((static_cast<std::size_t>(size) + 7) / 8 + 1);
+  if (ZSTD_decompress(words->data(), words->size() * 8, packed.data(), packed.size()) != size) throw BadArray("packed rows are damaged");
+  const std::string_view bytes(reinterpret_cast<const char*>(words->data()), static_cast<std::size_t>(size));
+  auto arena = ArrayArena::make();
+  arena->keep(words);
+  ArrowArray& root = Unpacker(*arena, bytes.substr(8)).array(table, static_cast<std::size_t>((*words)[0]));
+  lm_batch out{};
+  out.struct_size = sizeof out;
+  out.bytes = words->size() * 8;
+  out.instance = next_instance();
+  ArrayArena::finish(std::move(arena), root, &out.array);
+  return Batch(out);
+}
+
 Batch gather(const Field& table, std::span<const Batch> batches, std::span<const RowRef> rows) {
-  static std::atomic<std::uint64_t> instances{0};
   Views views;
   for (const Batch& batch : batches) views.emplace_back(table, batch.array());
   Slots from;
@@ -190,8 +322,7 @@ Batch gather(const Field& table, std::span<const Batch> batches, std::span<const
   lm_batch out{};
   out.struct_size = sizeof out;
   out.bytes = gatherer.bytes();
-  // The host's own instances count from 1.
-  out.instance = std::uint64_t{1} << 63 | ++instances;
+  out.instance = next_instance();
   ArrayArena::finish(std::move(arena), root, &out.array);
   return Batch(out);
 }

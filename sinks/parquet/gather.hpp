@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace lm::sink::parquet {
@@ -18,5 +20,10 @@ struct RowRef {
 // The rows in this order, as a batch that owns its memory. Each dictionary has the values that occur, once. Throws BadArray if a batch contradicts itself, and std::length_error where
 // text outgrows 2 GiB.
 Batch gather(const Field& table, std::span<const Batch> batches, std::span<const RowRef> rows);
+
+// Rows of a table in a tenth of their size or less, to wait for what comes before them.
+std::string pack(const Field& table, const Batch& rows);
+// What pack() made, as a batch.
+Batch unpack(const Field& table, std::string_view packed);
 
 }  // namespace lm::sink::parquet

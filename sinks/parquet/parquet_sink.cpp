@@ -11,6 +11,7 @@
 #include <bit>
 #include <chrono>
 #include <limits>
+#include <queue>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -125,6 +126,8 @@ struct ParquetSink::Partition {
   std::shared_ptr<Growing> growing;
   std::vector<Batch> waiting;  // rows to be ordered
   std::uint64_t waiting_bytes = 0;
+  std::vector<std::vector<std::string>> runs;  // packed pieces of rows in order
+  std::uint64_t packed_bytes = 0;
   std::mutex file_mutex;  // guards:
   std::optional<PartFile> file;
   std::int64_t last_time = 0;  // of the file, where rows are ordered
@@ -247,6 +250,8 @@ Result<std::unique_ptr<ParquetSink>> ParquetSink::create(const lm_sink_config& c
     if (!std::all_of(region.begin(), region.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }))
       return fail(LM_INVALID, "option region=" + region + ": wanted a region such as eu-west-1");
     options.security_lake = true;
+    // Rows in order are held in three forms.
+    options.row_group_bytes = std::min(options.row_group_bytes, std::max<std::uint64_t>(config.memory_bytes / 3, 1));
     options.one_class = source.find("{class_uid}") == std::string::npos;
     options.layout = Layout::security_lake(source, region);
     // What is written as a page has a row more at most, and 1 MB is the limit.
@@ -368,21 +373,22 @@ ParquetSink::Relief ParquetSink::find_relief() {
   return {holds_most, false};
 }
 
-// The partition with the most rows that wait to be ordered; null: none has any.
-ParquetSink::Partition* ParquetSink::waits_most() {
+// The partition that holds the most of what `bytes` counts; null: none has any.
+ParquetSink::Partition* ParquetSink::has_most(std::uint64_t Partition::*bytes) {
   Partition* out = nullptr;
   std::uint64_t most = 0;
   const std::lock_guard lock(mutex_);
   for (const auto& table : tables_) {
     for (const auto& [folder, partition] : table->partitions) {
       const std::lock_guard own(partition->mutex);
-      if (partition->waiting_bytes > most) out = partition.get(), most = partition->waiting_bytes;
+      if ((*partition).*bytes > most) out = partition.get(), most = (*partition).*bytes;
     }
   }
   return out;
 }
 
-// Rows are kept until there are enough of a partition, and written in the order of time: whole batches, or what a batch has of the partition.
+// Rows that are to be in the order of time wait twice: as they came, until there are enough to be put in order, and then packed, until there are enough of
+// those runs to be merged into a file.
 Result<void> ParquetSink::write_ordered(Table& table, Batch batch, Scratch& scratch) {
   std::vector<Partition*> full;
   auto places = place(table, batch.array());
@@ -405,16 +411,18 @@ Result<void> ParquetSink::write_ordered(Table& table, Batch batch, Scratch& scra
     const std::lock_guard lock(partition.mutex);
     partition.waiting.push_back(std::move(own));
     partition.waiting_bytes += bytes;
-    if (partition.waiting_bytes >= std::min(options_.row_group_bytes, options_.memory_bytes / 4)) full.push_back(&partition);
+    if (partition.waiting_bytes >= options_.memory_bytes / 8) full.push_back(&partition);
   }
   if (places.size() != 1) account_.change(-static_cast<std::int64_t>(reserved));
   for (Partition* partition : full) {
-    if (auto ok = write_waiting(*partition, scratch); !ok) return ok;
+    if (auto ok = put_in_order(*partition, scratch); !ok) return ok;
   }
   return {};
 }
 
-Result<void> ParquetSink::write_waiting(Partition& partition, Scratch& scratch) {
+Result<void> ParquetSink::put_in_order(Partition& partition, Scratch& scratch) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{256} << 10;  // as many pieces are unpacked at once as there are runs
+  constexpr std::size_t kMostRuns = 48;
   std::vector<Batch> batches;
   std::uint64_t bytes = 0;
   {
@@ -431,39 +439,155 @@ Result<void> ParquetSink::write_waiting(Partition& partition, Scratch& scratch) 
       rows.push_back({times.int64(row), static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(row)});
   }
   std::stable_sort(rows.begin(), rows.end(), [](const RowRef& a, const RowRef& b) { return a.key < b.key; });
-  Result<void> result;
-  for (std::size_t begin = 0; begin < rows.size() && result; begin += static_cast<std::size_t>(options_.row_group_rows)) {
-    const auto some =
-        std::span<const RowRef>(rows).subspan(begin, std::min(rows.size() - begin, static_cast<std::size_t>(options_.row_group_rows)));
-    Batch ordered = gather(table.field, batches, some);
-    const auto n = static_cast<std::int64_t>(some.size());
+  const auto piece =
+      static_cast<std::size_t>(std::clamp<std::uint64_t>(rows.size() * kPieceBytes / std::max<std::uint64_t>(bytes, 1), 16, 1 << 16));
+  std::vector<std::string> run;
+  std::uint64_t packed = 0;
+  for (std::size_t begin = 0; begin < rows.size(); begin += piece) {
+    const auto some = std::span<const RowRef>(rows).subspan(begin, std::min(rows.size() - begin, piece));
+    run.push_back(pack(table.field, gather(table.field, batches, some)));
+    packed += run.back().size();
+  }
+  batches.clear();
+  waiting_ -= bytes;
+  packed_ += packed;
+  account_.change(static_cast<std::int64_t>(packed) - static_cast<std::int64_t>(bytes));
+  released_.notify_all();
+  bool enough = false;
+  {
+    const std::lock_guard lock(partition.mutex);
+    partition.runs.push_back(std::move(run));
+    partition.packed_bytes += packed;
+    enough = partition.runs.size() >= kMostRuns || partition.packed_bytes >= std::min(options_.file_bytes, options_.memory_bytes / 3);
+  }
+  return enough ? merge(partition, scratch) : Result<void>{};
+}
+
+// The runs of a partition, read a piece of each at a time.
+struct ParquetSink::Merge {
+  struct Run {
+    std::vector<std::string> pieces;
+    std::size_t next = 0;
+    ArrowView times;
+    std::int64_t row = 0;
+  };
+  struct Head {
+    std::int64_t time;
+    std::uint32_t run;
+    bool operator<(const Head& other) const { return time != other.time ? time > other.time : run > other.run; }  // the earliest is on top
+  };
+
+  Merge(ParquetSink& owner, const Table& of, std::vector<std::vector<std::string>> from)
+      : sink(owner), table(of), runs(from.size()), batches(from.size()) {
+    for (std::size_t r = 0; r < runs.size(); ++r) {
+      runs[r].pieces = std::move(from[r]);
+      load(static_cast<std::uint32_t>(r));
+    }
+  }
+  ~Merge() {
+    for (const Batch& batch : batches) sink.account_.change(-static_cast<std::int64_t>(batch.bytes()));
+  }
+  Merge(const Merge&) = delete;
+  Merge& operator=(const Merge&) = delete;
+
+  // The next piece of a run in place of the one before. The last one stays: gather() wants a batch of each.
+  void load(std::uint32_t r) {
+    Run& run = runs[r];
+    if (run.next == run.pieces.size()) return;
+    sink.account_.change(-static_cast<std::int64_t>(batches[r].bytes()));
+    std::string& piece = run.pieces[run.next++];
+    batches[r] = unpack(table.field, piece);
+    sink.packed_ -= piece.size();
+    sink.account_.change(static_cast<std::int64_t>(batches[r].bytes()) - static_cast<std::int64_t>(piece.size()));
+    std::string().swap(piece);
+    run.times = ArrowView(table.field, batches[r].array()).child(static_cast<std::size_t>(table.time));
+    run.row = 0;
+    heads.push({run.times.int64(0), r});
+  }
+
+  ParquetSink& sink;
+  const Table& table;
+  std::vector<Run> runs;
+  std::vector<Batch> batches;  // the piece of each run
+  std::priority_queue<Head> heads;
+};
+
+Result<void> ParquetSink::merge(Partition& partition, Scratch& scratch) {
+  constexpr std::size_t kMostRows = 4096;
+  std::vector<std::vector<std::string>> runs;
+  {
+    const std::lock_guard lock(partition.mutex);
+    runs.swap(partition.runs);
+    partition.packed_bytes = 0;
+  }
+  if (runs.empty()) return {};
+  const Table& table = *partition.table;
+  Merge merge(*this, table, std::move(runs));
+  std::vector<RowRef> rows;
+  std::shared_ptr<Growing> growing;
+  const auto finish_group = [&]() -> Result<void> {
+    if (!growing) return {};
+    {
+      const std::lock_guard lock(partition.mutex);
+      growing->end();
+    }
+    return work(*std::exchange(growing, nullptr), scratch);
+  };
+  const auto emit = [&]() -> Result<void> {
+    if (rows.empty()) return {};
+    Batch ordered = gather(table.field, merge.batches, rows);
     account_.change(static_cast<std::int64_t>(ordered.bytes()));
     auto held = std::make_shared<Held>(*this, table.schema, std::move(ordered));
     const std::shared_ptr<const BatchView> view(held, &*held->view);
     held.reset();
-    const auto growing = std::make_shared<Growing>(*this, partition, *view);
-    growing->first_time = some.front().key, growing->last_time = some.back().key;
+    if (!growing) {
+      growing = std::make_shared<Growing>(*this, partition, *view);
+      growing->first_time = rows.front().key;
+    }
+    growing->last_time = rows.back().key;
+    const auto n = static_cast<std::int64_t>(rows.size());
+    rows.clear();
     {
       const std::lock_guard lock(partition.mutex);
       growing->group->push(view, {{0, n}}, n);
-      growing->end();
     }
-    result = work(*growing, scratch);
+    if (auto ok = work(*growing, scratch); !ok) return ok;
+    const RowGroup& group = *growing->group;
+    return group.rows() >= options_.row_group_rows || group.held() >= options_.row_group_bytes ? finish_group() : Result<void>{};
+  };
+  while (!merge.heads.empty()) {
+    const Merge::Head head = merge.heads.top();
+    merge.heads.pop();
+    Merge::Run& run = merge.runs[head.run];
+    rows.push_back({head.time, head.run, static_cast<std::uint32_t>(run.row++)});
+    const bool over = run.row == run.times.length();
+    const std::size_t room = static_cast<std::size_t>(options_.row_group_rows - (growing ? growing->group->rows() : 0));
+    if (over || rows.size() >= std::min(kMostRows, room)) {
+      if (auto ok = emit(); !ok) return ok;
+    }
+    if (over) {
+      merge.load(head.run);
+    } else {
+      merge.heads.push({run.times.int64(run.row), head.run});
+    }
   }
-  batches.clear();
-  waiting_ -= bytes;
-  account_.change(-static_cast<std::int64_t>(bytes));
+  if (auto ok = emit(); !ok) return ok;
   released_.notify_all();
-  return result;
+  return finish_group();
 }
 
 // Reserves so many bytes.
 Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
   for (;;) {
-    // Rows that are being ordered are there twice, and are encoded then.
-    if (waiting_ + bytes > options_.memory_bytes / 2) {
-      if (Partition* const most = waits_most()) {
-        if (auto ok = write_waiting(*most, scratch); !ok) return ok;
+    if (waiting_ != 0 && waiting_ + bytes > options_.memory_bytes / 4) {
+      if (Partition* const most = has_most(&Partition::waiting_bytes)) {
+        if (auto ok = put_in_order(*most, scratch); !ok) return ok;
+        continue;
+      }
+    }
+    if (packed_ > options_.memory_bytes / 3) {
+      if (Partition* const most = has_most(&Partition::packed_bytes)) {
+        if (auto ok = merge(*most, scratch); !ok) return ok;
         continue;
       }
     }
@@ -703,7 +827,8 @@ Result<void> ParquetSink::seal(const Report& report) {
     parallel(partitions.size(), [&](std::size_t i) {
       auto scratch = scratch_.take();
       try {
-        static_cast<void>(remember(write_waiting(*partitions[i], *scratch)));
+        auto ok = put_in_order(*partitions[i], *scratch);
+        static_cast<void>(remember(ok ? merge(*partitions[i], *scratch) : std::move(ok)));
       } catch (const BadArray& e) {
         static_cast<void>(remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what())));
       } catch (const std::length_error& e) {

@@ -63,6 +63,7 @@ class ParquetSink {
   struct Growing;    // a row group
   struct Table;
   struct Placed;  // rows of a batch, and the partition that they belong to
+  struct Merge;   // of runs of rows in order
   struct Relief;  // what gives memory back
 
   static const lm_sink_ocsf kSecurityLake;
@@ -77,8 +78,9 @@ class ParquetSink {
   Result<void> finish_file(Partition& partition);
   Result<void> relieve_footers();
   Result<void> write_ordered(Table& table, Batch batch, Scratch& scratch);
-  Result<void> write_waiting(Partition& partition, Scratch& scratch);
-  Partition* waits_most();
+  Result<void> put_in_order(Partition& partition, Scratch& scratch);
+  Result<void> merge(Partition& partition, Scratch& scratch);
+  Partition* has_most(std::uint64_t Partition::*bytes);
   Relief find_relief();
   Result<void> make_room(std::uint64_t bytes, Scratch& scratch);
   Result<void> write(Table& table, Batch batch, Scratch& scratch);
@@ -88,12 +90,12 @@ class ParquetSink {
   const std::string run_id_;
   const Options options_;
   ScratchPool scratch_;
-  Account account_;                        // of batches, row groups and footers
-  std::atomic<std::uint64_t> waiting_{0};  // bytes of rows that wait to be ordered
-  std::atomic<std::uint64_t> closing_{0};  // bytes of row groups that are being finished
-  std::atomic<std::uint64_t> footers_{0};  // bytes of the footers of files that are not
-  std::atomic<std::uint32_t> writing_{0};  // calls that hold a batch
-  std::mutex mutex_;                       // guards what follows; taken before a partition's
+  Account account_;                                    // of batches, row groups and footers
+  std::atomic<std::uint64_t> waiting_{0}, packed_{0};  // bytes of rows that wait to be in order, and of those that are
+  std::atomic<std::uint64_t> closing_{0};              // bytes of row groups that are being finished
+  std::atomic<std::uint64_t> footers_{0};              // bytes of the footers of files that are not
+  std::atomic<std::uint32_t> writing_{0};              // calls that hold a batch
+  std::mutex mutex_;                                   // guards what follows; taken before a partition's
   std::condition_variable released_;
   std::vector<std::unique_ptr<Table>> tables_;
   std::optional<Error> failed_;
