@@ -121,7 +121,8 @@ Properties properties_of(const Mapping& mapping, const Dataset& dataset, Engine 
   Properties out;
   // Parents first: what is within a flattened field is no field of its own.
   for (const auto& [field, type] : mapping.types) {
-    const auto within = [&](const Rule& rule) { return rule.field.starts_with(field + "."); };
+    const std::string below = field + ".";
+    const auto within = [&](const Rule& rule) { return rule.field.starts_with(below); };
     if (type == FieldType::flattened && std::any_of(dataset.rules.begin(), dataset.rules.end(), within)) out.add(field, type, engine);
   }
   for (const Rule& rule : dataset.rules) out.add(rule.field, rule.type, engine);

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
+#include <algorithm>
 #include <map>
+#include <random>
 #include <string>
 #include <variant>
 
@@ -75,10 +77,8 @@ class Document {
     root->children.push_back(
         lm::test::list("resources", {static_cast<int>(uids.size())}, lm::test::structure("item", {lm::test::texts("uid", uids)})));
     root->wire();
-    const auto mapping = Mapping::parse(yaml);
-    if (!mapping) throw std::runtime_error(mapping.error().message);
     const auto field = Field::parse(root->schema);
-    const DocumentPlan plan(*mapping, *field, "some_class", "default");
+    const DocumentPlan plan(mapping(yaml), *field, "some_class", "default");
     DocumentMaker maker(plan);
     maker.begin(root->array);
     const std::size_t chosen = maker.dataset(0);
@@ -105,6 +105,15 @@ class Document {
   std::string text, dataset;
 
  private:
+  static const Mapping& mapping(std::string_view yaml) {
+    static std::map<std::string_view, Mapping> read;
+    const auto known = read.find(yaml);
+    if (known != read.end()) return known->second;
+    auto fresh = Mapping::parse(yaml);
+    if (!fresh) throw std::runtime_error(fresh.error().message);
+    return read.emplace(yaml, *std::move(fresh)).first->second;
+  }
+
   simdjson::dom::parser parser_;
   simdjson::dom::element root_;
   bool readable_ = false;
@@ -293,6 +302,86 @@ TEST(Ecs, TheWholeEventIsThereAndWhatCannotBeFlattenedIsText) {
   const Document d = ecs(trail()("unmapped", wild), bad);
   EXPECT_EQ(d["ocsf"], R"({"class_uid":6003})");
   EXPECT_EQ(d["ocsf_text"], R"("{\"unmapped\":{\"\":{\"b\":2}}}")");
+}
+
+// JSON as whoever is watched may write it: names that the mapping looks for in places where they are not, and all that JSON has.
+class Wild {
+ public:
+  explicit Wild(unsigned seed) : random_(seed) {}
+  std::string object(int depth = 0) {
+    std::string out = "{";
+    for (unsigned i = 0, n = random_() % 6; i < n; ++i) out += (i ? "," : "") + name() + (random_() % 4 ? ":" : " :\n ") + value(depth + 1);
+    return out + "}";
+  }
+
+ private:
+  std::string value(int depth) {
+    static const char* const kValues[] = {"null",
+                                          "true",
+                                          "-0",
+                                          "1e400",
+                                          "99999999999999999999",
+                                          "12",
+                                          "\"\"",
+                                          "\"2026-03-01T08:00:00Z\"",
+                                          "\"203.0.113.1\"",
+                                          "\"\\u0000\\ud800\\\"\\n\"",
+                                          "\"{\\\"id\\\":[1]}\"",
+                                          "\"[{\\\"id\\\":1}\"",
+                                          "[]",
+                                          "{}"};
+    if (depth < 24 && random_() % 2) {
+      if (random_() % 2) return object(depth);
+      std::string out = "[";
+      for (unsigned i = 0, n = random_() % 5; i < n; ++i) out += (i ? "," : "") + value(depth + 1);
+      return out + "]";
+    }
+    return random_() % 50 ? kValues[random_() % std::size(kValues)] : "\"" + std::string(random_() % 40'000, 'x') + "\"";
+  }
+  std::string name() {
+    static const char* const kNames[] = {"properties",
+                                         "targetResources",
+                                         "modifiedProperties",
+                                         "newValue",
+                                         "displayName",
+                                         "userIdentity",
+                                         "sessionContext",
+                                         "sessionIssuer",
+                                         "USERNAME",
+                                         "userName",
+                                         "additionalEventData",
+                                         "MFAUsed",
+                                         "isInteractive",
+                                         "deviceDetail",
+                                         "readOnly",
+                                         "",
+                                         "a.b",
+                                         "\\u0000",
+                                         "\\\"",
+                                         "resources",
+                                         "ARN"};
+    return "\"" + std::string(kNames[random_() % std::size(kNames)]) + "\"";
+  }
+  std::minstd_rand random_;
+};
+
+TEST(Ecs, WhateverIsInJsonColumnsTheDocumentIsJsonAndHasTheWholeEvent) {
+  for (unsigned seed = 1; seed <= 400; ++seed) {
+    Wild wild(seed);
+    const std::string data = wild.object(), unmapped = wild.object();
+    Event event = seed % 2 ? trail() : azure("Microsoft Entra ID", seed % 4 ? 3002 : 3004);
+    event("api.request.data", data)("unmapped", unmapped);
+    std::string one_line = R"({"api":{"request":{"data":)" + data + R"(}},"unmapped":)" + unmapped + "}";
+    std::replace(one_line.begin(), one_line.end(), '\n', ' ');
+    const Document d = ecs(event, one_line);
+    const auto has = [&](std::string_view json) {
+      std::string text(json), quoted;
+      std::replace(text.begin(), text.end(), '\n', ' ');
+      lm::json::append_quoted(quoted, text);
+      return d.text.find(text) != std::string::npos || d.text.find(quoted.substr(1, quoted.size() - 2)) != std::string::npos;
+    };
+    EXPECT_TRUE(has(data) && has(unmapped)) << "seed " << seed;
+  }
 }
 
 TEST(EventTamer, TakesOnlyWhatAnEngineWouldRefuse) {
