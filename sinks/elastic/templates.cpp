@@ -134,7 +134,8 @@ Properties properties_of(const Mapping& mapping, const Dataset& dataset, Engine 
   return out;
 }
 
-std::string template_body(const std::string& pattern, unsigned priority, const Properties& properties, bool data_stream, std::string_view what) {
+std::string template_body(const std::string& pattern, unsigned priority, const Properties& properties, bool data_stream,
+                          std::string_view what) {
   Properties all = properties;
   all.children["@timestamp"] = {R"({"type":"date"})", {}};  // data streams want no other
   std::string out = "{\"index_patterns\":[";
