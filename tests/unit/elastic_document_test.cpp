@@ -3,6 +3,8 @@
 #include "elastic/templates.hpp"
 #include "sink_arrow.hpp"
 
+#include <logmill/ocsf/v1_8_0.hpp>
+
 #include <gtest/gtest.h>
 #include <simdjson.h>
 #include <algorithm>
@@ -467,6 +469,44 @@ TEST(Mapping, MistakesAreNamedWithTheirLine) {
   EXPECT_EQ(why("datasets: [{dataset: x, fields: {a: 'b['}}]"), "line 1: 'b[' is no path: a ']' is missing");
   EXPECT_EQ(why("datasets: [{dataset: x, fields: {ocsf.a: b}}]"), "line 1: 'ocsf.a': there the event itself is");
   EXPECT_NE(why("a: [").find("line 1"), std::string::npos);
+}
+
+// Whether the path is one of some class, as far as OCSF says; within JSON everything may be.
+bool is_ocsf(const Path& path) {
+  const auto& catalogue = lm::ocsf::v1_8::catalogue;
+  return std::any_of(catalogue.classes.begin(), catalogue.classes.end(), [&](const auto& of) {
+    auto owner = catalogue.attributes_of(of);
+    for (std::size_t i = 0; i < path.size(); ++i) {
+      const auto* const attribute = path[i].kind == Step::Kind::member ? catalogue.find(owner, path[i].name) : nullptr;
+      if (!attribute) return false;
+      if (attribute->kind == lm::ocsf::Kind::json) return true;
+      const bool in_list = i + 1 < path.size() && path[i + 1].kind != Step::Kind::member;
+      if (in_list != attribute->array) return false;
+      if (attribute->kind != lm::ocsf::Kind::object) return i + 1 + (in_list ? 1 : 0) == path.size();
+      owner = catalogue.attributes_of(catalogue.objects[static_cast<std::size_t>(attribute->object)]);
+      if (in_list && path[++i].kind == Step::Kind::where && !catalogue.find(owner, path[i].name)) return false;
+    }
+    return false;
+  });
+}
+
+TEST(Ecs, EveryPathOfTheBuiltInMappingIsOneOfOcsf) {
+  const auto mapping = Mapping::parse(Mapping::ecs());
+  ASSERT_TRUE(mapping) << mapping.error().message;
+  const auto check = [](const std::vector<Path>& paths, const std::string& of) {
+    for (const Path& path : paths) EXPECT_TRUE(is_ocsf(path)) << of << ": " << path.front().name << " ... " << path.back().name;
+  };
+  for (const Dataset& dataset : mapping->datasets) {
+    for (const Condition& condition : dataset.when) check(condition.paths, dataset.name);
+    for (const Rule& rule : dataset.rules) {
+      for (const Alternative& alternative : rule.alternatives) {
+        for (const auto& paths : alternative.from) check(paths, dataset.name + ", " + rule.field);
+        for (const Condition& condition : alternative.when) check(condition.paths, dataset.name + ", " + rule.field);
+      }
+    }
+  }
+  EXPECT_FALSE(is_ocsf(*parse_path("api.operations")));
+  EXPECT_FALSE(is_ocsf(*parse_path("resources.uid")));
 }
 
 TEST(Templates, HaveATypeForEveryFieldThatTheBuiltInMappingMakes) {
