@@ -4,7 +4,11 @@
 #include <logmill/sdk/text.hpp>
 #include <logmill/sdk/time.hpp>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -13,7 +17,7 @@ namespace lm::sink {
 namespace {
 
 // Within flattened fields. A value and the keys above it are one term of Lucene, which takes 32,766 bytes.
-constexpr unsigned kDeepest = 18;  // engines stop at 20
+constexpr unsigned kDeepest = 13;  // engines stop at 20, and JSON is up to 6 deep in an event
 constexpr std::size_t kLongestKey = 512, kLongestLeaf = 20'000;
 
 constexpr std::int64_t kEarliest = -62'135'596'800'000, kLatest = 253'402'300'799'999;  // the years 1 to 9999: what engines read as dates
@@ -146,6 +150,30 @@ void append_java(std::string_view json, std::string& out) {
   }
 }
 
+namespace {
+
+// The quote that ends the text which begins at `at`; json.size() if there is none.
+std::size_t end_of_text(std::string_view json, std::size_t at) {
+  for (;;) {
+#if defined(__SSE2__)
+    for (; at + 16 <= json.size(); at += 16) {
+      const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(json.data() + at));
+      const auto marks = static_cast<unsigned>(
+          _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
+      if (marks == 0) continue;
+      at += static_cast<std::size_t>(std::countr_zero(marks));
+      break;
+    }
+#endif
+    while (at < json.size() && json[at] != '"' && json[at] != '\\') ++at;
+    if (at >= json.size()) return json.size();
+    if (json[at] == '"') return at;
+    at += 2;
+  }
+}
+
+}  // namespace
+
 bool is_within_limits(std::string_view json) {
   unsigned depth = 0;
   std::uint32_t objects = 0;  // a bit a level
@@ -154,14 +182,8 @@ bool is_within_limits(std::string_view json) {
     switch (json[i]) {
       case '"': {
         const std::size_t begin = i + 1;
-        for (i = begin;; ++i) {
-          const void* const quote = i < json.size() ? std::memchr(json.data() + i, '"', json.size() - i) : nullptr;
-          if (!quote) return false;
-          i = static_cast<std::size_t>(static_cast<const char*>(quote) - json.data());
-          std::size_t slashes = 0;
-          while (i - slashes > begin && json[i - slashes - 1] == '\\') ++slashes;
-          if (slashes % 2 == 0) break;
-        }
+        i = end_of_text(json, begin);
+        if (i == json.size()) return false;
         const std::string_view text = json.substr(begin, i - begin);
         if (text.size() > (key ? kLongestKey : kLongestLeaf)) return false;
         if (key && (text.empty() || text.find("\\u0000") != std::string_view::npos)) return false;
@@ -263,19 +285,42 @@ class Tamer {
   std::string &out_, &rest_;
 };
 
-bool has_json(const Field& field) {
-  return field.json || std::any_of(field.children.begin(), field.children.end(), [](const Field& child) { return has_json(child); });
+// Adds the paths of columns that are JSON, whatever lists they are in.
+void add_json_columns(const Field& field, Path& path, Sources& sources, std::vector<std::size_t>& out) {
+  if (field.json) {
+    if (const auto found = sources.add(path)) out.push_back(*found);
+    return;
+  }
+  for (const Field& child : field.children) {
+    const bool member = field.type == Type::structure;
+    if (member) path.emplace_back().name = child.name;
+    add_json_columns(child, path, sources, out);
+    if (member) path.pop_back();
+  }
 }
 
 }  // namespace
 
-bool EventTamer::tame(std::string_view event, std::string& out, std::string& rest) const {
-  if (flattened_ ? is_within_limits(event) : !json_ || is_within_limits(event)) return false;
+EventTamer::EventTamer(const Field& field, bool flattened) : field_(field), flattened_(flattened), sources_(field) {
+  Path path;
+  add_json_columns(field, path, sources_, columns_);
+  reader_.emplace(sources_);
+}
+
+void EventTamer::begin(const ArrowArray& array) { reader_->begin(ArrowView(field_, array)); }
+
+bool EventTamer::may_stay(std::int64_t row, std::string_view event) {
+  if (flattened_ && event.size() > kLongestLeaf) return is_within_limits(event);
+  found_.clear();
+  for (const std::size_t column : columns_) reader_->collect(column, row, *std::pmr::new_delete_resource(), found_);
+  return std::all_of(found_.begin(), found_.end(), [](const Found& found) { return is_within_limits(found.text); });
+}
+
+bool EventTamer::tame(std::int64_t row, std::string_view event, std::string& out, std::string& rest) {
+  if (may_stay(row, event)) return false;
   out.clear(), rest.clear();
   return Tamer(flattened_, out, rest).event(field_, event) && !rest.empty();
 }
-
-EventTamer::EventTamer(const Field& field, bool flattened) : field_(field), flattened_(flattened), json_(has_json(field)) {}
 
 bool append_value(FieldType type, const Found& found, std::string& out) {
   switch (type) {
@@ -613,12 +658,7 @@ std::string prefix_of(std::string_view member) {
 }  // namespace
 
 DocumentPlan::DocumentPlan(const Mapping& mapping, const Field& field, std::string table, std::string name_space)
-    : mapping_(mapping),
-      field_(field),
-      table_(std::move(table)),
-      name_space_(std::move(name_space)),
-      tamer_(field, true),
-      choosing_(field) {
+    : mapping_(mapping), field_(field), table_(std::move(table)), name_space_(std::move(name_space)), choosing_(field) {
   for (const Dataset& dataset : mapping.datasets) {
     OfDataset& of = *datasets_.emplace_back(std::make_unique<OfDataset>());
     of.name = substituted(dataset.name, {});
@@ -706,13 +746,15 @@ const DocumentPlan::Compiled& DocumentPlan::compiled(std::size_t dataset) const 
 
 // ---- DocumentMaker ----
 
-DocumentMaker::DocumentMaker(const DocumentPlan& plan) : plan_(plan), choosing_(plan.choosing_), datasets_(plan.datasets_.size()) {}
+DocumentMaker::DocumentMaker(const DocumentPlan& plan)
+    : plan_(plan), choosing_(plan.choosing_), tamer_(plan.field_, true), datasets_(plan.datasets_.size()) {}
 
 void DocumentMaker::begin(const ArrowArray& array) {
   array_ = &array;
   ++batch_;
   const ArrowView rows(plan_.field_, array);
   choosing_.begin(rows);
+  tamer_.begin(array);
   times_ = rows.child("time");
 }
 
@@ -930,7 +972,7 @@ void DocumentMaker::render(std::int64_t row, std::size_t dataset, std::string_vi
   }
   if (!plan_.mapping_.event.empty()) {
     out.append(prefix_of(plan_.mapping_.event));
-    const bool tamed = plan_.tamer_.tame(event, tamed_, rest_);
+    const bool tamed = tamer_.tame(row, event, tamed_, rest_);
     out.append(tamed ? tamed_ : event);
     if (tamed) {
       out.append(prefix_of(plan_.mapping_.event + std::string(kRest)));

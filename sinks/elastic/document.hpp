@@ -50,22 +50,6 @@ bool is_tame(std::string_view json);
 // Behind the name of the event's field: the field with what is not in it, JSON as text. Of OCSF documents it is "ocsf_text", too.
 inline constexpr std::string_view kRest = "_text";
 
-// Takes out of an event what would have an engine refuse it: JSON, or, where the whole event is flattened, anything that is not within limits.
-class EventTamer {
- public:
-  // The field must outlive it.
-  EventTamer(const Field&, bool flattened);
-  // [any] `event`: a row of the table as JSON. True: `out` is the event without it, and `rest` what was taken out, members of an object by their paths. False: all of it may stay.
-  bool tame(std::string_view event, std::string& out, std::string& rest) const;
-
- private:
-  const Field& field_;
-  const bool flattened_, json_;
-};
-
-// Appends the value as JSON of this type; false, and nothing, if it is none. Arrays are none, but of flattened.
-bool append_value(FieldType, const Found&, std::string& out);
-
 // Paths, resolved to the columns of a table.
 class Sources {
  public:
@@ -161,6 +145,30 @@ class SourceReader {
   std::vector<Parsed> parsed_;
 };
 
+// Takes out of an event what would have an engine refuse it: JSON, or, where the whole event is flattened, anything that is not within limits. Belongs to one thread at a time.
+class EventTamer {
+ public:
+  // The field must outlive it.
+  EventTamer(const Field&, bool flattened);
+  EventTamer(const EventTamer&) = delete;
+  EventTamer& operator=(const EventTamer&) = delete;
+
+  // The array must live until the last call of tame.
+  void begin(const ArrowArray&);
+  // `event`: the row as JSON. True: `out` is the event without it, and `rest` what was taken out, members of an object by their paths. False: all of it may stay.
+  bool tame(std::int64_t row, std::string_view event, std::string& out, std::string& rest);
+
+ private:
+  bool may_stay(std::int64_t row, std::string_view event);
+
+  const Field& field_;
+  const bool flattened_;
+  Sources sources_;
+  std::vector<std::size_t> columns_;  // that are JSON
+  std::optional<SourceReader> reader_;
+  std::vector<Found> found_;
+};
+
 class DocumentPlan {
  public:
   // All must outlive the plan. `name_space` is what {namespace} stands for.
@@ -211,7 +219,6 @@ class DocumentPlan {
   const Mapping& mapping_;
   const Field& field_;
   const std::string table_, name_space_;
-  const EventTamer tamer_;
   Sources choosing_;
   std::vector<std::unique_ptr<OfDataset>> datasets_;
 };
@@ -243,6 +250,7 @@ class DocumentMaker {
 
   const DocumentPlan& plan_;
   SourceReader choosing_;
+  EventTamer tamer_;
   std::vector<OfDataset> datasets_;
   const ArrowArray* array_ = nullptr;
   std::uint64_t batch_ = 0;

@@ -278,8 +278,6 @@ class ElasticSink {
       fresh->plan = std::make_unique<DocumentPlan>(*settings_.mapping, fresh->field, fresh->name, settings_.index.name_space);
       datasets.clear();
       for (std::size_t i = 0; i < fresh->plan->datasets(); ++i) datasets.push_back(fresh->plan->dataset(i));
-    } else {
-      fresh->tamer.emplace(fresh->field, false);
     }
     for (const std::string& dataset : datasets) {
       const std::string index = settings_.index.of(fresh->name, dataset);
@@ -396,7 +394,6 @@ class ElasticSink {
     std::string name;
     Field field;
     std::unique_ptr<DocumentPlan> plan;  // null: documents are OCSF
-    std::optional<EventTamer> tamer;     // of OCSF
     std::vector<std::uint32_t> streams;  // by data set; one of OCSF
   };
   struct Part {
@@ -406,11 +403,16 @@ class ElasticSink {
   };
   struct Pending {
     Pending(const Table& table, std::size_t cache) : writer(table.field, cache) {
-      if (table.plan) maker.emplace(*table.plan);
+      if (table.plan) {
+        maker.emplace(*table.plan);
+      } else {
+        tamer.emplace(table.field, false);
+      }
       for (const std::uint32_t stream : table.streams) parts.emplace_back(stream);
     }
     JsonWriter writer;
-    std::optional<DocumentMaker> maker;
+    std::optional<DocumentMaker> maker;  // or else, for OCSF,
+    std::optional<EventTamer> tamer;
     std::vector<Part> parts;
     std::string document, rest;
   };
@@ -454,6 +456,7 @@ class ElasticSink {
     } end{writer};
     writer.begin(batch.array(), batch.instance(), batch.epoch());
     if (pending.maker) pending.maker->begin(batch.array());
+    if (pending.tamer) pending.tamer->begin(batch.array());
     for (std::int64_t row = 0; row < writer.rows();) {
       slot.text.clear();
       const std::int64_t next = writer.render(row, slot.text, kRendered);
@@ -476,7 +479,7 @@ class ElasticSink {
           part.chunk.add(uid, pending.document);
         } else {
           std::string_view event = left.substr(0, line);
-          if (tables_[batch.table()]->tamer->tame(event, pending.document, pending.rest)) {
+          if (pending.tamer->tame(row, event, pending.document, pending.rest)) {
             // An object has other members: one that lost all of them has no id either.
             pending.document.back() = ',';
             json::append_quoted(pending.document, kRestOfEvent);
