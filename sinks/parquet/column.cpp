@@ -68,6 +68,17 @@ struct Column::Live {
   void release() { ids.release(), int32s.release(), int64s.release(), float64s.release(), booleans.release(), text.release(); }
 };
 
+// What has become of it.
+struct Column::Made {
+  std::vector<Bytes> pages;
+  // Pages in front of the first that has values; their headers wait for its encoding.
+  std::vector<DataPage> leading;
+  std::size_t page_bytes = 0;
+  ChunkInfo info;
+
+  std::size_t kept() const { return sizeof(Made) + page_bytes + leading.capacity() * sizeof(DataPage) + info.index.held(); }
+};
+
 Column::Column() = default;
 Column::Column(Column&&) noexcept = default;
 Column& Column::operator=(Column&&) noexcept = default;
@@ -76,10 +87,7 @@ Column::Column(const Column& from)
     : definition_(from.definition_),
       repetition_(from.repetition_),
       live_(from.live_ ? std::make_unique<Live>(*from.live_) : nullptr),
-      pages_(from.pages_),
-      leading_(from.leading_),
-      page_bytes_(from.page_bytes_),
-      info_(from.info_) {}
+      made_(from.made_ ? std::make_unique<Made>(*from.made_) : nullptr) {}
 
 Column::Live& Column::live() {
   if (!live_) live_ = std::make_unique<Live>();
@@ -87,9 +95,7 @@ Column::Live& Column::live() {
 }
 
 std::size_t Column::waiting() const { return definition_.held() + repetition_.held() + (live_ ? live_->waiting() : 0); }
-std::size_t Column::kept() const {
-  return page_bytes_ + leading_.capacity() * sizeof(DataPage) + info_.index.held() + (live_ ? live_->kept() : 0);
-}
+std::size_t Column::kept() const { return (made_ ? made_->kept() : 0) + (live_ ? live_->kept() : 0); }
 
 // ---- Levels and values of a batch ----
 
@@ -352,8 +358,8 @@ class PageMaker {
     slots_ = c_.definition_.size();
     if (slots_ == 0) return;
     values_ = live_ ? value_count() : 0;
-    c_.info_.slots += static_cast<std::int64_t>(slots_);
-    c_.info_.nulls += static_cast<std::int64_t>(slots_ - values_);
+    made().info.slots += static_cast<std::int64_t>(slots_);
+    made().info.nulls += static_cast<std::int64_t>(slots_ - values_);
     encoding_ = in_dictionary() ? Encoding::rle_dictionary : Encoding::plain;
     text_ = false;
     if (values_ != 0) choose();
@@ -366,7 +372,7 @@ class PageMaker {
   void finish(ChunkInfo& info, Chunk& out) {
     make();
     put_leading(Encoding::plain);
-    ChunkInfo& mine = c_.info_;
+    ChunkInfo& mine = made().info;
     if (live_ && live_->coded_pages != 0) {
       Bytes& page = out.parts.emplace_back();
       mine.dictionary_at = 0;
@@ -378,15 +384,20 @@ class PageMaker {
     mine.ascending = live_ && leaf_.kind == LeafKind::timestamp && leaf_.max_repetition == 0 && live_->ascending && mine.nulls == 0;
     if (live_ && bloom_) put_bloom(out);
     if (out.parts.empty()) {
-      out.parts = std::move(c_.pages_);
+      out.parts = std::move(made().pages);
     } else {
-      out.parts.insert(out.parts.end(), std::make_move_iterator(c_.pages_.begin()), std::make_move_iterator(c_.pages_.end()));
+      out.parts.insert(out.parts.end(), std::make_move_iterator(made().pages.begin()), std::make_move_iterator(made().pages.end()));
     }
     info = std::move(mine);
   }
 
  private:
   static constexpr std::size_t kTextPages = 4;
+
+  Column::Made& made() {
+    if (!c_.made_) c_.made_ = std::make_unique<Column::Made>();
+    return *c_.made_;
+  }
 
   std::size_t value_count() const {
     switch (leaf_.kind) {
@@ -634,13 +645,13 @@ class PageMaker {
   // A cut bound would have to be marked as such, which older readers do not know: long ones are left out.
   void put_bounds() {
     if (!live_->bounded || live_->smallest.size() > kLongestBound || live_->largest.size() > kLongestBound) return;
-    c_.info_.has_bounds = true;
-    c_.info_.smallest = live_->smallest;
-    c_.info_.largest = live_->largest;
+    made().info.has_bounds = true;
+    made().info.smallest = live_->smallest;
+    made().info.largest = live_->largest;
   }
 
   void put_bloom(Chunk& out) {
-    ChunkInfo& info = c_.info_;
+    ChunkInfo& info = made().info;
     // Of one value the bounds say as much.
     if (info.has_bounds && info.smallest == info.largest) return;
     const Bytes& plain = live_->texts.plain();
@@ -695,7 +706,7 @@ class PageMaker {
     page.stored_bytes = page_size(stored.size());
     page.crc = crc(0, stored.data(), stored.size());
     s_.headers.put(page, out);
-    c_.info_.plain_bytes += static_cast<std::int64_t>(out.size() + plain->size());
+    made().info.plain_bytes += static_cast<std::int64_t>(out.size() + plain->size());
     out.append(stored.data(), stored.size());
   }
 
@@ -832,10 +843,10 @@ class PageMaker {
       const auto repetition = c_.repetition_.values().span().subspan(part.slot, slots);
       page.rows = static_cast<std::int32_t>(std::count(repetition.begin(), repetition.end(), std::uint8_t{0}));
     }
-    if (values_ == 0 && c_.pages_.size() == c_.leading_.size()) {
-      c_.leading_.push_back(page);
-      c_.pages_.push_back(s_.page);
-      c_.page_bytes_ += levels + sizeof(Bytes);
+    if (values_ == 0 && made().pages.size() == made().leading.size()) {
+      made().leading.push_back(page);
+      made().pages.push_back(s_.page);
+      made().page_bytes += levels + sizeof(Bytes);
       return;
     }
     put_leading(encoding_ == Encoding::rle_dictionary ? encoding_ : Encoding::plain);
@@ -847,21 +858,21 @@ class PageMaker {
     constexpr std::size_t kWorthwhile = 64;  // bytes; less than this only costs the reader time
     page.compressed = body.size() >= kWorthwhile && pack(body.data(), body.size(), false);
     page.plain_bytes = page_size(s_.page.size());
-    store(page, s_.page.span().first(levels), page.compressed ? s_.packed.span() : body, bounds, c_.pages_.emplace_back());
+    store(page, s_.page.span().first(levels), page.compressed ? s_.packed.span() : body, bounds, made().pages.emplace_back());
   }
 
   void put_leading(Encoding encoding) {
     const auto width = static_cast<std::uint8_t>(width_);
     const std::span<const std::uint8_t> body(&width, encoding == Encoding::rle_dictionary ? 1 : 0);
-    for (std::size_t i = 0; i < c_.leading_.size(); ++i) {
-      DataPage& page = c_.leading_[i];
-      const Bytes levels = std::move(c_.pages_[i]);
-      c_.page_bytes_ -= levels.size() + sizeof(Bytes);
+    for (std::size_t i = 0; i < made().leading.size(); ++i) {
+      DataPage& page = made().leading[i];
+      const Bytes levels = std::move(made().pages[i]);
+      made().page_bytes -= levels.size() + sizeof(Bytes);
       page.encoding = encoding;
       page.plain_bytes = page_size(levels.size() + body.size());
-      store(page, levels.span(), body, std::nullopt, c_.pages_[i]);
+      store(page, levels.span(), body, std::nullopt, made().pages[i]);
     }
-    c_.leading_.clear();
+    made().leading.clear();
   }
 
   // Levels and values behind their header.
@@ -875,8 +886,8 @@ class PageMaker {
     out.append(header.data(), header.size());
     out.append(levels.data(), levels.size());
     out.append(body.data(), body.size());
-    c_.page_bytes_ += out.capacity() + sizeof(Bytes);
-    ChunkInfo& info = c_.info_;
+    made().page_bytes += out.capacity() + sizeof(Bytes);
+    ChunkInfo& info = made().info;
     info.plain_bytes += static_cast<std::int64_t>(header.size()) + page.plain_bytes;
     info.stored_bytes += static_cast<std::int64_t>(out.size());
     info.index.add(leaf_.kind, page_size(out.size()), page.slots, page.nulls, page.rows, bounds);

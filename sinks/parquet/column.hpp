@@ -139,16 +139,13 @@ class Column {
  private:
   friend class PageMaker;
   struct Live;
+  struct Made;
   Live& live();
 
   // Of what waits for a page. Repetition levels only below lists.
   Levels definition_, repetition_;
   std::unique_ptr<Live> live_;  // from the first value on
-  std::vector<Bytes> pages_;
-  // Pages in front of the first that has values; their headers wait for its encoding.
-  std::vector<DataPage> leading_;
-  std::size_t page_bytes_ = 0;
-  ChunkInfo info_;
+  std::unique_ptr<Made> made_;  // from the first page on
 };
 
 }  // namespace lm::sink::parquet
