@@ -123,7 +123,8 @@ ArrowArray& null_array(ArrayArena& arena, Zeroes& zeroes, const TableNode& node,
     return a;
   }
   std::vector<ArrowArray*> children;
-  for (const auto& child : node.children) children.push_back(&null_array(arena, zeroes, *child, node.kind == TableNode::Kind::list ? 0 : rows));
+  for (const auto& child : node.children)
+    children.push_back(&null_array(arena, zeroes, *child, node.kind == TableNode::Kind::list ? 0 : rows));
   arena.set_children(a, std::move(children));
   return a;
 }

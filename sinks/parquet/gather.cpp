@@ -56,10 +56,15 @@ class Gatherer {
     const bool nothing = std::all_of(views.begin(), views.end(), [](const ArrowView& v) { return v.length() == 0 || v.all_null(); });
     if (nothing) return nulls(arena_, zeroes_, field, n);
     ArrowArray& a = arena_.add(static_cast<std::int64_t>(n), field.type == Type::structure ? 1 : field.type == Type::text ? 3 : 2);
-    Slots there = from;
-    for (Slot& slot : there) {
-      if (slot.at >= 0 && !views[slot.source].valid(slot.at)) slot.at = -1;
+    // Most columns have no nulls but those of what they lie in.
+    Slots fewer;
+    if (std::any_of(views.begin(), views.end(), [](const ArrowView& v) { return v.validity() != nullptr; })) {
+      fewer = from;
+      for (Slot& slot : fewer) {
+        if (slot.at >= 0 && !views[slot.source].valid(slot.at)) slot.at = -1;
+      }
     }
+    const Slots& there = fewer.empty() ? from : fewer;
     put_validity(a, there);
     switch (field.type) {
       case Type::structure: {

@@ -303,7 +303,7 @@ std::string Keys::folder(std::size_t row) const {
       std::string value = columns_[*part.column].text(at(*part.column, row), part.spelt.format);
       if (part.provider) {
         const bool aws = columns_[*part.provider].text(at(*part.provider, row), {}) == "AWS";
-        if (!aws) value = value.empty() ? "external" : "external_" + value;
+        if (!aws) value.insert(0, value.empty() ? "external" : "external_");
         if (value.empty()) value = "external";
       }
       std::string safe = value.empty() ? std::string(kUnknown) : safe_component(value);
