@@ -85,7 +85,7 @@ class Installed(unittest.TestCase):
         for name in ("TBB_DIR", "simdjson_DIR", "spdlog_DIR", "fmt_DIR"):
             self.assertNotIn(name, cache)
         files = {file.name for file in (self.prefix / "include/logmill").iterdir()}
-        self.assertEqual(files, {"arrow.h", "core.hpp", "http.h", "ocsf", "plugin.h", "sdk", "sdk.hpp", "sink.h", "sink_describe.h", "sink_schema.h", "sink_sweep.h", "storage.h"})
+        self.assertEqual(files, {"arrow.h", "core.hpp", "http.h", "ocsf", "plugin.h", "sdk", "sdk.hpp", "sink.h", "sink_describe.h", "sink_ocsf.h", "sink_schema.h", "sink_sweep.h", "storage.h"})
 
     def test_plugins_export_their_entry_alone(self):
         for file in (self.built["plugin-cpp"] / "example_gate.so", self.built["plugin-c"] / "example_wall.so", self.built["sink-plugin"] / "example_csv.so"):

@@ -194,7 +194,7 @@ class EksAudit(mapping.Mapping):
                    {"actor.user.name": text, "status_detail": text, "api.request.data.a": text})
 
     def test_requests_pass_as_they_stand(self):
-        request = '{"n": 1.50, "e": 1e3, "big": 123456789012345678901234567890, "twice": 1, "twice": 2, "null": null, "u": "\\u00fc\\ud800"}'
+        request = '{"n": 1.50, "e": 1e3, "big": 123456789012345678901234567890, "twice": 1, "twice": 2, "null": null, "u": "\\u00fc\\ud83d\\ude00"}'
         line = json.dumps(less("requestObject"))[:-1] + f', "requestObject": {request}}}'
         self.write("x", line)
         out = self.logmill("run", "x", "--to", "ndjson:-").stdout
