@@ -23,11 +23,11 @@ constexpr std::pair<std::string_view, Verb::Kind> kVerbs[] = {
 constexpr std::ptrdiff_t kMostDots = 15;
 constexpr std::size_t kMostExpanded = 4096;
 
-std::string quoted(std::string_view text) { return "'" + std::string(text.substr(0, 100)) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + std::string(text.substr(0, 100)) + "'"; }
 
 Result<Path> parse_steps(std::string_view text) {
   Path out;
-  const auto bad = [&](std::string_view why) { return fail(LM_INVALID, quoted(text) + " is no path: " + std::string(why)); };
+  const auto bad = [&](std::string_view why) { return fail(LM_INVALID, in_quotes(text) + " is no path: " + std::string(why)); };
   std::size_t at = 0;
   while (at < text.size()) {
     if (text[at] == '[') {
@@ -88,7 +88,7 @@ Value named(const YAML::Node& node, const std::pair<std::string_view, Value> (&a
     if (text == name) return value;
     known.append(known.empty() ? "" : ", ").append(text);
   }
-  wrong(node, std::string(what) + " " + quoted(name) + ": there are " + known);
+  wrong(node, std::string(what) + " " + in_quotes(name) + ": there are " + known);
 }
 
 void known_keys(const YAML::Node& node, std::initializer_list<std::string_view> known, std::string_view what) {
@@ -97,8 +97,8 @@ void known_keys(const YAML::Node& node, std::initializer_list<std::string_view> 
   for (const auto& entry : node) {
     const std::string key = scalar(entry.first, what);
     if (std::find(known.begin(), known.end(), key) == known.end())
-      wrong(entry.first, std::string(what) + ": " + quoted(key) + " is no key of it");
-    if (!seen.insert(key).second) wrong(entry.first, std::string(what) + ": " + quoted(key) + " is there twice");
+      wrong(entry.first, std::string(what) + ": " + in_quotes(key) + " is no key of it");
+    if (!seen.insert(key).second) wrong(entry.first, std::string(what) + ": " + in_quotes(key) + " is there twice");
   }
 }
 
@@ -184,7 +184,7 @@ class Loader {
     if (!text.starts_with('$')) return {one_path(node, text)};
     const std::size_t end = std::min(text.find_first_of(".["), text.size());
     const auto found = prefixes_.find(text.substr(0, end));
-    if (found == prefixes_.end()) wrong(node, quoted(text.substr(0, end)) + " is not in paths");
+    if (found == prefixes_.end()) wrong(node, in_quotes(text.substr(0, end)) + " is not in paths");
     std::vector<Path> out = found->second;
     if (end == text.size()) return out;
     const auto rest = parse_steps(std::string_view(text).substr(end + (text[end] == '.' ? 1 : 0)));
@@ -294,8 +294,8 @@ class Loader {
       return;
     }
     if (field.empty() || field.starts_with('.') || field.ends_with('.') || field.find("..") != std::string::npos)
-      wrong(key, quoted(field) + " is no name of a field");
-    if (std::count(field.begin(), field.end(), '.') > kMostDots) wrong(key, quoted(field) + ": so deep no engine nests fields");
+      wrong(key, in_quotes(field) + " is no name of a field");
+    if (std::count(field.begin(), field.end(), '.') > kMostDots) wrong(key, in_quotes(field) + ": so deep no engine nests fields");
     if (field == "@timestamp") wrong(key, "@timestamp is the event's time, always");
     if (++expanded_ > kMostExpanded) wrong(key, "too many fields");
     out[field] = rule(field, node, variables);
@@ -306,7 +306,7 @@ class Loader {
     std::set<std::string> seen;
     for (const auto& entry : node) {
       const std::string field = scalar(entry.first, "fields");
-      if (!seen.insert(field).second) wrong(entry.first, quoted(field) + " is there twice");
+      if (!seen.insert(field).second) wrong(entry.first, in_quotes(field) + " is there twice");
       if (entry.second.IsNull()) {
         out[field] = Rule{field, FieldType::keyword, {}, false};  // not this field, whatever a group says
       } else {
@@ -322,13 +322,13 @@ class Loader {
     out.name = scalar(node["dataset"], "dataset");
     const std::string shown = substituted(out.name, {{"table", "table"}});
     if (shown.empty() || shown.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._") != std::string::npos)
-      wrong(node["dataset"], quoted(out.name) + " is no name of a data set: lower-case letters, digits, '.', '_' and {table} are");
+      wrong(node["dataset"], in_quotes(out.name) + " is no name of a data set: lower-case letters, digits, '.', '_' and {table} are");
     if (node["when"]) out.when = conditions(node["when"], {});
     Rules rules;
     if (node["groups"]) {
       for (const YAML::Node& group : as_list(node["groups"])) {
         const auto found = groups_.find(scalar(group, "groups"));
-        if (found == groups_.end()) wrong(group, quoted(group.Scalar()) + " is not in groups");
+        if (found == groups_.end()) wrong(group, in_quotes(group.Scalar()) + " is not in groups");
         for (const auto& [field, rule] : found->second) rules[field] = rule;
       }
     }
@@ -338,9 +338,10 @@ class Loader {
       for (std::size_t dot = field.find('.'); dot != std::string::npos; dot = field.find('.', dot + 1)) {
         const auto parent = rules.find(field.substr(0, dot));
         if (parent != rules.end() && !parent->second.alternatives.empty())
-          wrong(node, quoted(field) + " is within " + quoted(parent->first) + ", which has a value itself");
+          wrong(node, in_quotes(field) + " is within " + in_quotes(parent->first) + ", which has a value itself");
       }
-      if (!event.empty() && (field == event || field.starts_with(event + "."))) wrong(node, quoted(field) + ": there the event itself is");
+      if (!event.empty() && (field == event || field.starts_with(event + ".")))
+        wrong(node, in_quotes(field) + ": there the event itself is");
       out.rules.push_back(rule);
     }
     return out;
@@ -357,7 +358,7 @@ class Loader {
 Result<Path> parse_path(std::string_view text) {
   auto out = parse_steps(text);
   if (out && (out->empty() || out->front().kind != Step::Kind::member))
-    return fail(LM_INVALID, quoted(text) + " is no path: it begins with an attribute of the event");
+    return fail(LM_INVALID, in_quotes(text) + " is no path: it begins with an attribute of the event");
   return out;
 }
 

@@ -47,9 +47,9 @@ ArrowArray& nulls(ArrayArena& arena, Zeroes& zeroes, const Field& field, std::si
   return a;
 }
 
-class Gatherer {
+class RowGatherer {
  public:
-  explicit Gatherer(ArrayArena& arena) : arena_(arena) {}
+  explicit RowGatherer(ArrayArena& arena) : arena_(arena) {}
 
   ArrowArray& array(const Field& field, const Views& views, const Slots& from) {
     const auto n = from.size();
@@ -322,7 +322,7 @@ Batch gather(const Field& table, std::span<const Batch> batches, std::span<const
   from.reserve(rows.size());
   for (const RowRef& r : rows) from.push_back({r.batch, r.row});
   auto arena = ArrayArena::make();
-  Gatherer gatherer(*arena);
+  RowGatherer gatherer(*arena);
   ArrowArray& root = gatherer.array(table, views, from);
   lm_batch out{};
   out.struct_size = sizeof out;
