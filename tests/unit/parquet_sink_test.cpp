@@ -191,12 +191,12 @@ TEST_F(ParquetSinkTest, HoldsNoMoreThanItsShareHoweverManyThePartitions) {
 TEST_F(ParquetSinkTest, HoldsNoMoreThanItsShareHoweverManyTheRowGroups) {
   constexpr std::uint64_t kMemory = 6 << 20;
   auto sink = make(R"({"layout":"lake","row_group_rows":5})", kMemory);
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(sink->write(batch(1000)));
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(sink->write(batch(1000)));
   const auto sealed = seal(*sink);
   ASSERT_TRUE(sealed);
   std::uint64_t rows = 0, bytes = 0;
   for (const Sealed& output : *sealed) rows += output.rows, bytes += output.bytes;
-  EXPECT_EQ(rows, 20000u);
+  EXPECT_EQ(rows, 30000u);
   EXPECT_GT(bytes, 3 * kMemory) << "or it proves nothing";
   EXPECT_LT(sink->most_held(), kMemory + 2 * 1000 * 600);
 }
