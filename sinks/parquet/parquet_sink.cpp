@@ -391,29 +391,29 @@ ParquetSink::Partition* ParquetSink::has_most(std::uint64_t Partition::*bytes) {
 // those runs to be merged into a file.
 Result<void> ParquetSink::write_ordered(Table& table, Batch batch, Scratch& scratch) {
   std::vector<Partition*> full;
+  const auto wait = [&](Partition& partition, Batch rows) {
+    const std::uint64_t bytes = rows.bytes();
+    waiting_ += bytes;
+    const std::lock_guard lock(partition.mutex);
+    partition.waiting.push_back(std::move(rows));
+    partition.waiting_bytes += bytes;
+    if (partition.waiting_bytes >= options_.memory_bytes / 8) full.push_back(&partition);
+  };
   auto places = place(table, batch.array());
-  const std::uint64_t reserved = batch.bytes();
-  for (Placed& placed : places) {
-    Batch own;
-    if (places.size() == 1) {
-      own = std::move(batch);
-    } else {
+  if (places.size() == 1) {
+    wait(*places.front().partition, std::move(batch));
+  } else {
+    for (const Placed& placed : places) {
       std::vector<RowRef> rows;
       for (const Range& range : placed.ranges) {
         for (std::int64_t row = range.begin; row < range.end; ++row) rows.push_back({0, 0, static_cast<std::uint32_t>(row)});
       }
-      own = gather(table.field, {&batch, 1}, rows);
+      Batch own = gather(table.field, {&batch, 1}, rows);
       account_.change(static_cast<std::int64_t>(own.bytes()));
+      wait(*placed.partition, std::move(own));
     }
-    Partition& partition = *placed.partition;
-    const std::uint64_t bytes = own.bytes();
-    waiting_ += bytes;
-    const std::lock_guard lock(partition.mutex);
-    partition.waiting.push_back(std::move(own));
-    partition.waiting_bytes += bytes;
-    if (partition.waiting_bytes >= options_.memory_bytes / 8) full.push_back(&partition);
+    account_.change(-static_cast<std::int64_t>(batch.bytes()));
   }
-  if (places.size() != 1) account_.change(-static_cast<std::int64_t>(reserved));
   for (Partition* partition : full) {
     if (auto ok = put_in_order(*partition, scratch); !ok) return ok;
   }
