@@ -1,5 +1,7 @@
 #include "plugin_host/key_pattern.hpp"
 
+#include <algorithm>
+
 namespace lm {
 
 std::optional<KeyPattern> KeyPattern::compile(std::string_view pattern) {
@@ -26,40 +28,41 @@ std::optional<KeyPattern> KeyPattern::compile(std::string_view pattern) {
     }
   }
   flush();
-  return out;
-}
-
-std::size_t KeyPattern::weight() const {
-  std::size_t out = 0;
-  for (const Part& p : parts_) out += p.text.size() * (p.kind == Kind::text);
+  for (const Part& p : out.parts_) {
+    if (p.kind != Kind::text) continue;
+    out.weight_ += p.text.size();
+    const std::string_view word = std::string_view(p.text).substr(std::min(p.text.find_first_not_of('/'), p.text.size()));
+    if (word.size() > out.word_.size()) out.word_ = word;
+  }
   return out;
 }
 
 // Backtracking over at most a few wildcards; `steps` bounds it, for keys are hostile and may be long.
-bool KeyPattern::match_here(std::size_t part, std::string_view rest, Captures* captures, unsigned& steps) const {
-  if (++steps > 100'000) return false;
-  if (part == parts_.size()) return rest.empty();
+KeyPattern::Outcome KeyPattern::match_here(std::size_t part, std::string_view rest, Captures* captures, unsigned& steps) const {
+  if (++steps > 100'000) return Outcome::never;
+  if (part == parts_.size()) return rest.empty() ? Outcome::yes : Outcome::no;
   const Part& p = parts_[part];
-  if (p.kind == Kind::text) return rest.starts_with(p.text) && match_here(part + 1, rest.substr(p.text.size()), captures, steps);
+  if (p.kind == Kind::text)
+    return rest.starts_with(p.text) ? match_here(part + 1, rest.substr(p.text.size()), captures, steps) : Outcome::no;
   const Part* const next = part + 1 < parts_.size() ? &parts_[part + 1] : nullptr;
-  const std::size_t least = p.kind == Kind::capture ? 1 : 0;
-  for (std::size_t n = 0; n <= rest.size(); ++n) {
-    if (n != 0 && rest[n - 1] == '/' && p.kind != Kind::any_deep) return false;
-    if (n < least) continue;
-    // What stands behind a wildcard is looked at before anything is remembered: mostly it is text, or nothing more may come.
-    if (next ? next->kind == Kind::text && !rest.substr(n).starts_with(next->text) : n != rest.size()) {
-      if (++steps > 100'000) return false;
-      continue;
-    }
+  const bool deep = p.kind == Kind::any_deep;
+  const std::size_t most = deep ? rest.size() : std::min(rest.find('/'), rest.size());
+  for (std::size_t n = p.kind == Kind::capture ? 1 : 0;; ++n) {
+    // The next place where what stands behind the wildcard may begin: mostly that is text, or the end.
+    if (!next) n = std::max(n, rest.size());
+    if (next && next->kind == Kind::text) n = rest.find(next->text, n);
+    if (n > most) return deep ? Outcome::never : Outcome::not_in_segment;
     const std::size_t mark = captures ? captures->size() : 0;
     if (captures && p.kind == Kind::capture) captures->emplace_back(p.text, rest.substr(0, n));
-    if (match_here(part + 1, rest.substr(n), captures, steps)) return true;
+    const Outcome outcome = match_here(part + 1, rest.substr(n), captures, steps);
+    if (outcome == Outcome::yes) return outcome;
     if (captures) captures->resize(mark);
+    if (outcome == Outcome::never || (outcome == Outcome::not_in_segment && !deep)) return outcome;
   }
-  return false;
 }
 
 bool KeyPattern::matches(std::string_view key, Captures* captures) const {
+  if (key.find(word_) == std::string_view::npos) return false;
   unsigned steps = 0;
   const Part& first = parts_.front();
   for (std::size_t from = 0;;) {
@@ -67,7 +70,9 @@ bool KeyPattern::matches(std::string_view key, Captures* captures) const {
     const std::string_view rest = key.substr(from);
     // Nearly every place in a key shows at a glance that a pattern does not begin there.
     if (first.kind != Kind::text || rest.starts_with(first.text)) {
-      if (match_here(0, rest, captures, steps)) return true;
+      const Outcome outcome = match_here(0, rest, captures, steps);
+      if (outcome == Outcome::yes) return true;
+      if (outcome == Outcome::never) return false;
     }
     const std::size_t slash = key.find('/', from);
     if (slash == std::string_view::npos) return false;

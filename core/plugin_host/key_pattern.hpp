@@ -19,7 +19,7 @@ class KeyPattern {
   bool matches(std::string_view key, Captures* captures = nullptr) const;
 
   // How much of a key it names itself: of two patterns that match, the one that names more is nearer.
-  std::size_t weight() const;
+  std::size_t weight() const { return weight_; }
 
  private:
   enum class Kind { text, any, any_deep, capture };
@@ -27,8 +27,13 @@ class KeyPattern {
     Kind kind;
     std::string text;  // the literal, or the capture's name
   };
-  bool match_here(std::size_t part, std::string_view rest, Captures* captures, unsigned& steps) const;
+  // A wildcard that found no place for what follows it says that more text for those before it gives it none either: not in this segment, or nowhere in the key.
+  enum class Outcome { no, not_in_segment, never, yes };
+  Outcome match_here(std::size_t part, std::string_view rest, Captures* captures, unsigned& steps) const;
   std::vector<Part> parts_;
+  std::string
+      word_;  // its longest literal, without leading slashes: most keys do not hold it, which is told faster than that they do not match
+  std::size_t weight_ = 0;
 };
 
 }  // namespace lm

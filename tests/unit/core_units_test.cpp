@@ -29,6 +29,42 @@ TEST(KeyPattern, MatchesTheEndOfAKeyAndCaptures) {
   EXPECT_FALSE(KeyPattern::compile(""));
 }
 
+// What the pattern means, told plainly: every way to divide the key is tried.
+bool means(std::string_view pattern, std::string_view key) {
+  if (pattern.empty()) return key.empty();
+  const bool deep = pattern.starts_with("**"), capture = pattern.front() == '{';
+  if (!deep && !capture && pattern.front() != '*')
+    return !key.empty() && key.front() == pattern.front() && means(pattern.substr(1), key.substr(1));
+  const std::string_view behind = pattern.substr(deep ? 2 : capture ? pattern.find('}') + 1 : 1);
+  for (std::size_t n = 0; n <= key.size(); ++n) {
+    if (n != 0 && !deep && key[n - 1] == '/') return false;
+    if ((n != 0 || !capture) && means(behind, key.substr(n))) return true;
+  }
+  return false;
+}
+
+TEST(KeyPattern, GivesUpOnlyWhereNoWayIsLeft) {
+  std::mt19937 random(20260301);
+  const auto any = [&](std::initializer_list<const char*> of, std::size_t most) {
+    std::string out;
+    for (std::size_t n = 1 + random() % most; n != 0; --n) out += of.begin()[random() % of.size()];
+    return out;
+  };
+  std::size_t matched = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    std::string pattern = any({"a", "b", "/", "*", "**", "{x}"}, 7);
+    while (pattern.find("***") != std::string::npos) pattern.erase(pattern.find("***"), 1);
+    const std::string key = any({"a", "b", "/"}, 9);
+    bool expected = means(pattern, key);
+    for (std::size_t slash = key.find('/'); slash != std::string::npos && !expected; slash = key.find('/', slash + 1))
+      expected = means(pattern, key.substr(slash + 1));
+    ASSERT_EQ(KeyPattern::compile(pattern)->matches(key), expected) << pattern << " of " << key;
+    matched += expected;
+  }
+  EXPECT_GT(matched, 20'000u);
+  EXPECT_LT(matched, 180'000u);
+}
+
 TEST(KeyPattern, HostileKeysDoNotCostTheirPower) {
   const auto p = KeyPattern::compile("**a**a**a**a**b");
   EXPECT_FALSE(p->matches(std::string(100'000, 'a')));
