@@ -16,7 +16,7 @@ help:
 	@echo 'make test-integration  tests that read our output with DuckDB, Spark and others'
 	@echo 'make soak              200 jobs killed at random instants, compared with an undisturbed one (ROUNDS=200 OBJECTS=2000 SEED=1)'
 	@echo 'make soak-s3           the same with jobs that write to a real S3 server'
-	@echo 'make check             what CI runs besides: format, includes, clang-tidy, asan, tsan, fuzz smoke'
+	@echo 'make check             format, includes, instruction budget, fuzz smoke; and what CI leaves out: clang-tidy, asan, tsan'
 	@echo 'make bench             the benchmarks'
 	@echo 'make fuzz              every fuzz target for a minute (SECONDS_EACH=60)'
 	@echo 'make install           into PREFIX ($(PREFIX))'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: check.sh [STAGE...]   What CI runs besides the tests, each stage by its name: format includes guard tidy asan tsan fuzz. All, if none is named.
+# usage: check.sh [STAGE...]   What is checked besides the tests, each stage by its name: format includes guard fuzz, which CI runs, and tidy asan tsan. All, if none is named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: fuzz.sh SECONDS [--in-all]   Runs every fuzz target for SECONDS, or for SECONDS shared among them. A crash leaves its input in build-asan/.
+# usage: fuzz.sh SECONDS [--in-all] | --build   Runs every fuzz target for SECONDS, or for SECONDS shared among them; or builds them only. A crash leaves its input in build-asan/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
@@ -7,6 +7,7 @@ jobs=$(nproc)
 
 cmake --preset asan >/dev/null
 cmake --build build-asan -j "$jobs" --target fuzz_targets
+[ "$seconds" != --build ] || exit 0
 mapfile -t targets < <(find build-asan/tests -maxdepth 1 -name '*_fuzz' -type f -executable | sort)
 [ ${#targets[@]} -gt 0 ] || { echo "fuzz: there are no targets" >&2; exit 1; }
 if [ "${2:-}" = --in-all ]; then
@@ -21,7 +22,7 @@ run_one() {
   seeds=tests/fuzz/corpus/$name
   mkdir -p "$corpus"
   [ -d "$seeds" ] || seeds=
-  if [[ $name == aws_*_fuzz ]]; then
+  if [ -e "build-asan/plugins/${name%_fuzz}.so" ]; then
     seeds="$seeds build-asan/seeds/$name"
     python3 scripts/fuzz_seeds.py "${name%_fuzz}" "build-asan/seeds/$name"
   fi

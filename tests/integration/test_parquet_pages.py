@@ -81,7 +81,8 @@ class Pages(Case):
                 spark = f"time BETWEEN timestamp_millis({low}) AND timestamp_millis({high})"
                 kept, rows = readers.spark_scanned(self.file, spark, by="columnindex")
                 self.assertEqual(rows, expected)
-                self.assertLess(kept, ROWS)
+                if last - first < 20:  # a stretch that is longer than a block of rows may be in every page, for blocks may change places
+                    self.assertLess(kept, ROWS)
                 self.assertEqual(readers.hyparquet_scanned(self.file, {"time": {"$gte": {"$date": low}, "$lte": {"$date": high}}})[1], expected)
                 whole = readers.spark().read.parquet(str(self.file)).where(spark).collect()
                 by_uid = {row["metadata"]["uid"]: row.asDict(recursive=True) for row in whole}
