@@ -22,8 +22,7 @@ if(LOGMILL_SANITIZE)
   target_compile_options(logmill_flags INTERFACE -fsanitize=${LOGMILL_SANITIZE} -fno-omit-frame-pointer -g1)
   target_link_options(logmill_flags INTERFACE -fsanitize=${LOGMILL_SANITIZE})
   if(LOGMILL_SANITIZE MATCHES "undefined")
-    # Not alignment: parsers read text, by memcpy, and the check is a quarter of what they take to compile.
-    target_compile_options(logmill_parser_flags INTERFACE -fsanitize=null -fno-sanitize=alignment)
+    target_compile_options(logmill_parser_flags INTERFACE -fsanitize=null)
     # Not vptr: TBB's flow graph casts a task before its constructor has run, and types of plugins have their own typeinfo in each library.
     # Nor, where code is optimised, null and object-size: those are AddressSanitizer's, and a check before each access to a member is a quarter of the compiler's time.
     target_compile_options(logmill_flags INTERFACE -fno-sanitize-recover=undefined -fno-sanitize=vptr,null,object-size)
