@@ -31,8 +31,8 @@ class KeyPattern {
   enum class Outcome { no, not_in_segment, never, yes };
   Outcome match_here(std::size_t part, std::string_view rest, Captures* captures, unsigned& steps) const;
   std::vector<Part> parts_;
-  std::string
-      word_;  // its longest literal, without leading slashes: most keys do not hold it, which is told faster than that they do not match
+  // Its longest literal, without leading slashes: most keys do not hold it, which is told faster than that they do not match.
+  std::string word_;
   std::size_t weight_ = 0;
 };
 
