@@ -465,6 +465,7 @@ class JsonFramer final : public FramerBase {
     } else {
       // What is neither object nor array is no record, but must not be lost: its parser will reject it.
       state_ = c == '{' || c == '[' ? State::record : State::scalar;
+      text_ = c == '"';
     }
     return true;
   }
@@ -579,8 +580,10 @@ class JsonFramer final : public FramerBase {
     return true;
   }
 
-  // A scalar ends where something else may begin.
+  // A scalar ends where something else may begin. In an array only text has quotes, two of them, and nothing behind the second: with any other quote, what is text and what
+  // is structure would change places in all that follows. Between documents the line's end, or a record that begins as others did, ends it as well.
   bool step_scalar() {
+    const bool element = back_ == State::array;
     for (; pos_ < size(); ++pos_) {
       const char c = at(pos_);
       if (scan_.escaped) {
@@ -588,12 +591,17 @@ class JsonFramer final : public FramerBase {
       } else if (c == '\n') {
         break;
       } else if (scan_.in_string) {
+        if (c == '{' && !text_) {
+          if (size() - pos_ < kContext && !finishing_) return false;
+          if (known(pos_, size())) break;
+        }
         if (c == '\\') scan_.escaped = true;
         if (c == '"') scan_.in_string = false;
-      } else if (c == '"') {
+      } else if (c == '"' && (!element || (pos_ == open_ && !skipping_))) {
         scan_.in_string = true;
       } else if (pos_ != open_ || skipping_) {
-        if (c == '{' || c == '[' || (back_ == State::array && (c == ',' || c == ']'))) break;
+        if (c == '{' || c == '[' || (element && (c == ',' || c == ']'))) break;
+        if (element && text_ && !is_space(c) && get_lost()) return true;
       }
     }
     if (pos_ == size()) return false;
@@ -723,7 +731,7 @@ class JsonFramer final : public FramerBase {
     const std::size_t key = after_space(i + 1);
     next_state_ = State::array;
     // A record that broke off may have lost its brace; one that begins as others do is told without it.
-    return before > least && (at(before - 1) == '}' || !beginnings_.empty()) && key < look_to_ && at(key) == '"';
+    return before > least && (at(before - 1) == '}' || text_ || !beginnings_.empty()) && key < look_to_ && at(key) == '"';
   }
   std::size_t after_space(std::size_t i) const { return after_space(i, std::max(i, std::min(look_to_, i + kContext / 2))); }
   std::size_t after_space(std::size_t i, std::size_t end) const {
@@ -903,6 +911,7 @@ class JsonFramer final : public FramerBase {
   bool in_envelope_ = false;  // the array at hand is the envelope's
   bool in_array_ = false;     // the outermost is no envelope's
   std::size_t nested_ = 0;    // envelopes around the array at hand, less the outermost
+  bool text_ = false;         // the scalar at hand, or that broke, began with a quote
   bool finishing_ = false;
   bool unfinished_ = false;  // lost only because the stream ended
   std::vector<std::string> beginnings_;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <random>
+#include <set>
 
 namespace {
 
@@ -291,6 +292,59 @@ TEST(Framer, BrokenRecordsCostOnlyThemselves) {
     for (const std::string& text : texts(pieces)) found += found < good.size() && text == good[found];
     ASSERT_EQ(found, good.size()) << input;
     ASSERT_LE(pieces.size(), good.size() + 2 * broken) << input;
+  }
+}
+
+// What is no record, though it has quotes without their others, ends before the next record.
+TEST(Framer, StrayTextBetweenRecordsCostsNoOtherRecord) {
+  const auto record = [](int i) { return "{\"eventVersion\":\"1.08\",\"agent\":\"a, b {c\",\"n\":" + std::to_string(i) + "}"; };
+  for (const std::string junk : {"garbage\"", "\"unclosed", "08\",\"x\":1}", "tru\"e", "\"a\" b", "\"", "\\\"", "\"a\":", "\"\\\", x\""}) {
+    for (const std::string open : {"{\"Records\":[", "["}) {
+      for (const int at : {0, 5, 30}) {
+        std::string input = open;
+        Strings good;
+        for (int i = 0; i < 31; ++i) {
+          if (i == at) input += junk + ",";
+          input += record(i) + (i == 30 ? "" : ",");
+          good.push_back(record(i));
+        }
+        input += open == "[" ? "]" : "]}";
+        for (const std::size_t piece : {std::size_t{1}, std::size_t{37}, input.size()}) {
+          const auto pieces = frame(json(), input, piece, {1 + piece * 3, 16 << 20});
+          std::size_t found = 0;
+          for (const std::string& text : texts(pieces)) found += found < good.size() && text == good[found];
+          EXPECT_EQ(found, good.size()) << junk << " before record " << at << " of " << open;
+          EXPECT_GT(pieces.size(), good.size()) << junk;
+          EXPECT_LE(pieces.size(), good.size() + 3) << junk;
+        }
+      }
+    }
+  }
+  // Documents without a line's end between them.
+  const auto pieces = frame(json(), record(1) + "garbage\"" + record(2) + record(3), 7, {100, 1 << 20});
+  EXPECT_EQ(texts(pieces), (Strings{record(1), "garbage\"", record(2), record(3)}));
+}
+
+// Bytes that are missing cost the records that they belonged to.
+TEST(Framer, AGapCostsNoOtherRecord) {
+  std::string sound = "{\"Records\":[";
+  Strings records;
+  for (int i = 0; i < 20; ++i) {
+    records.push_back("{\"eventVersion\":\"1.08\",\"who\":{\"name\":\"n\",\"list\":[{\"k\":1}]},\"n\":" + std::to_string(i) + "}");
+    sound += (i == 0 ? "" : ",") + records.back();
+  }
+  sound += "]}";
+  const std::size_t one = records.back().size(), begin = sound.find(records[8]);
+  for (std::size_t at = begin; at < begin + 2 * one; ++at) {
+    for (const std::size_t length : {std::size_t{1}, std::size_t{20}, one}) {
+      std::string input = sound;
+      input.erase(at, length);
+      std::set<std::string> found;
+      for (const std::string& text : texts(frame(json(), input, 50, {200, 1 << 20}))) found.insert(text);
+      std::size_t lost = 0;
+      for (const std::string& record : records) lost += !found.contains(record);
+      EXPECT_LE(lost, 3u) << input;
+    }
   }
 }
 
