@@ -22,6 +22,7 @@
 #include "pipeline/run_impl.hpp"
 #include "pipeline/sink_host.hpp"
 #include "plugin_host/isolated.hpp"
+#include "plugin_host/later_records.hpp"
 #include "plugin_host/plugin_host.hpp"
 #include "plugin_host/validate.hpp"
 #include "source/source.hpp"
@@ -613,10 +614,14 @@ struct Engine::State {
     if (head.size() >= 3 && std::memcmp(head.data(), "\xef\xbb\xbf", 3) == 0) head = head.subspan(3);
     o.detected = true;
     FrameSpec spec;
-    const Match match = recognise(o.ref.key, head, whole);
+    Match match = recognise(o.ref.key, head, whole);
     if (stopping()) return true;  // and what it is, is not known
     if (match.score <= kFallback) o.root.wrapping = Wrapping::recognise(text_of(head));
     if (match.score > 1 && o.root.wrapping && (forced || !o.root.wrapping->mixes())) o.root.wrapping.reset();
+    if (!forced && !match.parser && !o.root.wrapping) {
+      look_further(o, head, match);
+      if (stopping()) return true;
+    }
     if (!o.root.wrapping) {
       const ParserPlugin* const parser = forced ? forced : match.parser;
       if (!parser) {
@@ -659,6 +664,23 @@ struct Engine::State {
     o.head = Buffer();
     if (whole || !torn.empty()) end_object(object, torn);
     return true;
+  }
+
+  // The first record says nothing: maybe one behind it does. No object is set aside for that: whoever may write a record must not be able to hide the others.
+  void look_further(ObjectRun& o, std::span<const std::byte> head, Match& match) {
+    const auto tried = later_records(text_of(head));
+    for (const LaterRecord& later : tried) {
+      Match found = recognise(o.ref.key, std::as_bytes(std::span(later.rest)), false);
+      if (stopping()) return;
+      if (found.score <= 1 || found.parser->descriptor->kind == LM_KIND_SET_ASIDE) continue;
+      if (!later.envelope.empty() && !equals_but_first_case(later.envelope, view(found.parser->descriptor->envelope))) continue;
+      match = std::move(found);
+      return;
+    }
+    for (const LaterRecord& later : tried) {
+      const bool document = later.envelope.empty() && later.rest.starts_with('{');
+      if (document && (o.root.wrapping = Wrapping::recognise(later.rest))) return;
+    }
   }
 
   // That nobody could be asked is nothing to be said of an object: the run fails, or is being stopped.

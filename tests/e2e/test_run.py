@@ -176,6 +176,28 @@ class BadInput(Case):
         self.assertEqual(data[reject["offset"]:reject["offset"] + reject["length"]].decode(), bad)
         self.assertTrue(reject["message"])
 
+    def test_a_bad_record_in_front_does_not_hide_what_the_object_is(self):
+        good = trail(count=6)
+        text = [json.dumps(record) for record in good]
+        for bad in ('{"eventVersion":"1.11","eventName":tru}', '{"x":1}', "{}", "null", "17", '"s"', "garbage", 'garbage"', '"unclosed',
+                    '{"eventVersion":"1.11","x":"abc}', "[" * 5000 + "]" * 5000):
+            for data in (envelope([bad, *good]), ("[" + ",".join([bad, *text]) + "]").encode(), "\n".join([bad, *text, ""]).encode()):
+                stats, rejects = self.run_on(data)
+                self.assertEqual(stats["parsers"]["aws.cloudtrail"]["records_out"], 6, data[:60])
+                self.assertGreaterEqual(stats["parsers"]["aws.cloudtrail"]["rejects"], 1, data[:60])
+
+    def test_what_only_a_later_record_says_sets_no_object_aside(self):
+        digest = {"digestStartTime": "2026-03-01T00:00:00Z", "digestS3Object": "x", "awsAccountId": "111122223333"}
+        self.write("object", "\n".join(['{"x":1}', json.dumps(digest), '{"x":2}', ""]))
+        self.logmill("run", "object", "--to", "ndjson:out", "--stats", "stats.json", code=3)
+        self.assertEqual(self.stats()["not_read_whole"]["unrecognised"], 1)
+
+    def test_a_stray_quote_between_records_costs_no_other_record(self):
+        good = trail(count=40)
+        stats, rejects = self.run_on(envelope([*good[:5], 'garbage"', *good[5:20], '"unclosed', *good[20:]]))
+        self.assertEqual(stats["parsers"]["aws.cloudtrail"]["records_out"], 40)
+        self.assertEqual([base64.b64decode(r["bytes"]).decode() for r in rejects if "offset" in r], ['garbage"', '"unclosed'])
+
     def test_a_torn_object_gives_its_good_records_and_a_reject_for_the_tear(self):
         for name, whole in (("gzip", gzip.compress(envelope(trail(count=200)))),
                             ("zstd", subprocess.run(["zstd", "-q", "-c"], input=envelope(trail(count=3000)), stdout=subprocess.PIPE, check=True).stdout),

@@ -4,6 +4,7 @@
 #include "conform/json_text.hpp"
 #include "pipeline/budget.hpp"
 #include "plugin_host/key_pattern.hpp"
+#include "plugin_host/later_records.hpp"
 #include "plugin_host/validate.hpp"
 
 #include <gtest/gtest.h>
@@ -68,6 +69,29 @@ TEST(KeyPattern, GivesUpOnlyWhereNoWayIsLeft) {
 TEST(KeyPattern, HostileKeysDoNotCostTheirPower) {
   const auto p = KeyPattern::compile("**a**a**a**a**b");
   EXPECT_FALSE(p->matches(std::string(100'000, 'a')));
+}
+
+TEST(LaterRecords, AreElementsDocumentsAndLinesBehindTheFirst) {
+  const auto found = [](std::string_view sample) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const LaterRecord& r : later_records(sample)) out.emplace_back(r.rest.substr(0, r.rest.find('}') + 1), r.envelope);
+    return out;
+  };
+  using Found = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(found(R"({"Records":[{"a":[{"x":1},{"y":2}]},{"b":2},{"c":3}]})"),
+            (Found{{R"({"b":2})", "Records"}, {R"({"c":3})", "Records"}, {R"({"y":2})", "Records"}}));
+  EXPECT_EQ(found(R"({"v":1,"Records":[17,{"b":2}]})"), (Found{{R"({"b":2})", "Records"}}));
+  EXPECT_EQ(found(R"([{"a":1}, {"b":2}])"), (Found{{R"({"b":2})", ""}}));
+  EXPECT_EQ(found("{\"a\":1}\n{\"b\":2}{\"c\":3}"), (Found{{R"({"b":2})", ""}, {R"({"c":3})", ""}}));
+  EXPECT_EQ(found("a line\n{\"b\":2}"), (Found{{R"({"b":2})", ""}}));
+  // A quote is missing: by what stands around them.
+  EXPECT_EQ(found(R"({"Records":[{"a":"x},{"b":"2"},{"c":3}]})"), (Found{{R"({"b":"2"})", "Records"}, {R"({"c":3})", "Records"}}));
+  for (const char* const sample : {"", " ", "{", "[", "{}", "[\"", "{\"a", "{\"a\\", "x", "\n", "]]]}}}"})
+    EXPECT_TRUE(later_records(sample).empty()) << sample;
+  // Of hostile input few are looked at.
+  std::string many = "[0";
+  for (int i = 0; i < 1000; ++i) many += ",{\"a\":1}";
+  EXPECT_LE(later_records(many).size(), 8u);
 }
 
 TEST(JsonText, HalfACharacterBecomesTheReplacementCharacterAndNothingElseChanges) {
