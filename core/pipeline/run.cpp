@@ -56,7 +56,10 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kChunkBytes = 256 << 10;  // one read
 constexpr std::size_t kChunks = 4;              // read ahead of the decoder, an object
 constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
-constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do
+constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do,
+constexpr std::size_t kGroupRecords = 8192;     // and, where all threads have work, so many records or
+constexpr std::size_t kMostGroupBytes =
+    8 << 20;  // bytes: what a batch costs is shared by its rows, but its columns should stay in the cache
 constexpr std::size_t kGroupBlocks = 4096;
 constexpr std::size_t kListAhead = 10'000;                 // objects listed but not yet opened
 constexpr int kFallback = 40;                              // what a parser is no surer of is what others have left
@@ -184,7 +187,7 @@ struct Group {
   const ParserPlugin* parser = nullptr;
   ParserTally* tally = nullptr;
   std::vector<WorkBlock> blocks;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0, records = 0;
 };
 using GroupPtr = std::shared_ptr<Group>;
 
@@ -230,6 +233,8 @@ struct Engine::State {
 
   std::vector<std::unique_ptr<Source>> sources;
   Budget budget;
+  const unsigned threads;
+  const std::size_t most_group_bytes;
   FrameLimits frame_limits;
   DecodeLimits decode_limits;
   const ParserPlugin* forced = nullptr;
@@ -252,8 +257,9 @@ struct Engine::State {
   std::unique_ptr<oneapi::tbb::flow::graph> graph;
   std::unique_ptr<oneapi::tbb::flow::function_node<ObjectPtr>> decode_node;
   std::unique_ptr<oneapi::tbb::flow::function_node<GroupPtr>> parse_node;
-  Handover handover;              // from node to node
-  std::atomic<unsigned> live{0};  // I/O threads and strands that may still make blocks
+  std::atomic<unsigned> parse_calls{0};  // put and not done
+  Handover handover;                     // from node to node
+  std::atomic<unsigned> live{0};         // I/O threads and strands that may still make blocks
 
   std::mutex group_mutex;
   std::map<const ParserPlugin*, GroupPtr> groups;
@@ -281,7 +287,9 @@ struct Engine::State {
         cancelled(c),
         rejects_writer(&w),
         journal(j),
-        budget(share_memory(options.memory).in_flight) {
+        budget(share_memory(options.memory).in_flight),
+        threads(options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency())),
+        most_group_bytes(std::clamp<std::size_t>(share_memory(options.memory).in_flight / 5, kGroupBytes, kMostGroupBytes)) {
     frame_limits.max_record = options.max_record;
     decode_limits.max_decoded = options.max_decoded;
     decode_limits.max_ratio = options.max_ratio;
@@ -1002,10 +1010,17 @@ struct Engine::State {
         group->tally = work.target->tally;
       }
       group->bytes += work.block.data.size();
+      group->records += work.block.records.size();
       group->blocks.push_back(std::move(work));
-      if (group->bytes >= kGroupBytes || group->blocks.size() >= kGroupBlocks) ready = std::move(group);
+      const bool enough = group->records >= kGroupRecords || parse_calls.load(std::memory_order_relaxed) < threads;
+      if (group->bytes >= (enough ? kGroupBytes : most_group_bytes) || group->blocks.size() >= kGroupBlocks) ready = std::move(group);
     }
-    if (ready) put(*parse_node, ready);
+    if (ready) put_group(ready);
+  }
+
+  void put_group(const GroupPtr& group) {
+    ++parse_calls;
+    put(*parse_node, group);
   }
 
   void flush_groups() {
@@ -1015,7 +1030,7 @@ struct Engine::State {
       ready.swap(groups);
     }
     for (auto& [parser, group] : ready) {
-      if (group) put(*parse_node, group);
+      if (group) put_group(group);
     }
   }
 
@@ -1555,7 +1570,7 @@ struct Engine::State {
         group->blocks.push_back(std::move(work));
       }
     }
-    for (auto& [parser, group] : groups_now) put(*parse_node, group);
+    for (auto& [parser, group] : groups_now) put_group(group);
   }
 
   // Who is to have a record of `from` that its parser does not know; null: nobody. Records of one kind go the same way, so that the parsers are asked once for each.
@@ -1653,7 +1668,6 @@ struct Engine::State {
   }
 
   bool execute() {
-    const unsigned threads = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
     unsigned readers = std::max(4u, 2 * threads);
     max_in_flight = max_large = std::max(8u, 4 * threads);
     if (far) readers = max_in_flight = std::max(options.requests, 1u);
@@ -1673,6 +1687,7 @@ struct Engine::State {
       parse_node = std::make_unique<flow::function_node<GroupPtr>>(*graph, flow::unlimited, [this](const GroupPtr& g) {
         handover.take();
         run_parse(g);
+        --parse_calls;
         handover.give();
       });
       graph->reserve_wait();
