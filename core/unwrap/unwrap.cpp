@@ -27,9 +27,12 @@ std::uint32_t Unwrapped::context(const WrappingContext& wanted) {
 namespace {
 
 // The place in a JSON string, as it is written, of the byte at `at` of the text that it says.
-std::size_t behind_escapes(std::string_view raw, std::size_t at) {
-  std::size_t i = 0;
-  for (std::size_t said = 0; said < at && i < raw.size();) {
+std::size_t behind_escapes(std::string_view raw, std::size_t at, Unwrapped::Passed& passed) {
+  if (at < passed.asked) passed = {};
+  passed.asked = at;
+  std::size_t& i = passed.raw;
+  std::size_t& said = passed.said;
+  while (said < at && i < raw.size()) {
     if (raw[i] != '\\') {
       ++i, ++said;
     } else if (i + 1 < raw.size() && raw[i + 1] == 'u') {
@@ -82,13 +85,13 @@ class Taker {
   }
 
  private:
-  Place place_of(std::string_view raw) const {
+  Place place_of(std::string_view raw) {
     if (!from_) return {offset_ + static_cast<std::size_t>(raw.data() - whole_.data()), raw.size()};
     const Unwrapped::Record& r = from_->records[parent_];
     // `whole_` may be an element of an envelope in the record.
     const auto at = static_cast<std::size_t>(raw.data() - from_->text(r).data());
-    const std::uint64_t begin = from_->locate(r, at);
-    return {begin, from_->locate(r, at + raw.size()) - begin};
+    const std::uint64_t begin = from_->locate(r, at, passed_);
+    return {begin, from_->locate(r, at + raw.size(), passed_) - begin};
   }
 
   const Unwrapped* from_;
@@ -96,6 +99,7 @@ class Taker {
   std::string_view whole_;
   std::uint64_t offset_;
   Unwrapped& out_;
+  std::vector<Unwrapped::Passed> passed_;
 };
 
 std::string_view content(std::string_view quoted) { return quoted.size() >= 2 ? quoted.substr(1, quoted.size() - 2) : quoted; }
@@ -475,13 +479,16 @@ class JsonWrapping final : public Wrapping {
 
 }  // namespace
 
-std::uint64_t Unwrapped::locate(const Record& r, std::size_t at) const {
+std::uint64_t Unwrapped::locate(const Record& r, std::size_t at, std::vector<Passed>& passed) const { return locate(r, at, passed, 0); }
+
+std::uint64_t Unwrapped::locate(const Record& r, std::size_t at, std::vector<Passed>& passed, std::size_t level) const {
   // Of lines the text itself is not at hand any more; it stands there as it is, or nearly.
   if (!r.raw.data()) return r.place.offset + std::min<std::uint64_t>(at, r.place.length);
-  const std::size_t in_raw = r.length == r.raw.size() ? std::min(at, r.length) : behind_escapes(r.raw, at);
+  if (passed.size() <= level) passed.emplace_back();
+  const std::size_t in_raw = r.length == r.raw.size() ? std::min(at, r.length) : behind_escapes(r.raw, at, passed[level]);
   if (!below) return r.place.offset + in_raw;
   const Record& parent = below->records[r.parent];
-  return below->locate(parent, static_cast<std::size_t>(r.raw.data() - below->text(parent).data()) + in_raw);
+  return below->locate(parent, static_cast<std::size_t>(r.raw.data() - below->text(parent).data()) + in_raw, passed, level + 1);
 }
 
 bool KindTeller::tell(std::string_view record, WrappingContext& context) { return tell_kind(reader_, record, context); }

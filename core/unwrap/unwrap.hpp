@@ -46,12 +46,19 @@ struct Unwrapped {
   std::uint64_t control_messages = 0;  // which hold nothing: CloudWatch's probes
   const Unwrapped* below = nullptr;    // what the records were taken from; null: the object's own
 
+  // How far one has come in texts with escapes, one in another: what is asked for in ascending order is found in one pass.
+  struct Passed {
+    std::size_t asked = 0, said = 0, raw = 0;
+  };
+
   std::string_view text(const Record& r) const { return {reinterpret_cast<const char*>(bytes.data()) + r.offset, r.length}; }
   std::uint32_t context(const WrappingContext& wanted);
-  // Where the byte at `at` of a record's text stands in the object.
-  std::uint64_t locate(const Record&, std::size_t at) const;
+  // Where the byte at `at` of a record's text stands in the object. `passed`: of this record and of those it lies in; empty at first.
+  std::uint64_t locate(const Record&, std::size_t at, std::vector<Passed>& passed) const;
 
  private:
+  std::uint64_t locate(const Record&, std::size_t at, std::vector<Passed>& passed, std::size_t level) const;
+
   std::unordered_map<std::string, std::uint32_t> context_of_;
 };
 

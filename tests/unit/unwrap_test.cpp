@@ -2,6 +2,7 @@
 #include "unwrap/unwrap.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ TEST(KindTeller, OthersAreAsTheyBegin) {
 }
 
 struct Opened {
+  std::vector<lm::Block> blocks;  // which records have views into
   lm::Unwrapped out;
   std::vector<std::string> texts() const {
     std::vector<std::string> all;
@@ -61,19 +63,23 @@ Opened open(std::string_view text, std::string_view id) {
   }
   EXPECT_EQ(wrapping->id(), id);
   const auto framer = lm::make_framer(wrapping->framing(), {});
-  const auto space = framer->space();
-  std::memcpy(space.data(), text.data(), text.size());
-  framer->commit(text.size());
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto space = framer->space();
+    const std::size_t n = std::min(space.size(), rest.size());
+    std::memcpy(space.data(), rest.data(), n);
+    framer->commit(n);
+    rest.remove_prefix(n);
+  }
   framer->finish("");
-  while (const auto block = framer->next()) wrapping->unwrap(*block, opened.out);
+  while (auto block = framer->next()) {
+    opened.blocks.push_back(std::move(*block));
+    wrapping->unwrap(opened.blocks.back(), opened.out);
+  }
   for (const auto& r : framer->take_rejects()) {
     wrapping->unwrap_cut(r, opened.out);
     opened.out.rejects.push_back(r);
   }
-  for (auto& r : opened.out.records) {
-    EXPECT_LE(r.place.offset + r.place.length, text.size());
-    r.raw = {};
-  }
+  for (const auto& r : opened.out.records) EXPECT_LE(r.place.offset + r.place.length, text.size());
   return opened;
 }
 
@@ -115,6 +121,28 @@ TEST(Wrapping, APageOfGraphIsItsValue) {
   EXPECT_EQ(open(R"([{"@odata.context":"c","value":[{"id":1},{"id":2}]}])", "graph.page").texts(), (Strings{R"({"id":1})", R"({"id":2})"}));
   EXPECT_EQ(open(R"({"value":[{"id":1,"v":[2]}],"nextLink":"n"})", "graph.page").texts(), Strings{R"({"id":1,"v":[2]})"});
   EXPECT_EQ(lm::Wrapping::recognise(R"({"value":[1,2]})"), nullptr);
+}
+
+// A message may be as large as a record, and all of it elements: where each stands is found on one way through it, not on one way each.
+TEST(Wrapping, PlacesOfManyRecordsInOneMessageAreThoseOfTheirEscapedText) {
+  constexpr int kMany = 200'000;
+  std::string object = R"({"Records":[{"messageId":"m","body":"{\"Records\":[)";
+  std::vector<std::string> escaped;
+  for (int i = 0; i < kMany; ++i) {
+    escaped.push_back("{\\\"n\\\":\\\"\\u00e9\\u20ac" + std::to_string(i) + "\\\"}");
+    object += (i == 0 ? "" : ",") + escaped.back();
+  }
+  object += R"(]}"}]})";
+  const Opened message = open(object, "queue");
+  ASSERT_EQ(message.out.records.size(), 1u);
+  lm::Unwrapped records;
+  records.below = &message.out;
+  ASSERT_TRUE(lm::open_envelope(message.out, 0, "Records", records));
+  ASSERT_EQ(records.records.size(), escaped.size());
+  for (std::size_t i = 0; i < escaped.size(); ++i) {
+    const lm::Place place = records.records[i].place;
+    ASSERT_EQ(object.substr(place.offset, place.length), escaped[i]);
+  }
 }
 
 }  // namespace
