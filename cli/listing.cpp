@@ -79,7 +79,10 @@ std::string plan_json(const Plan& plan) {
     out += fmt::format("{}\n{{\"parser\":{},\"account\":{},\"region\":{},\"day\":{},\"objects\":{},\"bytes\":{}}}",
                        out.back() == '[' ? "" : ",", said(g.parser), said(g.account), said(g.region), said(g.day), g.objects, g.bytes);
   }
-  return out + "\n]}\n";
+  out += "\n],\"unreadable\":[";
+  for (const ObjectReport& r : plan.unreadable)
+    out += fmt::format("{}\n{{\"uri\":{},\"reason\":{}}}", out.back() == '[' ? "" : ",", json_string(r.uri), json_string(r.reason));
+  return out + (plan.unreadable.empty() ? "]}\n" : "\n]}\n");
 }
 
 std::string plugins_text(const std::vector<ParserInfo>& parsers, const std::vector<SinkInfo>& sinks) {

@@ -138,7 +138,9 @@ int command(const Registry& registry, const Common&, const PlanArguments& argume
     const bool usage = found.error().code == Errc::invalid || found.error().code == Errc::not_found;
     return fail_with(usage ? kExitUsage : kExitFailed, found.error().what);
   }
-  return print(arguments.json ? plan_json(*found) : plan_text(*found));
+  for (const ObjectReport& report : found->unreadable) log_warning(fmt::format("{}: {}", printable(report.uri), report.reason));
+  const int printed = print(arguments.json ? plan_json(*found) : plan_text(*found));
+  return printed == kExitDone && !found->unreadable.empty() ? kExitRejected : printed;
 }
 
 int command(const Registry& registry, const Common&, const PluginsArguments& arguments) {

@@ -63,7 +63,7 @@ class LedgerJournal final : public Journal {
 
   Result<bool> wanted(const ObjectRef& ref) override {
     if (is_own(ref.uri)) return false;
-    if (ref.etag.empty())
+    if (ref.etag.empty() && ref.trouble.empty())
       return fail(Errc::invalid, fmt::format("{}: it cannot be told from others that have stood there, and so not be read with --state",
                                              readable(ref.uri)));
     auto known = ledger_.find(ref.uri);

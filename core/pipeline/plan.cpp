@@ -42,6 +42,8 @@ Result<Plan> plan(const Registry& registry, const RunOptions& options, const std
       if (!page->objects.empty()) after = page->objects.back().uri;
       for (const ObjectRef& object : page->objects) {
         if (overlap && !seen.insert(object.uri).second) continue;
+        if (!object.trouble.empty() && out.unreadable.size() < Summary::kMaxReports)
+          out.unreadable.push_back({readable(object.uri), ObjectOutcome::failed, "", object.trouble});
         const ParserPlugin* const parser = parser_of(registry.impl(), object.key, captures);
         const KeyFacts facts = facts_of(object.key);
         const auto captured = [&](std::string_view name, std::string_view known) {

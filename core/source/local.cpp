@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace lm {
 namespace {
@@ -55,6 +57,7 @@ ObjectRef object_of(const std::string& path, const struct stat& s) {
 }  // namespace
 
 Result<std::unique_ptr<ByteStream>> open_file(const ObjectRef& object, std::uint64_t from) {
+  if (!object.trouble.empty()) return fail(Errc::io, object.trouble);
   int fd = -1;
   do {  // not waiting for a pipe's other end, which may be long in coming
     fd = ::open(object.uri.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -118,15 +121,14 @@ class TreeSource final : public Source {
     if (after.empty() || after != last_) {
       stack_.clear(), inside_.clear();
       after_ = last_ = after;
-      if (auto ok = enter(root_); !ok) return tl::unexpected(ok.error());
+      troubled_ = enter(root_);
     }
     ObjectPage page;
     while (page.objects.size() < limit) {
-      auto object = next();
-      if (!object) return tl::unexpected(object.error());
-      if (object->uri.empty()) return page;
-      last_ = object->uri;
-      page.objects.push_back(std::move(*object));
+      ObjectRef object = next();
+      if (object.uri.empty()) return page;
+      last_ = object.uri;
+      page.objects.push_back(std::move(object));
     }
     page.last = false;
     return page;
@@ -142,27 +144,37 @@ class TreeSource final : public Source {
     std::pair<dev_t, ino_t> id;
   };
 
-  Result<void> enter(const std::string& prefix) {
+  // Answers the directory itself if not all that is in it could be listed: one that is shut costs what is in it, not what is beside it.
+  std::optional<ObjectRef> enter(const std::string& prefix) {
     const std::string directory = prefix.empty() ? "." : prefix;
-    const auto failed = [&](const std::string& why) { return fail(Errc::io, fmt::format("directory {}: {}", directory, why)); };
+    const auto troubled = [&](int error) -> std::optional<ObjectRef> {
+      const std::string uri = directory.back() == '/' ? directory : directory + '/';
+      if (uri <= after_) return {};
+      return ObjectRef{uri, uri, {}, 0, 0, false, fmt::format("the directory cannot be read: {}", std::strerror(error))};
+    };
     struct stat s {};
-    if (::stat(directory.c_str(), &s) != 0) return failed(std::strerror(errno));
+    if (::stat(directory.c_str(), &s) != 0) return troubled(errno);
     // A link that leads back up would never end.
     if (!inside_.insert({s.st_dev, s.st_ino}).second) return {};
     Level level;
     level.prefix = prefix;
     level.id = {s.st_dev, s.st_ino};
     const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
-    if (!open) return failed(std::strerror(errno));
+    if (!open) {
+      const int error = errno;
+      inside_.erase(level.id);
+      return troubled(error);
+    }
     for (errno = 0; const dirent* entry = ::readdir(open.get()); errno = 0) {
       std::string name = entry->d_name;
       if (name == "." || name == "..") continue;
       if (is_directory(*entry, prefix + name)) name += '/';
       level.names.push_back(std::move(name));
     }
-    if (errno != 0) return failed(std::strerror(errno));
+    const int error = errno;  // the names that came before it are good
     std::sort(level.names.begin(), level.names.end());
     stack_.push_back(std::move(level));
+    if (error != 0) return troubled(error);
     return {};
   }
 
@@ -174,7 +186,8 @@ class TreeSource final : public Source {
   }
 
   // The next object; an empty uri at the end.
-  Result<ObjectRef> next() {
+  ObjectRef next() {
+    if (troubled_) return *std::exchange(troubled_, std::nullopt);
     while (!stack_.empty()) {
       Level& level = stack_.back();
       if (level.next == level.names.size()) {
@@ -188,18 +201,33 @@ class TreeSource final : public Source {
         if (path < after_ && !after_.starts_with(path)) continue;
         if (!pattern_.empty() && !may_hold(pattern_, std::string_view(path).substr(0, path.size() - 1))) continue;
         if (!filter_.wants(path)) continue;
-        if (auto ok = enter(path); !ok) return tl::unexpected(ok.error());
+        if (auto troubled = enter(path); troubled && is_there(path.substr(0, path.size() - 1))) return std::move(*troubled);
         continue;
       }
       if (path <= after_ || (!pattern_.empty() && !matches(pattern_, path)) || !filter_.wants(path)) continue;
       struct stat s {};
-      if (::stat(path.c_str(), &s) != 0) {
-        if (errno == ENOENT || errno == ELOOP) continue;  // a link that leads nowhere
-        return fail(Errc::io, fmt::format("{}: {}", path, std::strerror(errno)));
+      if (::stat(path.c_str(), &s) == 0) {
+        if (S_ISREG(s.st_mode)) return object_of(path, s);
+        continue;
       }
-      if (S_ISREG(s.st_mode)) return object_of(path, s);
+      const int error = errno;
+      const bool nowhere = error == ENOENT || error == ELOOP;
+      if (nowhere && !is_there(path)) continue;
+      return {path,
+              path,
+              {},
+              0,
+              0,
+              false,
+              fmt::format("{}: {}", nowhere ? "is a link that leads nowhere" : "cannot be opened", std::strerror(error))};
     }
-    return ObjectRef{};
+    return {};
+  }
+
+  // What was removed since its directory was read is none of a listing's business.
+  static bool is_there(const std::string& path) {
+    struct stat s {};
+    return ::lstat(path.c_str(), &s) == 0 || errno != ENOENT;
   }
 
   static bool component_matches(std::string_view pattern, std::string_view name) {
@@ -239,7 +267,8 @@ class TreeSource final : public Source {
 
   std::string root_, pattern_;
   KeyFilter filter_;
-  std::string after_, last_;  // what the walk passes over; the last object that was shown
+  std::string after_, last_;           // what the walk passes over; the last object that was shown
+  std::optional<ObjectRef> troubled_;  // the root
   std::vector<Level> stack_;
   std::set<std::pair<dev_t, ino_t>> inside_;
 };

@@ -22,6 +22,7 @@ struct ObjectRef {
   std::uint64_t size = 0;     // bytes as stored; 0 if unknown (stdin)
   std::int64_t mtime_ms = 0;  // milliseconds since 1970-01-01 UTC; 0 if unknown
   bool growing = false;       // more may be put behind its end: what has no end there yet may be half of it
+  std::string trouble = {};   // not empty: it cannot be opened, as the listing saw; also a directory, whose uri then ends in '/'
 };
 
 struct ObjectPage {
@@ -60,7 +61,7 @@ struct SourceOptions {
 };
 
 // A file, a directory (recursive), a glob (`*`, `?`, `[...]`, `**`), "-" for stdin, s3://BUCKET/PREFIX or az://ACCOUNT/CONTAINER/PREFIX. Not there:
-// Errc::not_found, also for a glob that matches nothing.
+// Errc::not_found, also for a glob that matches nothing. What is there and cannot be read, a directory or a link that leads nowhere, is listed with its trouble.
 Result<std::unique_ptr<Source>> open_source(std::string_view input, const SourceOptions& = {});
 
 // One uri of a store. What needs the stores' own clients is in object_store/.

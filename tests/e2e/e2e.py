@@ -25,10 +25,10 @@ class Case(unittest.TestCase):
         clean = {name: value for name, value in os.environ.items() if name == "LOGMILL" or not name.startswith("LOGMILL_")}
         return {**clean, "TERM": "xterm", **more}
 
-    def logmill(self, *arguments, code: int | None = 0, stdin: bytes = b"", env: dict | None = None) -> subprocess.CompletedProcess:
-        """Runs the program in self.dir; stdout and stderr are text. `code`: the exit code that is expected, None for any."""
+    def logmill(self, *arguments, code: int | None = 0, stdin: bytes = b"", env: dict | None = None, **more) -> subprocess.CompletedProcess:
+        """Runs the program in self.dir; stdout and stderr are text. `code`: the exit code that is expected, None for any. `more` is for subprocess.run."""
         done = subprocess.run([LOGMILL, *map(str, arguments)], input=stdin, capture_output=True, cwd=self.dir, env=self.environment(**(env or {})),
-                              timeout=300, check=False)
+                              timeout=300, check=False, **more)
         done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
         if code is not None:
             self.assertEqual(done.returncode, code, f"logmill {' '.join(map(str, arguments))}\nstdout: {done.stdout[-2000:]}\nstderr: {done.stderr[-4000:]}")
@@ -57,6 +57,18 @@ class Case(unittest.TestCase):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.encode() if isinstance(data, str) else data)
         return path
+
+    def shut_out(self) -> dict:
+        """For logmill(**...): as somebody to whom modes apply, for nothing is shut to root. self.dir is open to them."""
+        if os.geteuid() != 0:
+            return {}
+        self.dir.chmod(0o777)
+        somebody = {"user": 65534, "group": 65534, "extra_groups": []}
+        try:
+            subprocess.run([LOGMILL, "--version"], capture_output=True, check=True, **somebody)
+        except OSError:
+            self.skipTest("others than root do not reach the program")
+        return somebody
 
     def archive(self, records: int = 40) -> list[dict]:
         """The sample archive as self.dir/evidence; answers its manifest."""

@@ -257,6 +257,48 @@ class BadInput(Case):
         self.assertNotIn("\x1b", done.stderr)
 
 
+class NotReadable(Case):
+    """What is there and cannot be read costs itself, and is told: 0 means that all was read."""
+
+    def run_on(self, *inputs, **more) -> dict:
+        self.logmill("run", *inputs, "--to", "ndjson:out", "--rejects", "rejects", "--stats", "stats.json", code=3, **more)
+        return {r["uri"]: (r["outcome"], r["reason"]) for r in self.stats()["reports"]}
+
+    def test_a_link_that_leads_nowhere_is_told_and_a_loop_ends(self):
+        self.write("in/deep/a.log", flow_text(5))
+        (self.dir / "in/gone.log").symlink_to("nowhere.log")
+        (self.dir / "in/self").symlink_to("self")
+        (self.dir / "in/deep/up").symlink_to("..")
+        reports = self.run_on("in")
+        self.assertEqual(reports, {"in/gone.log": ("failed", "is a link that leads nowhere: No such file or directory"),
+                                   "in/self": ("failed", "is a link that leads nowhere: Too many levels of symbolic links")})
+        self.assertEqual({r["uri"] for r in self.rejects()}, set(reports))
+        self.assertEqual(self.stats()["objects"], 3)
+        plan = self.logmill("plan", "in", "--format", "json", code=3)
+        self.assertEqual([u["uri"] for u in json.loads(plan.stdout)["unreadable"]], ["in/gone.log", "in/self"])
+        self.assertIn("in/gone.log: is a link that leads nowhere", plan.stderr)
+
+    def test_a_directory_that_is_shut_costs_what_is_in_it_only(self):
+        for i in range(20):
+            self.write(f"in/{i:02}.log", flow_text(3, seed=i))
+        self.write("in/05-shut/a.log", flow_text(3))
+        self.write("named/a.log", flow_text(3))
+        somebody = self.shut_out()
+        for name in ("in/05-shut", "named"):
+            (self.dir / name).chmod(0)
+            self.addCleanup((self.dir / name).chmod, 0o755)
+        denied = ("failed", "the directory cannot be read: Permission denied")
+        self.assertEqual(self.run_on("in", "named", **somebody), {"in/05-shut/": denied, "named/": denied})
+        self.assertEqual(self.stats()["parsers"]["aws.vpcflow"]["records_in"], 60)
+        for _ in range(2):
+            self.logmill("run", "in", "--to", "ndjson:kept", "--state", "job.state", "--stats", "stats.json", code=3, **somebody)
+        self.assertEqual((self.stats()["skipped"], self.stats()["skipped_not_whole"]), (21, 1))
+        # Once it is open, what is in it is new.
+        (self.dir / "in/05-shut").chmod(0o755)
+        self.logmill("run", "in", "--to", "ndjson:kept", "--state", "job.state", "--stats", "stats.json", **somebody)
+        self.assertEqual((self.stats()["objects"], self.stats()["skipped"]), (1, 20))
+
+
 class Reports(Case):
     def test_the_summary_names_what_was_not_read_whole(self):
         self.archive()

@@ -127,7 +127,23 @@ TEST_F(SourceTest, LinksAreFollowedAndLoopsAreNot) {
   fs::create_directory_symlink("..", "t/d/up");
   fs::create_symlink("nowhere", "t/dangling");
   fs::create_symlink("self", "t/self");
-  EXPECT_EQ(listed("t"), (Strings{"t/d/x", "t/link"}));
+  EXPECT_EQ(listed("t"), (Strings{"t/d/x", "t/dangling", "t/link", "t/self"}));
+}
+
+TEST_F(SourceTest, ALinkThatLeadsNowhereIsListedAndCannotBeOpened) {
+  fs::create_directories("t");
+  fs::create_symlink("nowhere", "t/dangling");
+  fs::create_symlink("self", "t/self");
+  auto source = open_source("t");
+  ASSERT_TRUE(source);
+  auto page = (*source)->list("", 10);
+  ASSERT_EQ(page->objects.size(), 2u);
+  for (const auto& [object, why] : {std::pair(page->objects[0], "No such file"), std::pair(page->objects[1], "Too many levels")}) {
+    auto stream = (*source)->open(object);
+    ASSERT_FALSE(stream);
+    EXPECT_NE(stream.error().what.find(why), std::string::npos) << stream.error().what;
+  }
+  EXPECT_EQ(listed("t/d*"), (Strings{"t/dangling"}));
 }
 
 TEST_F(SourceTest, WhatIsNoFileIsLeftOutButReadWhenNamed) {
@@ -187,10 +203,10 @@ TEST_F(SourceTest, ASignalDoesNotEndARead) {
   EXPECT_EQ(*n, 17u);
 }
 
-TEST_F(SourceTest, ADirectoryThatCannotBeReadIsNamed) {
-  write("t/open/a.gz");
-  fs::create_directories("t/shut");
+TEST_F(SourceTest, ADirectoryThatCannotBeReadIsListedAndCostsOnlyWhatIsInIt) {
+  for (const char* name : {"t/open/a.gz", "t/shut/b.gz", "t/names-only/c.gz", "t/z"}) write(name);
   fs::permissions("t/shut", fs::perms::none);
+  fs::permissions("t/names-only", static_cast<fs::perms>(0444));
   for (const char* name : {".", "t", "t/open"}) fs::permissions(name, static_cast<fs::perms>(0755));
   // Nothing is shut to root.
   const uid_t me = ::geteuid();
@@ -199,14 +215,27 @@ TEST_F(SourceTest, ADirectoryThatCannotBeReadIsNamed) {
   }
   auto source = open_source("t");
   auto page = source ? (*source)->list("", 10) : tl::unexpected(source.error());
-  const Strings beside = listed("t/open/*.gz"), wild = listed("t/o*/*.gz");
+  const Strings by_one = source ? uris(**source, 1) : Strings();
+  const Strings behind = source ? uris(**source, 10, "t/shut/") : Strings();
+  const Strings beside = listed("t/open/*.gz"), wild = listed("t/o*/*.gz"), root = listed("t/shut"), shut_wild = listed("t/shut/*.gz");
   if (me == 0) {
     ASSERT_EQ(::seteuid(me), 0);
   }
-  fs::permissions("t/shut", fs::perms::owner_all);
-  ASSERT_FALSE(page);
-  EXPECT_EQ(page.error().code, Errc::io);
-  EXPECT_NE(page.error().what.find("t/shut"), std::string::npos) << page.error().what;
+  for (const char* name : {"t/shut", "t/names-only"}) fs::permissions(name, fs::perms::owner_all);
+  ASSERT_TRUE(page) << page.error().what;
+  const Strings all{"t/names-only/c.gz", "t/open/a.gz", "t/shut/", "t/z"};
+  Strings found;
+  for (const ObjectRef& object : page->objects) {
+    found.push_back(object.uri);
+    const bool troubled = object.uri == all[0] || object.uri == all[2];
+    EXPECT_EQ(object.trouble.find("Permission denied") != std::string::npos, troubled) << object.uri << ": " << object.trouble;
+    EXPECT_EQ(!(*source)->open(object), troubled) << object.uri;
+  }
+  EXPECT_EQ(found, all);
+  EXPECT_EQ(by_one, all);
+  EXPECT_EQ(behind, (Strings{"t/z"}));
+  EXPECT_EQ(root, (Strings{"t/shut/"})) << "as a file that was named and cannot be read";
+  EXPECT_EQ(shut_wild, (Strings{"t/shut/"})) << "what is in it might match";
   EXPECT_EQ(beside, (Strings{"t/open/a.gz"}));
   EXPECT_EQ(wild, (Strings{"t/open/a.gz"})) << "what cannot match is not entered";
 }
