@@ -17,6 +17,7 @@ struct Step {
   std::size_t consumed = 0, produced = 0;
   bool member_end = false;     // all of the member's output was given and its checksum holds
   std::optional<Error> error;  // final; what was produced before it is as the stream has it
+  bool over = false;           // with an error: it is of the member as a whole, which ends where it was consumed to
 };
 
 inline Step broken(Errc code, std::string what, std::size_t consumed = 0, std::size_t produced = 0) {

@@ -22,19 +22,20 @@ struct Format {
   std::string_view name;
   std::string_view magic;
   std::unique_ptr<Codec> (*make)();
+  std::string_view part;  // what a stream has one or more of; "" where there is but one
 };
 
 // A format may have several rows. "BZh" alone could begin a line of text; the first block's mark, or that of an empty stream, could not. Parallel zstd
 // programs begin with a frame that is to be skipped, one of sixteen magic numbers of which they use the first.
 constexpr Format kFormats[] = {
-    {"gzip", "\x1f\x8b\x08", make_gzip},
-    {"zstd", "\x28\xb5\x2f\xfd", make_zstd},
-    {"zstd", "\x50\x2a\x4d\x18", make_zstd},
-    {"bzip2", "BZh.1AY&SY", make_bzip2},
-    {"bzip2", "BZh.\x17\x72\x45\x38\x50\x90", make_bzip2},
-    {"xz", {"\xfd\x37zXZ\0", 6}, make_xz},
-    {"lz4", "\x04\x22\x4d\x18", make_lz4},
-    {"avro", "Obj\x01", make_avro},
+    {"gzip", "\x1f\x8b\x08", make_gzip, "member"},
+    {"zstd", "\x28\xb5\x2f\xfd", make_zstd, "frame"},
+    {"zstd", "\x50\x2a\x4d\x18", make_zstd, "frame"},
+    {"bzip2", "BZh.1AY&SY", make_bzip2, "stream"},
+    {"bzip2", "BZh.\x17\x72\x45\x38\x50\x90", make_bzip2, "stream"},
+    {"xz", {"\xfd\x37zXZ\0", 6}, make_xz, "stream"},
+    {"lz4", "\x04\x22\x4d\x18", make_lz4, "frame"},
+    {"avro", "Obj\x01", make_avro, ""},
 };
 constexpr std::size_t kLongestMagic = 10;
 
@@ -102,6 +103,8 @@ class Layer {
   Input input;
   bool ended = false;         // nothing more will be fed
   std::optional<Error> torn;  // with `ended`: because the layer below failed
+  bool inner = false;         // its input is what another layer gives
+  std::uint64_t stored = 0;   // bytes that its input is in all; 0 if unknown
 
   bool decided() const { return decided_; }
   const Format* format() const { return format_; }
@@ -152,18 +155,20 @@ class Layer {
             continue;
           }
           if (!begins_member(in[0])) {
-            return failed(
-                {Errc::corrupt, fmt::format("something else than {} from stored byte {} on, behind {} good member{} with {} decoded bytes",
-                                            format_->name, input.taken(), members_, members_ == 1 ? "" : "s", given_ + produced)});
+            return failed({Errc::corrupt,
+                           fmt::format("something else than {} from stored byte {} on, behind {} good member{} with {} decoded bytes{}",
+                                       format_->name, input.taken(), members_, members_ == 1 ? "" : "s", given_ + produced,
+                                       not_read_from(input.taken()))});
           }
           codec_->reset();
         }
         in_member_ = true;
+        member_at_ = input.taken();
       }
       const Step step = codec_->step(in, out.subspan(produced));
       input.consume(step.consumed);
       produced += step.produced;
-      if (step.error) return failed(*step.error);
+      if (step.error) return failed(placed(step));
       if (step.member_end) {
         in_member_ = false;
         ++members_;
@@ -189,17 +194,43 @@ class Layer {
     return std::any_of(std::begin(kFormats), std::end(kFormats),
                        [&](const Format& f) { return f.name == format_->name && static_cast<std::byte>(f.magic[0]) == first; });
   }
+
+  // The error of a member with its place, and what of the input is lost with it: the members behind it may be whole.
+  Error placed(const Step& step) const {
+    Error error = *step.error;
+    if (format_->part.empty()) return error;
+    if (member_at_ != 0) {
+      error.what += fmt::format(": {} {}, which begins at {} byte {}", format_->part, members_ + 1, inner ? "inner" : "stored", member_at_);
+    }
+    if (error.code == Errc::limit) {
+      error.what += not_read_from(member_at_);
+    } else if (!step.over) {
+      error.what += "; nothing behind the break was read";
+      if (stored > member_at_)
+        error.what += fmt::format(", of {} stored bytes{}", stored - member_at_, member_at_ == 0 ? "" : " from there on");
+    } else if (stored == 0) {
+      error.what += "; nothing behind it was read";
+    } else if (stored > input.taken()) {
+      error.what += fmt::format("; the {} stored bytes behind it were not read", stored - input.taken());
+    }
+    return error;
+  }
+  std::string not_read_from(std::uint64_t at) const {
+    return stored > at ? fmt::format("; {} stored bytes were not read", stored - at) : std::string();
+  }
+
   const Format* format_ = nullptr;
   std::unique_ptr<Codec> codec_;
   bool decided_ = false, in_member_ = false;
-  std::uint64_t members_ = 0, given_ = 0;
+  std::uint64_t members_ = 0, member_at_ = 0, given_ = 0;
   std::optional<Error> error_;
 };
 
 class Chain final : public ObjectDecoder {
  public:
-  explicit Chain(const DecodeLimits& limits) : limits_(limits), layers_(1) {
+  Chain(const DecodeLimits& limits, std::uint64_t stored_size) : limits_(limits), layers_(1) {
     layers_.reserve(kMaxLayers + 1);
+    layers_[0].stored = stored_size;
     between_.reserve(kMaxLayers);
   }
 
@@ -249,7 +280,7 @@ class Chain final : public ObjectDecoder {
       if (layer.decide(index < kMaxLayers)) {
         if (!was_decided && layer.format() && index + 1 == layers_.size()) {
           between_.emplace_back();
-          layers_.emplace_back();
+          layers_.emplace_back().inner = true;
           return Pulled{0, Pull::more};
         }
         if (auto ok = check(layer); !ok) return tl::unexpected(ok.error());
@@ -298,6 +329,8 @@ class Chain final : public ObjectDecoder {
 
 }  // namespace
 
-std::unique_ptr<ObjectDecoder> make_object_decoder(const DecodeLimits& limits) { return std::make_unique<Chain>(limits); }
+std::unique_ptr<ObjectDecoder> make_object_decoder(const DecodeLimits& limits, std::uint64_t stored_size) {
+  return std::make_unique<Chain>(limits, stored_size);
+}
 
 }  // namespace lm

@@ -46,6 +46,7 @@ class ObjectDecoder {
   virtual std::uint64_t decoded_bytes() const = 0;
 };
 
-std::unique_ptr<ObjectDecoder> make_object_decoder(const DecodeLimits&);
+// `stored_size`: bytes of the object as stored, for errors to say how many were not read; 0 if unknown.
+std::unique_ptr<ObjectDecoder> make_object_decoder(const DecodeLimits&, std::uint64_t stored_size = 0);
 
 }  // namespace lm

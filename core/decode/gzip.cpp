@@ -121,7 +121,11 @@ class Gzip final : public Codec {
     if (state_.avail_in > in_size || state_.avail_out > out_size)
       return broken(Errc::corrupt, "gzip: a member ends before the bytes that were read for it");
     const std::size_t consumed = in_size - state_.avail_in, produced = out_size - state_.avail_out;
-    if (code < 0) return broken(Errc::corrupt, "gzip: the checksum or the size of a member does not match its data", consumed, produced);
+    if (code < 0) {
+      Step step = broken(Errc::corrupt, "gzip: the checksum or the size of a member does not match its data", consumed, produced);
+      step.over = true;
+      return step;
+    }
     return {consumed, produced, state_.block_state == ISAL_BLOCK_FINISH, {}};
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <lz4frame.h>
 #include <algorithm>
+#include <string_view>
 
 namespace lm {
 namespace {
@@ -21,11 +22,15 @@ class Lz4 final : public Codec {
   Step step(std::span<const std::byte> in, std::span<std::byte> out) override {
     Step done;
     do {
-      std::size_t produced = out.size() - done.produced, consumed = full_ ? 0 : std::min(wanted_, in.size() - done.consumed);
+      const std::size_t offered = full_ ? 0 : std::min(wanted_, in.size() - done.consumed);
+      std::size_t produced = out.size() - done.produced, consumed = offered;
       const std::size_t code =
           LZ4F_decompress(context_, out.data() + done.produced, &produced, in.data() + done.consumed, &consumed, nullptr);
       if (LZ4F_isError(code)) {
-        done.error = Error{Errc::corrupt, fmt::format("lz4: {}", LZ4F_getErrorName(code))};
+        const std::string_view name = LZ4F_getErrorName(code);
+        done.error = Error{Errc::corrupt, fmt::format("lz4: {}", name)};
+        done.over = name == "ERROR_contentChecksum_invalid";
+        if (done.over) done.consumed += offered;  // the checksum is the last of a frame
         return done;
       }
       const std::size_t room = out.size() - done.produced;

@@ -34,6 +34,8 @@ class Zstd final : public Codec {
             Error{Errc::limit, fmt::format("zstd: the frame needs a window of more than {} bytes", std::uint64_t{1} << kMostWindowLog)};
       } else if (ZSTD_isError(code)) {
         done.error = Error{Errc::corrupt, fmt::format("zstd: {}", ZSTD_getErrorName(code))};
+        done.over = ZSTD_getErrorCode(code) == ZSTD_error_checksum_wrong;
+        if (done.over) done.consumed += from.size;  // the checksum is the last of a frame
       }
       if (done.error) return done;
       done.consumed += from.pos, done.produced += to.pos;

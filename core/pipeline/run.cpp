@@ -582,7 +582,7 @@ struct Engine::State {
   // The first bytes, for detection. False: the strand has nothing to do now.
   bool pull_head(const ObjectPtr& object) {
     ObjectRun& o = *object;
-    if (!o.decoder) o.decoder = make_object_decoder(decode_limits);
+    if (!o.decoder) o.decoder = make_object_decoder(decode_limits, o.ref.size);
     o.head.reserve(kHeadBytes);
     bool whole = false;
     std::string torn;

@@ -219,6 +219,16 @@ class BadInput(Case):
         stats, _ = self.run_on(bytes(data))
         self.assertEqual(stats["not_read_whole"]["partly_read"] + stats["not_read_whole"]["failed"], 1)
 
+    def test_a_bad_member_is_told_with_its_place_and_with_what_was_not_read_behind_it(self):
+        head, *lines = flow_text(400).splitlines(keepends=True)
+        parts = [b"".join(lines[i:i + 100]) for i in range(0, 400, 100)]
+        members = [bytearray(gzip.compress(part)) for part in [head + parts[0], *parts[1:]]]
+        members[1][-6] ^= 1  # in the CRC
+        stats, _ = self.run_on(b"".join(members))
+        self.assertEqual((stats["parsers"]["aws.vpcflow"]["records_in"], stats["rejects"]), (200, 0))
+        reason = f"member 2, which begins at stored byte {len(members[0])}; the {len(members[2]) + len(members[3])} stored bytes behind it were not read"
+        self.assertTrue(stats["reports"][0]["reason"].endswith(reason), stats["reports"])
+
     def test_hostile_bytes_cost_their_records_only(self):
         lines = flow_lines(9, DEFAULT_FLOW_FIELDS, 10, "us-east-1", 2)
         bad = [b"2 \xff\xfe\xfd eni-1", b"\x00\x00\x00", b"2 111122223333", b"A" * 100_000]

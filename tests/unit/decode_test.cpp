@@ -61,8 +61,9 @@ struct Outcome {
   std::optional<Error> error;
 };
 
-Outcome decode(std::string_view stored, std::size_t chunk = 1 << 20, std::size_t out_size = 1 << 16, DecodeLimits limits = {}) {
-  auto decoder = make_object_decoder(limits);
+Outcome decode(std::string_view stored, std::size_t chunk = 1 << 20, std::size_t out_size = 1 << 16, DecodeLimits limits = {},
+               std::uint64_t stored_size = 0) {
+  auto decoder = make_object_decoder(limits, stored_size);
   Outcome out;
   std::vector<std::byte> buffer(out_size);
   std::size_t at = 0;
@@ -170,6 +171,45 @@ TEST_P(EveryFormat, SomethingElseBehindTheLastMemberIsSaid) {
   EXPECT_EQ(o.error->code, Errc::corrupt);
   EXPECT_EQ(o.text, text);
   EXPECT_EQ(decode(GetParam().compress(text) + std::string(512, '\0')).text, text) << "padding is no garbage";
+}
+
+// Members behind a damaged one may be whole: that they were not read must not go unsaid.
+TEST_P(EveryFormat, ABadMemberIsSaidWithItsPlaceAndWhatWasNotReadBehindIt) {
+  const std::string name = GetParam().name, first = GetParam().compress(sample(40)), second = GetParam().compress(sample(30)),
+                    rest = GetParam().compress(sample(20)) + GetParam().compress(sample(10));
+  std::string bad = second;
+  // The checksum of what was decoded: gzip has it before the size; of bzip2 and xz it is one of a block, or is checked itself.
+  char& flipped = bad[name == "gzip" ? bad.size() - 6 : name == "xz" ? bad.size() - 30 : bad.size() - 2];
+  flipped = static_cast<char>(flipped ^ 1);
+  const std::string stored = first + bad + rest, part = name == "gzip" ? "member" : name == "zstd" || name == "lz4" ? "frame" : "stream";
+  const auto number = [](std::size_t n) { return std::to_string(n); };
+  const bool end_is_known = part != "stream";
+  for (const std::size_t chunk : {1ul, 7ul, 4096ul, 1ul << 20}) {
+    for (const std::size_t out : {1ul, 65536ul}) {
+      const Outcome o = decode(stored, chunk, out, {}, stored.size());
+      ASSERT_TRUE(o.error);
+      EXPECT_TRUE(o.text.starts_with(sample(40)));
+      EXPECT_TRUE(!end_is_known || o.text == sample(40) + sample(30)) << "what came before the checksum is given";
+      const std::string place = ": " + part + " 2, which begins at stored byte " + number(first.size());
+      const std::string lost =
+          end_is_known ? "; the " + number(rest.size()) + " stored bytes behind it were not read"
+                       : "; nothing behind the break was read, of " + number(bad.size() + rest.size()) + " stored bytes from there on";
+      EXPECT_TRUE(o.error->what.ends_with(place + lost)) << o.error->what;
+    }
+  }
+  // Of an unknown size nothing is said but that; of one that is all there is, nothing.
+  EXPECT_NE(decode(stored).error->what.find("; nothing behind"), std::string::npos);
+  EXPECT_EQ(decode(bad, 1 << 20, 1 << 16, {}, bad.size()).error->what.find("behind it"), std::string::npos);
+  // In another layer the place is one of that layer.
+  const std::string outer = GetParam().compress(stored);
+  const Outcome inner = decode(outer, 1 << 20, 1 << 16, {}, outer.size());
+  ASSERT_TRUE(inner.error);
+  EXPECT_NE(inner.error->what.find(part + " 2, which begins at inner byte " + number(first.size()) + "; nothing behind"), std::string::npos)
+      << inner.error->what;
+  // What is no member at all is the end, too.
+  const Outcome noise = decode(first + "!garbage", 1 << 20, 1 << 16, {}, first.size() + 8);
+  ASSERT_TRUE(noise.error);
+  EXPECT_TRUE(noise.error->what.ends_with("; 8 stored bytes were not read")) << noise.error->what;
 }
 
 // ---- Avro ----
