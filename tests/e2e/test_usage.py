@@ -109,6 +109,10 @@ class ExitCodes(Case):
             self.assertEqual(done.stdout, "", arguments)
             self.assertNotEqual(done.stderr, "", arguments)
         self.assertFalse((self.dir / "out").exists())
+        # A file where a folder is to be is the same mistake in all of them.
+        for arguments in (["--to", "ndjson:a.log"], ["--to", "ndjson:a.log/out"], ["--to", "ndjson:out", "--rejects", "a.log"],
+                          ["--to", "ndjson:out", "--rejects", "a.log/rejects"]):
+            self.assertIn("a.log", self.logmill("run", "a.log", *arguments, code=2).stderr, arguments)
 
     def test_two_when_what_was_asked_for_cannot_be_meant(self):
         self.write("a.log", flow_text(5))
