@@ -8,7 +8,9 @@
 
 #include <fmt/format.h>
 #include <simdjson.h>
+#include <sys/stat.h>
 #include <charconv>
+#include <cstdlib>
 #include <deque>
 #include <future>
 
@@ -392,7 +394,37 @@ class ListedSource final : public Source {
   std::string last_;
 };
 
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), std::free);
+  return real ? std::string(real.get()) : std::string();
+}
+
 }  // namespace
+
+bool Seen::is_new(const Source& source, const ObjectRef& object) {
+  const auto [at, fresh] = seen_.try_emplace(place_of(object.uri), &source);
+  return fresh || (at->second == &source && source.has_links());
+}
+
+// Links are followed, for "link/../a" is not what it looks like.
+std::string Seen::place_of(const std::string& uri) {
+  if (uri == "-" || store::Stores::names_one(uri)) return uri;
+  std::string path = uri;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const std::size_t slash = path.rfind('/');
+  const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+  struct stat s {};
+  if (name.empty() || name == "." || name == ".." || (::lstat(path.c_str(), &s) == 0 && S_ISLNK(s.st_mode))) {
+    if (std::string real = real_path(path); !real.empty()) return real;
+  }
+  std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (folder != folder_) {
+    real_folder_ = real_path(folder);
+    folder_ = std::move(folder);
+  }
+  if (real_folder_.empty()) return uri;
+  return real_folder_ + (real_folder_.back() == '/' ? "" : "/") + name;
+}
 
 Result<std::vector<std::unique_ptr<Source>>> open_sources(const RunOptions& options, std::function<bool()> stop) {
   std::vector<std::unique_ptr<Source>> out;

@@ -3,7 +3,6 @@
 #include "plugin_host/plugin_host.hpp"
 
 #include <tuple>
-#include <unordered_set>
 
 namespace lm {
 namespace {
@@ -30,7 +29,7 @@ Result<Plan> plan(const Registry& registry, const RunOptions& options, const std
   if (!sources) return tl::unexpected(sources.error());
   Plan out;
   std::map<std::tuple<std::string, std::string, std::string, std::string>, PlanGroup> groups;
-  std::unordered_set<std::string> seen;
+  Seen seen;
   KeyPattern::Captures captures;
   const bool overlap = sources->size() > 1 || !options.objects_from.empty();
   for (const auto& source : *sources) {
@@ -41,7 +40,7 @@ Result<Plan> plan(const Registry& registry, const RunOptions& options, const std
       last = page->last;
       if (!page->objects.empty()) after = page->objects.back().uri;
       for (const ObjectRef& object : page->objects) {
-        if (overlap && !seen.insert(object.uri).second) continue;
+        if (overlap && !seen.is_new(*source, object)) continue;
         if (!object.trouble.empty() && out.unreadable.size() < Summary::kMaxReports)
           out.unreadable.push_back({readable(object.uri), ObjectOutcome::failed, "", object.trouble});
         const ParserPlugin* const parser = parser_of(registry.impl(), object.key, captures);

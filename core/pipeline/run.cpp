@@ -46,7 +46,6 @@
 #include <set>
 #include <thread>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace lm {
 namespace {
@@ -321,7 +320,7 @@ struct Engine::State {
   // ---- Listing and reading: threads that may block ----
 
   void list() {
-    std::unordered_set<std::string> seen;  // inputs may overlap: an object is read once
+    Seen seen;
     for (const auto& source : sources) {
       std::string after;
       for (bool last = false; !last && !ending();) {
@@ -332,7 +331,7 @@ struct Engine::State {
         }
         last = page->last;
         if (!page->objects.empty()) after = page->objects.back().uri;
-        if (!choose(page->objects, seen)) break;
+        if (!choose(*source, page->objects, seen)) break;
         std::unique_lock lock(queue_mutex);
         while (!may_list.wait_for(lock, std::chrono::milliseconds(100), [&] { return queue.size() < kListAhead || ending(); })) {}
         if (ending()) break;
@@ -353,12 +352,13 @@ struct Engine::State {
   }
 
   // Leaves the objects that this run is to read.
-  bool choose(std::vector<ObjectRef>& objects, std::unordered_set<std::string>& seen) {
+  bool choose(const Source& source, std::vector<ObjectRef>& objects, Seen& seen) {
     const bool overlap = sources.size() > 1 || !options.objects_from.empty();
     std::size_t kept = 0;
     for (ObjectRef& ref : objects) {
+      // Before the shards are looked at, for each goes by the name that came first.
+      if (overlap && !seen.is_new(source, ref)) continue;
       if (options.shards > 1 && XXH64(ref.key.data(), ref.key.size(), 0) % options.shards != options.shard) continue;
-      if (overlap && !seen.insert(ref.uri).second) continue;
       if (journal) {
         auto wanted = journal->wanted(ref);
         if (!wanted) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace lm {
@@ -26,6 +27,17 @@ inline MemoryShares share_memory(std::uint64_t memory) {
 
 // The inputs of a run, all of which are there. `stop` is asked while a listing waits.
 Result<std::vector<std::unique_ptr<Source>>> open_sources(const RunOptions&, std::function<bool()> stop);
+
+// Inputs may overlap: what several of them lead to is read once, however they spell it.
+class Seen {
+ public:
+  bool is_new(const Source&, const ObjectRef&);
+
+ private:
+  std::string place_of(const std::string& uri);
+  std::unordered_map<std::string, const Source*> seen_;
+  std::string folder_, real_folder_;  // of the object before, which most have in common
+};
 
 // What is known of objects beyond one run. With a journal a run has epochs: it stops when enough was read, everything on its way is through, and goes on when
 // what was written has been committed. A cancelled run then finishes the objects that it has begun, because half of one cannot be committed.

@@ -135,6 +135,7 @@ class TreeSource final : public Source {
   }
 
   Result<std::unique_ptr<ByteStream>> open(const ObjectRef& object, std::uint64_t from) override { return open_file(object, from); }
+  bool has_links() const override { return true; }
 
  private:
   struct Level {

@@ -51,6 +51,8 @@ class Source {
   virtual Result<ObjectRef> look_again(const ObjectRef& object) { return object; }
   // Its objects are far away: many should be asked for at once.
   virtual bool remote() const { return false; }
+  // It may list one file under two names, for there are links, and both are meant.
+  virtual bool has_links() const { return false; }
 };
 
 struct SourceOptions {

@@ -81,6 +81,35 @@ class Inputs(Case):
         self.assertEqual(self.count("-", stdin=envelope(records)), 10)
         self.assertEqual(self.count("-", stdin=gzip.compress(envelope(records))), 10)
 
+    def test_what_is_given_twice_is_read_once_however_it_is_spelt(self):
+        self.write("in/a.log", flow_text(5))
+        self.write("in/sub/b.log", flow_text(7, seed=2))
+        self.write("aside/deep/c.log", flow_text(4, seed=3))
+        self.write("aside/a.log", flow_text(2, seed=4))
+        (self.dir / "in/link").symlink_to("../aside/deep")
+        (self.dir / "other name.log").symlink_to("in/a.log")
+        self.write("list", "in/a.log\nin//a.log\n./in/../in/a.log\n")
+        for inputs, records in ((["in/a.log", "./in/a.log", "in//a.log", "in/sub/../a.log", self.dir / "in/a.log"], 5), (["in/a.log", "other name.log"], 5),
+                                (["in/sub", "./in//sub/"], 7), (["in/s*/*.log", "./in/**/b.log", "in/sub/b.log"], 7), (["in", "in/sub", "aside"], 18),
+                                (["in/a.log", "in/link/../a.log"], 7), (["--objects-from", "list"], 5)):
+            self.logmill("run", *inputs, "--to", "ndjson:written", "--stats", "stats.json")
+            self.assertEqual(self.stats()["parsers"]["aws.vpcflow"]["records_in"], records, inputs)
+            plan = json.loads(self.logmill("plan", *inputs, "--format", "json").stdout)
+            self.assertEqual(plan["objects"], self.stats()["objects"], inputs)
+        # Names decide to which shard an object goes: the first name.
+        records = 0
+        for shard in range(3):
+            self.logmill("run", "in/sub", "in/a.log", "./in/a.log", "./in", "--to", "ndjson:written", "--stats", "stats.json", "--shard", f"{shard}/3")
+            records += sum(parser["records_in"] for parser in self.stats()["parsers"].values())
+        self.assertEqual(records, 16)
+
+    def test_two_names_of_a_file_in_one_directory_are_two_objects(self):
+        self.write("in/a.log", flow_text(5))
+        (self.dir / "in/b.log").symlink_to("a.log")
+        self.write("else/c.log", flow_text(3))
+        self.assertEqual(self.count("in"), 10)
+        self.assertEqual(self.count("in", "else"), 13)
+
     def test_every_compression_is_told_by_its_content(self):
         text = flow_text(30)
         forms = {"plain": text, "gz": gzip.compress(text), "members": gzip.compress(text[:500]) + gzip.compress(text[500:]), "bz2": bz2.compress(text),
