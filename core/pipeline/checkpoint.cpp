@@ -360,16 +360,17 @@ Result<Summary> run_with_ledger(const Registry& registry, const RunOptions& opti
   for (const std::string& input : options.inputs) {
     if (input == "-") return fail(Errc::invalid, "standard input and --state do not go together: it cannot be read again");
   }
-  for (const SinkSpec& spec : options.sinks) {
-    for (const std::string& input : options.inputs) {
-      if (Storages::is_remote(input) && (absolute(input) + "/").starts_with(absolute(spec.target) + "/"))
-        return fail(Errc::invalid,
-                    fmt::format("{} lies below {}: what stands there is the job's own, and is not read", input, spec.target));
-    }
-  }
   std::set<std::string> folders;
   for (const SinkSpec& spec : options.sinks) folders.insert(absolute(spec.target));
   if (!options.rejects.empty()) folders.insert(absolute(options.rejects.string()));
+  for (const std::string& folder : folders) {
+    for (const std::string& input : options.inputs) {
+      const std::string place = absolute(input);
+      if ((place + "/").starts_with(folder + "/"))
+        return fail(Errc::invalid, fmt::format("{} {} {}: what stands there is the job's own, and is not read", input,
+                                               place == folder ? "is the same as" : "lies below", folder));
+    }
+  }
   if (folders.size() != options.sinks.size() + (options.rejects.empty() ? 0 : 1))
     return fail(Errc::invalid, "with --state every sink, and --rejects, needs a folder of its own: a folder has one manifest");
   for (const std::string& outer : folders) {

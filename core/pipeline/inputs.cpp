@@ -144,11 +144,11 @@ class ListedSource final : public Source {
  public:
   ListedSource(std::string name, const RunOptions& options, std::function<bool()> stop)
       : name_(std::move(name)),
-        options_{options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, std::move(stop)},
+        options_{options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, std::move(stop), {}},
         stores_(options_.s3, options_.azure, options_.stop) {}
 
   Result<void> open_list() {
-    auto source = open_source(name_, {options_.s3, options_.azure, {}, options_.stop});
+    auto source = open_source(name_, {options_.s3, options_.azure, {}, options_.stop, {}});
     if (!source) return tl::unexpected(source.error());
     auto page = (*source)->list("", 1);
     if (!page) return tl::unexpected(page.error());
@@ -429,8 +429,12 @@ std::string Seen::place_of(const std::string& uri) {
 Result<std::vector<std::unique_ptr<Source>>> open_sources(const RunOptions& options, std::function<bool()> stop) {
   std::vector<std::unique_ptr<Source>> out;
   if (options.inputs.empty() && options.objects_from.empty()) return fail(Errc::invalid, "no input");
-  const SourceOptions source_options{
-      options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, stop};
+  SourceOptions source_options{
+      options.s3, options.azure, {options.since_ms, options.until_ms, options.accounts, options.regions}, stop, {}};
+  for (const SinkSpec& sink : options.sinks) {
+    if (sink.target != "-") source_options.own.push_back(sink.target);
+  }
+  if (!options.rejects.empty()) source_options.own.push_back(options.rejects.string());
   for (const std::string& input : options.inputs) {
     auto source = open_source(input, source_options);
     if (!source) return tl::unexpected(source.error());

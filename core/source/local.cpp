@@ -1,3 +1,4 @@
+#include "base/log.hpp"
 #include "source/source.hpp"
 
 #include <dirent.h>
@@ -114,8 +115,8 @@ class StdinSource final : public Source {
 class TreeSource final : public Source {
  public:
   // `root`: "" or what every uri begins with, up to a '/'. `pattern` empty: every regular file below `root`; else those whose path matches it.
-  TreeSource(std::string root, std::string pattern, KeyFilter filter)
-      : root_(std::move(root)), pattern_(std::move(pattern)), filter_(std::move(filter)) {}
+  TreeSource(std::string root, std::string pattern, const SourceOptions& options)
+      : root_(std::move(root)), pattern_(std::move(pattern)), filter_(options.filter), own_(options.own) {}
 
   Result<ObjectPage> list(std::string_view after, std::size_t limit) override {
     if (after.empty() || after != last_) {
@@ -155,6 +156,10 @@ class TreeSource final : public Source {
     };
     struct stat s {};
     if (::stat(directory.c_str(), &s) != 0) return troubled(errno);
+    if (!stack_.empty() && is_own(s)) {
+      log(LogLevel::info, fmt::format("{}: this run writes there: what is in it is not read", directory));
+      return {};
+    }
     // A link that leads back up would never end.
     if (!inside_.insert({s.st_dev, s.st_ino}).second) return {};
     Level level;
@@ -177,6 +182,14 @@ class TreeSource final : public Source {
     stack_.push_back(std::move(level));
     if (error != 0) return troubled(error);
     return {};
+  }
+
+  // Looked at every time: sinks make their folders while the listing goes on.
+  bool is_own(const struct stat& directory) const {
+    return std::any_of(own_.begin(), own_.end(), [&](const std::string& path) {
+      struct stat s {};
+      return ::stat(path.c_str(), &s) == 0 && s.st_dev == directory.st_dev && s.st_ino == directory.st_ino;
+    });
   }
 
   // Most file systems say what an entry is; a link is what it leads to.
@@ -268,6 +281,7 @@ class TreeSource final : public Source {
 
   std::string root_, pattern_;
   KeyFilter filter_;
+  std::vector<std::string> own_;
   std::string after_, last_;           // what the walk passes over; the last object that was shown
   std::optional<ObjectRef> troubled_;  // the root
   std::vector<Level> stack_;
@@ -283,7 +297,7 @@ Result<std::unique_ptr<Source>> open_source(std::string_view input, const Source
   struct stat s {};
   if (input.starts_with("s3://") || input.starts_with("az://")) return open_remote(input, options);
   if (::stat(name.c_str(), &s) == 0) {
-    if (S_ISDIR(s.st_mode)) return std::make_unique<TreeSource>(name.ends_with('/') ? name : name + '/', "", options.filter);
+    if (S_ISDIR(s.st_mode)) return std::make_unique<TreeSource>(name.ends_with('/') ? name : name + '/', "", options);
     return std::make_unique<FileSource>(object_of(name, s));
   }
   const int error = errno;
@@ -294,7 +308,7 @@ Result<std::unique_ptr<Source>> open_source(std::string_view input, const Source
   const std::string root = slash == std::string::npos ? "" : name.substr(0, slash + 1);
   if (!root.empty() && ::stat(root.c_str(), &s) != 0)
     return fail(Errc::not_found, fmt::format("{}: {}: {}", name, root, std::strerror(errno)));
-  auto source = std::make_unique<TreeSource>(root, name, options.filter);
+  auto source = std::make_unique<TreeSource>(root, name, options);
   auto page = source->list("", 1);
   if (!page) return tl::unexpected(page.error());
   if (page->objects.empty() && !options.filter.active()) return fail(Errc::not_found, fmt::format("{}: nothing matches", name));

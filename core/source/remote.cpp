@@ -6,6 +6,7 @@
 #include "source/source.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <deque>
 #include <future>
 
@@ -44,8 +45,17 @@ namespace {
 
 class RemoteSource final : public Source {
  public:
-  RemoteSource(store::Place place, KeyFilter filter)
-      : bucket_(std::move(place.bucket)), prefix_(std::move(place.key)), filter_(std::move(filter)) {}
+  RemoteSource(store::Place place, const SourceOptions& options)
+      : bucket_(std::move(place.bucket)), prefix_(std::move(place.key)), filter_(options.filter) {
+    for (std::string own : options.own) {
+      if (!own.starts_with(bucket_->base())) continue;
+      while (own.ends_with('/')) own.pop_back();
+      own.erase(0, bucket_->base().size());
+      own += '/';
+      // What was named itself is read, also where it is the run's own.
+      if (own.size() > 1 && !(prefix_ + '/').starts_with(own)) own_.push_back(std::move(own));
+    }
+  }
 
   Result<ObjectPage> list(std::string_view after, std::size_t limit) override {
     const std::string& base = bucket_->base();
@@ -125,6 +135,10 @@ class RemoteSource final : public Source {
 
   std::string key_of(const ObjectRef& object) const { return object.uri.substr(bucket_->base().size()); }
 
+  bool is_own(std::string_view key) const {
+    return std::any_of(own_.begin(), own_.end(), [&](const std::string& own) { return key.starts_with(own); });
+  }
+
   bool first_descent() const { return descend(prefix_, filter_) != Descend::whole; }
 
   void ask_ahead() {
@@ -155,7 +169,7 @@ class RemoteSource final : public Source {
       for (; object < page.objects.size() && (!prefix || page.objects[object].key < *prefix); ++object) {
         store::ListedObject& o = page.objects[object];
         if (o.size == 0 && o.key.ends_with('/')) continue;  // consoles make them, to show a folder
-        if (o.key <= after_ || !o.key.starts_with(part.prefix) || !filter_.wants(o.key)) continue;
+        if (o.key <= after_ || !o.key.starts_with(part.prefix) || !filter_.wants(o.key) || is_own(o.key)) continue;
         found.objects.push_back({bucket_->base() + o.key, bucket_->key_base() + o.key, std::move(o.etag), o.size, o.mtime_ms, o.growing});
       }
       if (!found.objects.empty()) parts.push_back(std::move(found));
@@ -164,7 +178,7 @@ class RemoteSource final : public Source {
       objects_before(&prefix);
       if (!prefix.starts_with(part.prefix) || prefix.size() == part.prefix.size()) continue;  // it would never end
       // Servers differ in what start-after does to names that stand for many: it is never sent with a delimiter.
-      if (prefix < after_ && !after_.starts_with(prefix)) continue;
+      if ((prefix < after_ && !after_.starts_with(prefix)) || is_own(prefix)) continue;
       const Descend way = descend(prefix, filter_);
       if (way == Descend::no) continue;
       const unsigned unknown = part.unknown + (way == Descend::unknown);
@@ -179,6 +193,7 @@ class RemoteSource final : public Source {
   std::shared_ptr<store::Bucket> bucket_;
   std::string prefix_;
   KeyFilter filter_;
+  std::vector<std::string> own_;  // what the keys begin with that the run itself writes
   std::optional<ObjectPage> first_;
   bool looked_ = false;
   std::string after_, last_;
@@ -190,7 +205,7 @@ class RemoteSource final : public Source {
 Result<std::unique_ptr<Source>> open_remote(std::string_view input, const SourceOptions& options) {
   auto place = store::Stores(options.s3, options.azure, options.stop).find(input);
   if (!place) return tl::unexpected(place.error());
-  auto source = std::make_unique<RemoteSource>(std::move(*place), options.filter);
+  auto source = std::make_unique<RemoteSource>(std::move(*place), options);
   if (auto there = source->look(); !there) return tl::unexpected(there.error());
   return source;
 }

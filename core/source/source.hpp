@@ -58,8 +58,9 @@ class Source {
 struct SourceOptions {
   S3Options s3;
   AzureOptions azure;
-  KeyFilter filter;            // of what a listing finds; what was named itself is always read
-  std::function<bool()> stop;  // asked while a listing waits for a store; may be empty
+  KeyFilter filter;              // of what a listing finds; what was named itself is always read
+  std::function<bool()> stop;    // asked while a listing waits for a store; may be empty
+  std::vector<std::string> own;  // folders that the run writes to: where one lies below an input, what is in it is no object
 };
 
 // A file, a directory (recursive), a glob (`*`, `?`, `[...]`, `**`), "-" for stdin, s3://BUCKET/PREFIX or az://ACCOUNT/CONTAINER/PREFIX. Not there:

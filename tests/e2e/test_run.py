@@ -110,6 +110,21 @@ class Inputs(Case):
         self.assertEqual(self.count("in"), 10)
         self.assertEqual(self.count("in", "else"), 13)
 
+    def test_a_run_does_not_read_what_it_writes(self):
+        self.write("a.log", flow_text(5) + b"not a flow\n")
+        self.write("d/b.log", flow_text(7, seed=2))
+        for where in (".", "**", "d/.."):
+            for _ in range(2):
+                done = self.logmill("run", where, "--to", "parquet:d/lake", "--to", "ndjson:out,compression=none", "--rejects", "./d/rejects",
+                                    "--log-format", "json", code=3)
+                summary = json.loads(done.stderr.splitlines()[-1])["summary"]
+                self.assertEqual((summary["objects"], summary["rejects"], sum(summary["not_read_whole"].values())), (2, 1, 0), where)
+        self.assertTrue(list((self.dir / "d/rejects").glob("rejects-*")))
+        # What is named itself is read.
+        self.assertTrue(list((self.dir / "out").rglob("*.ndjson")))
+        self.logmill("run", "out", "--to", "ndjson:out", "--stats", "stats.json", code=3)
+        self.assertGreater(self.stats()["objects"], 0)
+
     def test_every_compression_is_told_by_its_content(self):
         text = flow_text(30)
         forms = {"plain": text, "gz": gzip.compress(text), "members": gzip.compress(text[:500]) + gzip.compress(text[500:]), "bz2": bz2.compress(text),

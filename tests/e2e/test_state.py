@@ -196,6 +196,11 @@ class Resume(StateCase):
         for _ in range(2):
             self.logmill("run", ".", "--to", "ndjson:out,compression=none", "--rejects", "rejects", "--state", "job.state")
         self.assertEqual(self.manifest()["epochs"][0]["objects"]["count"], 3)
+        # What would leave nothing to read is no job.
+        for to, rejects in (("in", "rejects"), (".", "rejects"), ("out2", "in"), ("out2", ".")):
+            done = self.logmill("run", "in", "--to", f"ndjson:{to}", "--rejects", rejects, "--state", "other.state", code=2)
+            self.assertIn("the job's own", done.stderr)
+        self.assertFalse((self.dir / "other.state").exists())
 
     def test_the_first_signal_commits_what_was_begun_and_the_next_run_goes_on(self):
         one = self.write("in/00000.log.gz", gzip.compress(flow_text(2_000), 1))

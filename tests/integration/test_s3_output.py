@@ -328,6 +328,12 @@ class ExactlyOnce(OutputCase):
         for objects in (3, 0):
             self.logmill(*command)
             self.assertEqual(self.stats()["objects"], objects)
+        # Without a ledger, too; but what was named itself is read.
+        for _ in range(2):
+            self.logmill("run", bucket.uri(), "--to", f"ndjson:{bucket.uri('out')}", "--stats", "stats.json")
+            self.assertEqual(self.stats()["objects"], 3)
+        self.logmill("run", bucket.uri("in/"), "--to", f"ndjson:{bucket.uri()}", "--stats", "stats.json")
+        self.assertEqual(self.stats()["objects"], 3)
         done = self.logmill("run", bucket.uri("in/"), "--to", f"ndjson:{bucket.uri()}", "--state", "other.state", code=2)
         self.assertIn("lies below", done.stderr)
 

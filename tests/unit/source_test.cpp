@@ -240,6 +240,22 @@ TEST_F(SourceTest, ADirectoryThatCannotBeReadIsListedAndCostsOnlyWhatIsInIt) {
   EXPECT_EQ(wild, (Strings{"t/open/a.gz"})) << "what cannot match is not entered";
 }
 
+// As by sinks, which make their folders when they have something to write.
+TEST_F(SourceTest, WhatTheRunWritesBelowAnInputIsNoObject) {
+  for (const char* name : {"t/a", "t/b/c", "elsewhere/d"}) write(name);
+  fs::create_directory_symlink("../elsewhere", "t/link");
+  SourceOptions options;
+  options.own = {"t/out", "./t/b/../rejects/", "elsewhere"};
+  auto source = open_source("t", options), above = open_source("elsewhere", options), wild = open_source("t/*/*", options),
+       named = open_source("t/b/../b/c", options);
+  ASSERT_TRUE(source && above && wild && named);
+  for (const char* name : {"t/out/x/1", "t/rejects/2", "t/out-too/3"}) write(name);
+  EXPECT_EQ(uris(**source), (Strings{"t/a", "t/b/c", "t/out-too/3"}));
+  EXPECT_EQ(uris(**above), (Strings{"elsewhere/d"})) << "what was named itself is read";
+  EXPECT_EQ(uris(**wild), (Strings{"t/b/c", "t/out-too/3"}));
+  EXPECT_EQ(uris(**named), (Strings{"t/b/../b/c"}));
+}
+
 TEST_F(SourceTest, TheEtagChangesWithTheFile) {
   write("a", "one");
   const auto etag = [] { return (*open_source("a"))->list("", 1)->objects[0].etag; };
