@@ -120,6 +120,21 @@ TEST(CloudTrail, WhatACallerHasBeyondOcsfStaysUnderItsNesting) {
     "sessionIssuer":{"type":"Role","userName":"r","arn":null},"webIdFederationData":{"federatedProvider":"p","attributes":{"k":"v"}},"later":[1]}}}})");
 }
 
+TEST(CloudTrail, AKeyOfNobodyIsNoUser) {
+  for (const std::string_view class_of :
+       {R"("eventName":"RunInstances")", R"("eventSource":"iam.amazonaws.com","eventName":"ChangePassword")"})
+    expect_event(record(std::string(class_of) + R"(,"userIdentity":{"type":"IAMUser","accessKeyId":"AKIAX"})"),
+                 R"({"actor":{"user":null},"unmapped":{"userIdentity.type":"IAMUser","userIdentity.accessKeyId":"AKIAX"}})");
+  // Classes that need a user have one all the same.
+  for (const std::string_view class_of : {R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin")",
+                                          R"("eventSource":"sts.amazonaws.com","eventName":"AssumeRole")",
+                                          R"("eventSource":"iam.amazonaws.com","eventName":"ChangePassword")"})
+    expect_event(record(std::string(class_of) + R"(,"recipientAccountId":null,"userIdentity":{"type":"IAMUser","accessKeyId":"AKIAX"})"),
+                 R"({"user":{"name":"unknown","type":"IAMUser","account":null},"unmapped":{"userIdentity.accessKeyId":"AKIAX"}})");
+  expect_event(record(R"("userIdentity":{"accountId":"111122223333","accessKeyId":"AKIAX"})"),
+               R"({"actor":{"user":{"account":{"uid":"111122223333"},"programmatic_credentials":[{"uid":"AKIAX"}]}},"unmapped":null})");
+}
+
 TEST(CloudTrail, HiddenNamesAreNoNames) {
   expect_event(record(R"("userIdentity":{"type":"IAMUser","accountId":"111122223333","userName":"HIDDEN_DUE_TO_SECURITY_REASONS"})"),
                R"({"actor":{"user":{"name":null}},"unmapped":{"userIdentity":{"userName":"HIDDEN_DUE_TO_SECURITY_REASONS"}}})");
@@ -185,6 +200,12 @@ TEST(CloudTrail, InsightsBeginAndEndAFinding) {
   expect_event(
       head + R"("eventCategory":"Insight","insightDetails":{"state":"Start"}})",
       R"({"activity_id":1,"status_id":1,"finding_info":{"uid":"i-1","title":"Insight","types":null,"first_seen_time":1772367000000},"anomaly_analyses":null,"evidences":null})");
+  // OCSF has no analysis without an anomaly.
+  const std::string_view no_average =
+      R"({"state":"Start","eventSource":"ec2.amazonaws.com","eventName":"RunInstances","insightContext":{"statistics":{"baseline":{"average":1.5},"insight":{}}}})";
+  expect_event(head + R"("eventCategory":"Insight","insightDetails":)" + std::string(no_average) + "}",
+               R"({"anomaly_analyses":null,"evidences":[{"api":{"operation":"RunInstances"}}],"unmapped":{"insightDetails":)" +
+                   std::string(no_average) + "}}");
   for (const std::string_view odd : {R"("text")", "5", "[1]", R"({"insightContext":[{"statistics":1}]})",
                                      R"({"state":1,"insightContext":{"statistics":{"insight":{"average":"5"}},"attributions":{"a":1}}})"})
     expect_event(head + R"("insightDetails":)" + std::string(odd) + "}",

@@ -632,10 +632,12 @@ struct CloudTrail {
       row.template set<"actor.user.account.uid">(user.account);
       row.template set<"actor.user.account.type_id">(lm::aws::kAccountType);
     }
-    if (user.access_key) {
+    if (user.access_key && (name || uid || user.account)) {
       auto key = row.template push<"actor.user.programmatic_credentials">();
       key.template set<"uid">(user.access_key);
       key.template set<"type">("AWS access key");
+    } else if (user.access_key) {
+      rest_.add_text("userIdentity.accessKeyId", *user.access_key);
     }
     row.template set<"actor.session.credential_uid">(user.credential);
     if (user.session_created) row.template set<"actor.session.created_time">(any_time(*user.session_created));
@@ -891,11 +893,15 @@ struct CloudTrail {
   // The one who is logged on is the caller.
   template <class Row>
   void caller_as_user(Row& row, const Event& e, Text other_name) {
-    const Text name = user_name(e.user), uid = user_uid(e.user);
-    row.template set<"user.name">(name ? name : other_name && !hidden(*other_name) ? other_name : std::nullopt);
+    const Text uid = user_uid(e.user);
+    Text name = user_name(e.user);
+    if (!name && other_name && !hidden(*other_name)) name = other_name;
+    const std::string_view account = e.user.account ? *e.user.account : account_of(e);
+    if (!name && !uid && account.empty()) name = "unknown";  // the class needs a user
+    row.template set<"user.name">(name);
     row.template set<"user.uid">(uid);
     if (e.user.principal && uid != e.user.principal) row.template set<"user.uid_alt">(e.user.principal);
-    user_account(row, e.user.account ? *e.user.account : account_of(e));
+    user_account(row, account);
     row.template set<"user.type">(e.user.type);
     row.template set<"user.type_id">(user_type_id(e.user));
   }
@@ -1133,7 +1139,8 @@ struct CloudTrail {
     row.set<"finding_info.analytic.type_id">(3);  // Statistical
     row.set<"finding_info.analytic.name">(type);
     if (state != "End") row.set<"finding_info.first_seen_time">(time);
-    if (source || name) {
+    // An analysis has a target and an anomaly in OCSF; what one without them says stays in `insightDetails`.
+    if ((source || name) && insight_average) {
       auto analysis = row.push<"anomaly_analyses">();
       if (source) {
         auto target = analysis.push<"analysis_targets">();
@@ -1144,11 +1151,9 @@ struct CloudTrail {
         target.set<"name">(name), target.set<"type">("api");
       }
       const std::string_view parameter = type == "ApiErrorRateInsight" ? "errors per minute" : "calls per minute";
-      if (insight_average) {
-        auto anomaly = analysis.push<"anomalies">();
-        anomaly.set<"observation_parameter">(parameter);
-        anomaly.push<"observations">().set<"value">(insight_average);
-      }
+      auto anomaly = analysis.push<"anomalies">();
+      anomaly.set<"observation_parameter">(parameter);
+      anomaly.push<"observations">().set<"value">(insight_average);
       if (baseline_average) {
         auto baseline = analysis.push<"baselines">();
         baseline.set<"observation_parameter">(parameter);
