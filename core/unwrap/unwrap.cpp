@@ -391,6 +391,12 @@ constexpr Kind kKinds[] = {
     {"cloudwatch.events", "CloudWatch Logs get-log-events", "events",
      [](const json::Outline& o, std::string_view) { return o.document("events") && o.record("timestamp") && o.record("message"); },
      open_text<kMessage>},
+    // The same without what is around them, as jq and collectors leave them; many logs have a time and a message, only CloudWatch says when it took them in.
+    {"cloudwatch.events", "CloudWatch Logs filter-log-events", "",
+     [](const json::Outline& o, std::string_view) {
+       return o.record("timestamp") && o.record_text("message") && (o.record("ingestionTime") || o.record("logStreamName"));
+     },
+     open_text<kMessage>},
     {"cloudwatch.results", "CloudWatch Logs Insights results", "results",
      [](const json::Outline& o, std::string_view head) {
        return o.document("results") && head.find("\"@message\"") != std::string_view::npos;

@@ -17,6 +17,10 @@ def subscription(messages: list[str], group: str = "trail", stream: str = "s", *
             "logEvents": [{"id": str(i), "timestamp": 1772366400000 + i, "message": m} for i, m in enumerate(messages)], **more}
 
 
+def logged(message: str, stream: str = "s") -> dict:
+    return {"logStreamName": stream, "timestamp": 1772366400000, "message": message, "ingestionTime": 1772366400100, "eventId": "1"}
+
+
 def bus_event(record: dict, kind: str = "AWS API Call via CloudTrail") -> dict:
     return {"version": "0", "id": "b-1", "detail-type": kind, "source": "aws.ec2", "account": ACCOUNT, "time": "2026-03-01T12:00:00Z", "region": "us-east-1",
             "resources": [], "detail": record}
@@ -55,6 +59,9 @@ class Wrappings(Case):
                 "CloudWatch subscription, a line each": "\n".join(json.dumps(subscription([d])) for d in dumped),
                 "CloudWatch export": "".join(f"2026-03-01T12:00:00.{i:03}Z {d}\n" for i, d in enumerate(dumped)),
                 "get-log-events": json.dumps({"events": [{"timestamp": 1, "message": d, "ingestionTime": 2} for d in dumped], "nextForwardToken": "f/1"}, indent=2),
+                "filter-log-events, a line each": "\n".join(json.dumps(logged(d)) for d in dumped),
+                "filter-log-events, an array": json.dumps([logged(d) for d in dumped]),
+                "filter-log-events, an array over many lines": json.dumps([logged(d) for d in dumped], indent=2),
                 "Logs Insights": json.dumps({"results": [[{"field": "@timestamp", "value": "2026-03-01 12:00:00.000"}, {"field": "@message", "value": d}] for d in dumped],
                                              "statistics": {"recordsMatched": 30.0}, "status": "Complete"}),
                 "EventBridge, a line each": "\n".join(json.dumps(bus_event(r)) for r in self.records),
@@ -96,6 +103,15 @@ class Wrappings(Case):
         self.assertEqual([e["metadata"]["log_name"] for e in events if e["class_uid"] != 4001], ["trail"])
         self.assertEqual({e["cloud"]["account"]["uid"] for e in events}, {ACCOUNT})
         self.assertTrue(flows)
+
+    def test_log_events_by_themselves_are_opened_stream_by_stream(self):
+        header_less = [FLOW, FLOW.replace("192.0.2.1 198.51.100.7 443 50000 6 10 840", "- - - - - - -").replace("ACCEPT OK", "- NODATA")]
+        items = [logged(header_less[0], "eni-1"), logged(header_less[1], "eni-1"), logged(json.dumps(self.records[0]), "trail")]
+        for text in ("\n".join(map(json.dumps, items)), json.dumps(items)):
+            events = self.unwrapped(text)
+            self.assertEqual([e["class_uid"] == 4001 for e in events], [True, False, False])
+            self.assertEqual(content(events[2]) in self.wanted, True)
+            self.assertEqual(len(self.events("x", "--plugin", "aws.vpcflow", code=3)), 2)
 
     def test_what_no_parser_knows_is_said_by_its_log_group(self):
         self.write("x", json.dumps(subscription(["hello", "world"], "/app")) + json.dumps(subscription([FLOW], "/vpc")))

@@ -283,6 +283,8 @@ class EntraAudit(mapping.Mapping):
         event = self.one(outer(audit(newThing={"a": [1]}), outerThing="x"))
         self.check(event, {"unmapped.properties.newThing": {"a": [1]}, "unmapped.outerThing": "x"})
         self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"newThing": 1, "outerThing": 1})
+        self.one(audit(initiatedBy={"user": ADA | {"a": 1}, "app": APP | {"b": 1}, "c": 1}))
+        self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"initiatedBy.user.a": 1, "initiatedBy.app.b": 1, "initiatedBy.c": 1})
 
     def test_a_field_of_another_type_is_kept(self):
         event = self.one(audit("Update policy", initiatedBy="someone", targetResources="something", additionalDetails=7, id={"x": 1}, activityDateTime="soon"))

@@ -156,6 +156,8 @@ class EntraRisk(mapping.Mapping):
         record = outer(event(newThing={"a": [1]}), outerThing="x")
         self.check(self.one(record), {"unmapped.properties.newThing": {"a": [1]}, "unmapped.outerThing": "x"})
         self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"newThing": 1, "outerThing": 1})
+        self.one(event(location={"city": "c", "a": 1}))
+        self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"location.a": 1})
 
     def test_a_field_of_another_type_is_kept(self):
         record = event(id={"x": 1}, ipAddress=7, location=[1], additionalInfo="text", detectedDateTime="soon", activityDateTime="once")

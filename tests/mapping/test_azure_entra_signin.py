@@ -311,6 +311,8 @@ class EntraSignIn(mapping.Mapping):
         event = self.one(outer(full(newThing={"a": [1]}), outerThing="x"))
         self.check(event, {"unmapped.properties.newThing": {"a": [1]}, "unmapped.outerThing": "x"})
         self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"newThing": 1, "outerThing": 1})
+        self.one(full(location={"city": "c", "a": 1}, deviceDetail={"b": 1, "c": 2}, status={"d": 1}))
+        self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"location.a": 1, "deviceDetail.b": 1, "deviceDetail.c": 1, "status.d": 1})
         self.one(FULL)
         self.assertEqual(self.stats()["parsers"][self.PARSER].get("drift", {}), {})
 

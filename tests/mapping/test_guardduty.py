@@ -297,7 +297,7 @@ class GuardDuty(mapping.Mapping):
     def test_new_fields_are_kept_and_counted(self):
         self.check(self.one(finding(brandNew={"a": [1]}, service={"fresh": 1}, resource={**INSTANCE, "novel": {"b": 2}})),
                    {"unmapped.brandNew": {"a": [1]}, "unmapped.service.fresh": 1, "unmapped.resource.novel": {"b": 2}})
-        self.assertEqual(set(self.stats()["parsers"]["aws.guardduty"]["drift"]), {"brandNew", "service", "resource"})
+        self.assertEqual(set(self.stats()["parsers"]["aws.guardduty"]["drift"]), {"brandNew", "service.fresh", "resource.novel"})
 
     def test_what_only_looks_like_a_finding_is_not_recognised(self):
         self.write("other/x.jsonl", json.dumps({"accountId": "111122223333", "class_uid": 2004, "type": "x", "severity": 1}) + "\n")

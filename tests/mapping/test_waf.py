@@ -181,7 +181,7 @@ class Waf(mapping.Mapping):
     def test_fields_that_came_later_are_kept_and_counted(self):
         event = self.one(less(later={"x": 1}, http={"tls": "y"}))
         self.check(event, {"unmapped.later": {"x": 1}, "unmapped.httpRequest.tls": "y"})
-        self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"later": 1, "httpRequest": 1})
+        self.assertEqual(self.stats()["parsers"][self.PARSER]["drift"], {"later": 1, "httpRequest.tls": 1})
 
     def test_labels_and_matches_with_more_than_is_documented_are_kept_whole_besides(self):
         labels = [{"name": "a", "weight": 1}, "b"]

@@ -120,6 +120,58 @@ TEST(CloudTrail, WhatACallerHasBeyondOcsfStaysUnderItsNesting) {
     "sessionIssuer":{"type":"Role","userName":"r","arn":null},"webIdFederationData":{"federatedProvider":"p","attributes":{"k":"v"}},"later":[1]}}}})");
 }
 
+TEST(CloudTrail, AKeyOfNobodyIsNoUser) {
+  for (const std::string_view class_of :
+       {R"("eventName":"RunInstances")", R"("eventSource":"iam.amazonaws.com","eventName":"ChangePassword")"})
+    expect_event(record(std::string(class_of) + R"(,"userIdentity":{"type":"IAMUser","accessKeyId":"AKIAX"})"),
+                 R"({"actor":{"user":null},"unmapped":{"userIdentity.type":"IAMUser","userIdentity.accessKeyId":"AKIAX"}})");
+  // Classes that need a user have one all the same.
+  for (const std::string_view class_of : {R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin")",
+                                          R"("eventSource":"sts.amazonaws.com","eventName":"AssumeRole")",
+                                          R"("eventSource":"iam.amazonaws.com","eventName":"ChangePassword")"})
+    expect_event(record(std::string(class_of) + R"(,"recipientAccountId":null,"userIdentity":{"type":"IAMUser","accessKeyId":"AKIAX"})"),
+                 R"({"user":{"name":"unknown","type":"IAMUser","account":null},"unmapped":{"userIdentity.accessKeyId":"AKIAX"}})");
+  expect_event(record(R"("userIdentity":{"accountId":"111122223333","accessKeyId":"AKIAX"})"),
+               R"({"actor":{"user":{"account":{"uid":"111122223333"},"programmatic_credentials":[{"uid":"AKIAX"}]}},"unmapped":null})");
+}
+
+// As Athena and Trino export them.
+TEST(CloudTrail, NamesInLowerCaseAreReadAsTheOthersAre) {
+  const std::string record =
+      R"({"eventVersion":"1.09","userIdentity":{"type":"AssumedRole","principalId":"AROAX:s","arn":"arn:aws:sts::111122223333:assumed-role/R/s",
+    "accountId":"111122223333","accessKeyId":"ASIAX","userName":"u","invokedBy":"i.amazonaws.com","credentialId":"c","identityProvider":"p","inScopeOf":{"sourceArn":"a"},
+    "onBehalfOf":{"userId":"o","identityStoreArn":"arn:aws:identitystore::111122223333:identitystore/d-1"},
+    "sessionContext":{"attributes":{"creationDate":"2026-03-01T11:00:00Z","mfaAuthenticated":"true"},"signInSessionArn":"arn:aws:signin:s","sourceIdentity":"sid",
+      "sessionIssuer":{"type":"Role","principalId":"AROAX","arn":"arn:aws:iam::111122223333:role/R","accountId":"111122223333","userName":"R"},
+      "webIdFederationData":{"federatedProvider":"f","attributes":{"k":"v"}},"ec2RoleDelivery":"2.0","assumedRoot":"true"}},
+    "eventTime":"2026-03-01T12:00:00Z","eventSource":"ec2.amazonaws.com","eventName":"RunInstances","awsRegion":"eu-central-1","sourceIPAddress":"192.0.2.1","requestID":"r-1",
+    "eventID":"e-1","resources":[{"ARN":"arn:aws:ec2:eu-central-1:111122223333:instance/i-1","accountId":"111122223333","type":"AWS::EC2::Instance"}],
+    "tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"c","clientProvidedHostHeader":"h.example.com"},"addendum":{"reason":"UPDATED_DATA","originalEventID":"e-0"}})";
+  std::string lower;
+  bool name = false;
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    if (record[i] == '"' && !(name = !name && (record[i - 1] == '{' || record[i - 1] == ',' || record[i - 1] == ' '))) name = false;
+    lower.push_back(name ? lm::lower(record[i]) : record[i]);
+  }
+  const Outcome as_it_is = read(record), in_lower_case = read(lower);
+  ASSERT_EQ(as_it_is.events.size(), 1u);
+  ASSERT_EQ(in_lower_case.events.size(), 1u) << lower;
+  EXPECT_TRUE(as_it_is.drift.empty());
+  EXPECT_TRUE(in_lower_case.drift.empty());
+  const auto mapped = [](const Outcome& out) {
+    const std::string json = content(out.events[0].json);
+    return json.substr(0, json.find("\nunmapped="));
+  };
+  EXPECT_EQ(mapped(in_lower_case), mapped(as_it_is));
+  EXPECT_EQ(
+      difference(
+          R"({"actor":{"user":{"name":"u","programmatic_credentials":[{"uid":"ASIAX"}]},"session":{"is_mfa":true,"issuer":"arn:aws:iam::111122223333:role/R"}},
+    "unmapped":{"tlsdetails":{"tlsversion":"TLSv1.3","ciphersuite":"c"},"userIdentity":{"inscopeof":{"sourcearn":"a"},"onBehalfOf.userId":"o",
+      "sessioncontext":{"sourceidentity":"sid","sessionissuer":{"type":"Role","username":"R","arn":null},"attributes":null}}}})",
+          in_lower_case.events[0].json),
+      "");
+}
+
 TEST(CloudTrail, HiddenNamesAreNoNames) {
   expect_event(record(R"("userIdentity":{"type":"IAMUser","accountId":"111122223333","userName":"HIDDEN_DUE_TO_SECURITY_REASONS"})"),
                R"({"actor":{"user":{"name":null}},"unmapped":{"userIdentity":{"userName":"HIDDEN_DUE_TO_SECURITY_REASONS"}}})");
@@ -153,7 +205,8 @@ TEST(CloudTrail, DataEventsOfS3NameTheirBucketAndObject) {
   for (const std::string_view none : {R"("requestParameters":{"bucketName":5})", R"("requestParameters":"bucketName")",
                                       R"("requestParameters":null)", R"("requestParameters":[1])"})
     expect_event(record(data + std::string(none)), R"({"resources":null})");
-  expect_event(record(data + R"("requestParameters":{"bucketName":"b"},"resources":[])"), R"({"resources":null,"unmapped":null})");
+  expect_event(record(data + R"("requestParameters":{"bucketName":"b"},"resources":[])"),
+               R"({"resources":null,"unmapped":{"resources":[]}})");
 }
 
 TEST(CloudTrail, ResourcesThatSayMoreThanOcsfAreKeptWhole) {
@@ -161,8 +214,8 @@ TEST(CloudTrail, ResourcesThatSayMoreThanOcsfAreKeptWhole) {
       record(
           R"("resources":[{"arn":"arn:aws:kms:eu-west-1:1:key/k","accountID":"444455556666"},{"ARNPrefix":"arn:aws:s3:::b/"},{"type":"AWS::X::Y"}])"),
       R"({"resources":[{"uid":"arn:aws:kms:eu-west-1:1:key/k","name":"k","region":"eu-west-1","owner":{"account":{"uid":"444455556666"}}},{"uid":"arn:aws:s3:::b/","name":"b"},{"type":"AWS::X::Y","uid":null}],"unmapped":null})");
-  for (const std::string_view odd :
-       {R"([{"ARN":"a","extra":1}])", R"([5])", R"({"ARN":"a"})", R"("text")", R"([{"ARN":5}])", R"([{"ARN":"a","ARNPrefix":"b"}])"})
+  for (const std::string_view odd : {R"([{"ARN":"a","extra":1}])", R"([5])", R"({"ARN":"a"})", R"("text")", R"([{"ARN":5}])",
+                                     R"([{"ARN":"a","ARNPrefix":"b"}])", R"([{"ARN":"a","arn":"b"}])", R"([{"ARN":"a"},{}])", R"([])"})
     expect_event(record("\"resources\":" + std::string(odd)), "{\"unmapped\":{\"resources\":" + std::string(odd) + "}}");
   expect_event(record(R"("resources":null)"), R"({"resources":null,"unmapped":null})");
 }
@@ -185,6 +238,12 @@ TEST(CloudTrail, InsightsBeginAndEndAFinding) {
   expect_event(
       head + R"("eventCategory":"Insight","insightDetails":{"state":"Start"}})",
       R"({"activity_id":1,"status_id":1,"finding_info":{"uid":"i-1","title":"Insight","types":null,"first_seen_time":1772367000000},"anomaly_analyses":null,"evidences":null})");
+  // OCSF has no analysis without an anomaly.
+  const std::string_view no_average =
+      R"({"state":"Start","eventSource":"ec2.amazonaws.com","eventName":"RunInstances","insightContext":{"statistics":{"baseline":{"average":1.5},"insight":{}}}})";
+  expect_event(head + R"("eventCategory":"Insight","insightDetails":)" + std::string(no_average) + "}",
+               R"({"anomaly_analyses":null,"evidences":[{"api":{"operation":"RunInstances"}}],"unmapped":{"insightDetails":)" +
+                   std::string(no_average) + "}}");
   for (const std::string_view odd : {R"("text")", "5", "[1]", R"({"insightContext":[{"statistics":1}]})",
                                      R"({"state":1,"insightContext":{"statistics":{"insight":{"average":"5"}},"attributions":{"a":1}}})"})
     expect_event(head + R"("insightDetails":)" + std::string(odd) + "}",
@@ -530,12 +589,44 @@ TEST(CloudTrail, OfDuplicateKeysTheLastOneHoldsAndTheOthersAreKept) {
       << out.events[0].json;
 }
 
-TEST(CloudTrail, FieldsThatNobodyKnowsAreCountedAndKept) {
-  const Outcome out = read(record(R"("brandNew":{"a":[1]},"userIdentity":{"type":"Root","later":1,"sessionContext":{"later":2}})"));
-  ASSERT_EQ(out.events.size(), 1u);
-  EXPECT_EQ(out.drift, (std::map<std::string, std::uint64_t>{{"brandNew", 1}, {"userIdentity", 1}, {"userIdentity.sessionContext", 1}}));
-  EXPECT_EQ(
-      difference(R"({"unmapped":{"brandNew":{"a":[1]},"userIdentity":{"later":1,"sessionContext":{"later":2}}}})", out.events[0].json), "");
+TEST(CloudTrail, FieldsThatNobodyKnowsAreCountedOnceARecordAndKept) {
+  using Counts = std::map<std::string, std::uint64_t>;
+  const std::string_view more =
+      R"("brandNew":{"a":[1]},"tlsDetails":{"tlsVersion":"t","new":1},"resources":[{"ARN":"a","new":1},{"ARN":"b","new":2}],
+    "userIdentity":{"type":"Root","one":1,"two":2,"one":3,"onBehalfOf":{"new":1},
+      "sessionContext":{"later":2,"last":3,"attributes":{"new":1},"sessionIssuer":{"type":"Role","new":1},"webIdFederationData":{"attributes":{"not":"new"},"new":1}}})";
+  const Outcome out = read(record(more) + "\n" + record(R"("userIdentity":{"two":2},"brandNew":1)"));
+  ASSERT_EQ(out.events.size(), 2u);
+  EXPECT_EQ(out.drift, (Counts{{"brandNew", 2},
+                               {"resources.new", 1},
+                               {"tlsDetails.new", 1},
+                               {"userIdentity.one", 1},
+                               {"userIdentity.two", 2},
+                               {"userIdentity.onBehalfOf.new", 1},
+                               {"userIdentity.sessionContext.later", 1},
+                               {"userIdentity.sessionContext.last", 1},
+                               {"userIdentity.sessionContext.attributes.new", 1},
+                               {"userIdentity.sessionContext.sessionIssuer.new", 1},
+                               {"userIdentity.sessionContext.webIdFederationData.new", 1}}));
+  EXPECT_EQ(difference(R"({"unmapped":{"brandNew":{"a":[1]},"tlsDetails":{"new":1},"resources":[{"ARN":"a","new":1},{"ARN":"b","new":2}],
+    "userIdentity":{"two":2,"sessionContext":{"later":2,"last":3,"attributes":{"new":1}}}}})",
+                       out.events[0].json),
+            "");
+}
+
+TEST(CloudTrail, NamesThatAnAttackerMakesUpAreCountedTogether) {
+  std::string many = R"("userIdentity":{)";
+  for (int i = 0; i < 3000; ++i) many += "\"x" + std::to_string(i) + "\":1,";
+  const std::string longest = [] {
+    std::string text = "y";
+    for (int i = 0; i < 50'000; ++i) text += "\xc3\xa9";
+    return text;
+  }();
+  const Outcome out = read(record(many + "\"" + longest + "\":1}") + "\n" + record("\"" + longest + "\":1"));
+  EXPECT_EQ(out.events.size(), 2u);
+  EXPECT_EQ(out.drift.size(), 1001u);
+  EXPECT_EQ(out.drift.at("(others)"), 2u);
+  for (const auto& [name, records] : out.drift) EXPECT_LE(name.size(), 200u);
 }
 
 TEST(CloudTrail, ARejectedRecordLeavesNothingToTheNextOne) {

@@ -115,6 +115,19 @@ TEST(Wrapping, ATableThatIsCutGivesItsWholeRows) {
   EXPECT_EQ(o.out.rejects[0].code, std::uint32_t{LM_REJECT_TRUNCATED});
 }
 
+TEST(Wrapping, LogEventsOfCloudWatchAreOpenedWithAndWithoutWhatIsAroundThem) {
+  const std::string a =
+      R"({"logStreamName":"s","timestamp":1772366400000,"message":"2 \"a\"","ingestionTime":1772366400100,"eventId":"1"})";
+  const std::string b = R"({"timestamp":1772366400000,"message":"b","ingestionTime":1772366400100})";
+  const Strings wanted = {"2 \"a\"", "b"};
+  for (const std::string& text : {"{\"events\":[" + a + "," + b + "]}", "[" + a + ",\n" + b + "]", a + "\n" + b + "\n"})
+    EXPECT_EQ(open(text, "cloudwatch.events").texts(), wanted) << text;
+  EXPECT_EQ(open(b + "\n" + a, "cloudwatch.events").out.contexts.size(), 2u);  // one for each stream
+  // What else has a time and a message is a log of its own.
+  EXPECT_EQ(lm::Wrapping::recognise(R"({"timestamp":"t","message":"m","level":"info"})"), nullptr);
+  EXPECT_EQ(lm::Wrapping::recognise(R"({"timestamp":1,"message":{"a":1},"ingestionTime":2})"), nullptr);
+}
+
 TEST(Wrapping, APageOfGraphIsItsValue) {
   EXPECT_EQ(open(R"({"@odata.context":"c","value":[{"id":1},{"id":2}]}{"@odata.context":"c","value":[{"id":3}]})", "graph.page").texts(),
             (Strings{R"({"id":1})", R"({"id":2})", R"({"id":3})"}));

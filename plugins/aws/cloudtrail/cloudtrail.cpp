@@ -178,6 +178,20 @@ struct Event {
   Identity user;
 };
 
+struct Resource {
+  Text arn, prefix, account, type;
+};
+
+// Query engines write names in lower case.
+constexpr bool is(std::string_view key, std::string_view name) {
+  return key.size() == name.size() && (key == name || lm::equals_ignoring_case(key, name));
+}
+template <std::size_t N>
+int member_of(const lm::Keys<N>& keys, std::string_view key) {
+  const int member = keys.find(key);
+  return member >= 0 ? member : keys.find_ignoring_case(key);
+}
+
 // As lm::json::Field, but CloudTrail does not say "-" or [] for "there is none": the one is a text, and the other stays. Absent where the value is null or empty; any other
 // type than text is kept as it stands. Of a key that occurs twice the last value holds, and the earlier one is kept.
 struct Reading {
@@ -194,12 +208,21 @@ struct Reading {
       rest.keep(value);
     }
   }
-  // JSON that passes as it stands.
-  void json(Text& out) const {
+  // JSON that passes as it stands. False: there is none.
+  bool json(Text& out) const {
     const std::string_view raw = value.raw();
-    if (value.is_null() || raw == "{}" || raw == "\"\"") return;
+    if (value.is_null() || raw == "{}" || raw == "\"\"") return false;
     if (out) rest.add(key, *out);
     out = raw;
+    return true;
+  }
+  // An object, of which on_member(Reading) leaves in `inside` what stays.
+  template <class OnMember>
+  void object(lm::json::ObjectWriter& inside, OnMember&& on_member) const {
+    if (value.type() != Type::object) return keep();
+    inside.clear();
+    value.object([&](std::string_view name, Value& member) { on_member(Reading{inside, name, member}); });
+    if (const auto left = inside.finish(); !left.empty()) rest.add(key, left);
   }
   void keep() const {
     const std::string_view raw = value.raw();
@@ -351,9 +374,7 @@ struct CloudTrail {
     Text logged_time;
     const bool ok = json_.read(record.text(), [&](std::string_view key, Value& value) {
       const Reading r{rest_, key, value};
-      int member = kKeys.find(key);
-      if (member < 0) member = kKeys.find_ignoring_case(key);  // query engines write names in lower case
-      switch (member) {
+      switch (member_of(kKeys, key)) {
         case kKeys.at("eventVersion"): r.text(e.version); break;
         case kKeys.at("userIdentity"): identity(record, e.user, r); break;
         case kKeys.at("eventTime"): r.text(e.time); break;
@@ -380,13 +401,13 @@ struct CloudTrail {
           if (!e.read_only && value.raw() == "\"true\"") e.read_only = true;
           r.keep();
           break;
-        case kKeys.at("resources"): r.json(e.resources); break;
+        case kKeys.at("resources"): resource_list(record, e, r); break;
         case kKeys.at("recipientAccountId"): r.text(e.recipient); break;
         case kKeys.at("sharedEventID"): r.text(e.shared_id); break;
         case kKeys.at("vpcEndpointId"): endpoint(e, r); break;
         case kKeys.at("eventCategory"): r.text(e.category); break;
         case kKeys.at("addendum"): addendum(e, r); break;
-        case kKeys.at("tlsDetails"): tls(e, r); break;
+        case kKeys.at("tlsDetails"): tls(record, e, r); break;
         case kKeys.at("insightDetails"):
           r.json(e.insight);
           r.keep();
@@ -430,7 +451,7 @@ struct CloudTrail {
                                            "invokedBy", "invokedByDelegate", "onBehalfOf", "inScopeOf", "credentialId", "identityProvider");
     whole.value.object([&](std::string_view key, Value& value) {
       const Reading r{identity_rest_, key, value};
-      switch (kKeys.find(key)) {
+      switch (member_of(kKeys, key)) {
         case kKeys.at("type"): r.text(user.type); break;
         case kKeys.at("userName"):
           r.text(user.name);
@@ -443,28 +464,18 @@ struct CloudTrail {
         case kKeys.at("sessionContext"): session(record, user, r); break;
         case kKeys.at("invokedBy"): r.text(user.invoked_by); break;
         case kKeys.at("onBehalfOf"):
-          if (value.type() != Type::object) {
-            r.keep();
-          } else {
-            on_behalf_.clear();
-            value.object([&](std::string_view inner, Value& v) {
-              const Reading i{on_behalf_, inner, v};
-              if (inner == "userId") {
-                i.text(user.on_behalf_user);
-              } else if (inner == "identityStoreArn") {
-                i.text(user.on_behalf_store);
-              } else {
-                i.keep();
-              }
-            });
-            if (const auto rest = on_behalf_.finish(); !rest.empty()) identity_rest_.add(key, rest);
-          }
+          r.object(inner_, [&](const Reading& i) {
+            if (is(i.key, "userId")) return i.text(user.on_behalf_user);
+            if (is(i.key, "identityStoreArn")) return i.text(user.on_behalf_store);
+            record.drift("userIdentity.onBehalfOf", i.key);
+            i.keep();
+          });
           break;
         case kKeys.at("credentialId"): r.text(user.credential); break;
         case kKeys.at("identityProvider"): r.text(user.provider); break;
         case kKeys.at("invokedByDelegate"):
         case kKeys.at("inScopeOf"): r.keep(); break;
-        default: record.drift("userIdentity"); r.keep();
+        default: record.drift("userIdentity", key); r.keep();
       }
     });
     // The principal is not part of the row where something else names the user and OCSF has one place only.
@@ -474,53 +485,49 @@ struct CloudTrail {
   }
 
   void session(lm::Record record, Identity& user, const Reading& whole) {
-    if (whole.value.type() != Type::object) return whole.keep();
-    session_rest_.clear();
-    whole.value.object([&](std::string_view key, Value& value) {
-      const Reading r{session_rest_, key, value};
-      if (key == "attributes" && value.type() == Type::object) {
-        inner_.clear();
-        value.object([&](std::string_view inner, Value& v) {
-          const Reading i{inner_, inner, v};
-          if (inner == "creationDate") {
-            i.text(user.session_created);
-            if (user.session_created && !any_time(*user.session_created)) i.keep();
-          } else if (inner == "mfaAuthenticated") {
-            i.text(user.session_mfa);
-            if (user.session_mfa && *user.session_mfa != "true" && *user.session_mfa != "false") i.keep();
-          } else {
+    static constexpr auto kKeys = lm::keys("attributes", "sessionIssuer", "signInSessionArn", "webIdFederationData", "sourceIdentity",
+                                           "ec2RoleDelivery", "assumedRoot");
+    whole.object(session_rest_, [&](const Reading& r) {
+      switch (member_of(kKeys, r.key)) {
+        case kKeys.at("attributes"):
+          r.object(inner_, [&](const Reading& i) {
+            if (is(i.key, "creationDate")) {
+              i.text(user.session_created);
+              if (user.session_created && !any_time(*user.session_created)) i.keep();
+            } else if (is(i.key, "mfaAuthenticated")) {
+              i.text(user.session_mfa);
+              if (user.session_mfa && *user.session_mfa != "true" && *user.session_mfa != "false") i.keep();
+            } else {
+              record.drift("userIdentity.sessionContext.attributes", i.key);
+              i.keep();
+            }
+          });
+          break;
+        case kKeys.at("sessionIssuer"):
+          r.object(inner_, [&](const Reading& i) {
+            if (is(i.key, "arn")) return i.text(user.issuer_arn);
+            if (!is(i.key, "type") && !is(i.key, "principalId") && !is(i.key, "accountId") && !is(i.key, "userName"))
+              record.drift("userIdentity.sessionContext.sessionIssuer", i.key);
             i.keep();
-          }
-        });
-        if (const auto rest = inner_.finish(); !rest.empty()) session_rest_.add(key, rest);
-      } else if (key == "sessionIssuer" && value.type() == Type::object) {
-        inner_.clear();
-        value.object([&](std::string_view inner, Value& v) {
-          const Reading i{inner_, inner, v};
-          if (inner == "arn") {
-            i.text(user.issuer_arn);
-          } else {
+          });
+          break;
+        case kKeys.at("signInSessionArn"): r.text(user.session_arn); break;
+        case kKeys.at("webIdFederationData"):
+          r.object(inner_, [&](const Reading& i) {
+            if (is(i.key, "federatedProvider")) {
+              i.text(user.federated_provider);
+            } else if (!is(i.key, "attributes")) {
+              record.drift("userIdentity.sessionContext.webIdFederationData", i.key);
+            }
             i.keep();
-          }
-        });
-        if (const auto rest = inner_.finish(); !rest.empty()) session_rest_.add(key, rest);
-      } else if (key == "signInSessionArn") {
-        r.text(user.session_arn);
-      } else if (key == "webIdFederationData" && value.type() == Type::object) {
-        inner_.clear();
-        value.object([&](std::string_view inner, Value& v) {
-          const Reading i{inner_, inner, v};
-          if (inner == "federatedProvider") i.text(user.federated_provider);
-          i.keep();
-        });
-        if (const auto rest = inner_.finish(); !rest.empty()) session_rest_.add(key, rest);
-      } else {
-        if (key != "sourceIdentity" && key != "ec2RoleDelivery" && key != "assumedRoot" && key != "webIdFederationData")
-          record.drift("userIdentity.sessionContext");
-        r.keep();
+          });
+          break;
+        case kKeys.at("sourceIdentity"):
+        case kKeys.at("ec2RoleDelivery"):
+        case kKeys.at("assumedRoot"): r.keep(); break;
+        default: record.drift("userIdentity.sessionContext", r.key); r.keep();
       }
     });
-    if (const auto rest = session_rest_.finish(); !rest.empty()) identity_rest_.add(whole.key, rest);
   }
 
   // Only endpoints of VPCs are endpoints; the field also holds names of services.
@@ -533,37 +540,63 @@ struct CloudTrail {
   }
 
   static void addendum(Event& e, const Reading& r) {
-    if (r.value.type() == Type::object) {
-      r.value.object([&](std::string_view key, Value& value) {
-        const auto text = value.text();
-        if (key == "reason") e.addendum_updated = text == "UPDATED_DATA";
-        if (key == "originalEventID") e.addendum_original = text;
-      });
-    }
+    r.value.object([&](std::string_view key, Value& value) {
+      const auto text = value.text();
+      if (is(key, "reason")) e.addendum_updated = text == "UPDATED_DATA";
+      if (is(key, "originalEventID")) e.addendum_original = text;
+    });
     r.keep();
   }
 
-  void tls(Event& e, const Reading& whole) {
-    if (whole.value.type() != Type::object) return whole.keep();
-    tls_rest_.clear();
-    whole.value.object([&](std::string_view key, Value& value) {
-      const Reading r{tls_rest_, key, value};
-      if (key == "clientProvidedHostHeader") {
-        r.text(e.host_header);
+  void tls(lm::Record record, Event& e, const Reading& whole) {
+    whole.object(tls_rest_, [&](const Reading& r) {
+      if (is(r.key, "clientProvidedHostHeader")) return r.text(e.host_header);
+      if (!is(r.key, "tlsVersion") && !is(r.key, "cipherSuite")) record.drift("tlsDetails", r.key);
+      r.keep();
+    });
+  }
+
+  void resource_list(lm::Record record, Event& e, const Reading& whole) {
+    if (whole.value.type() != Type::array) {
+      if (whole.json(e.resources)) resources_.clear(), resources_odd_ = true;
+      return;
+    }
+    if (resources_.capacity() > 4096) resources_ = {};  // one long list must not hold its memory for good
+    resources_.clear(), resources_odd_ = false;
+    whole.value.array([&](Value& item) {
+      Resource resource;
+      const auto set = [&](Text& out, Value& value) {
+        const Text text = value.text();
+        resources_odd_ |= out || (!text && !value.is_null());
+        if (text) out = text;
+      };
+      item.object([&](std::string_view key, Value& value) {
+        static constexpr auto kKeys = lm::keys("ARN", "arn", "ARNPrefix", "accountId", "accountID", "type");
+        switch (member_of(kKeys, key)) {
+          case kKeys.at("ARN"):
+          case kKeys.at("arn"): set(resource.arn, value); break;
+          case kKeys.at("ARNPrefix"): set(resource.prefix, value); break;
+          case kKeys.at("accountId"):
+          case kKeys.at("accountID"): set(resource.account, value); break;
+          case kKeys.at("type"): set(resource.type, value); break;
+          default: record.drift("resources", key); resources_odd_ = true;
+        }
+      });
+      if (resource.arn && resource.prefix) resources_odd_ = true;
+      if (resource.arn || resource.prefix || resource.account || resource.type) {
+        resources_.push_back(resource);
       } else {
-        r.keep();
+        resources_odd_ = true;
       }
     });
-    if (const auto rest = tls_rest_.finish(); !rest.empty()) rest_.add(whole.key, rest);
+    whole.json(e.resources);
   }
 
   static void window(Event& e, const Reading& r) {
-    if (r.value.type() == Type::object) {
-      r.value.object([&](std::string_view key, Value& value) {
-        if (key == "windowStart") e.window_start = value.text();
-        if (key == "windowEnd") e.window_end = value.text();
-      });
-    }
+    r.value.object([&](std::string_view key, Value& value) {
+      if (is(key, "windowStart")) e.window_start = value.text();
+      if (is(key, "windowEnd")) e.window_end = value.text();
+    });
     r.keep();
   }
 
@@ -632,10 +665,12 @@ struct CloudTrail {
       row.template set<"actor.user.account.uid">(user.account);
       row.template set<"actor.user.account.type_id">(lm::aws::kAccountType);
     }
-    if (user.access_key) {
+    if (user.access_key && (name || uid || user.account)) {
       auto key = row.template push<"actor.user.programmatic_credentials">();
       key.template set<"uid">(user.access_key);
       key.template set<"type">("AWS access key");
+    } else if (user.access_key) {
+      rest_.add_text("userIdentity.accessKeyId", *user.access_key);
     }
     row.template set<"actor.session.credential_uid">(user.credential);
     if (user.session_created) row.template set<"actor.session.created_time">(any_time(*user.session_created));
@@ -724,46 +759,19 @@ struct CloudTrail {
       if (e.source == "s3.amazonaws.com" && e.category == "Data" && e.request) bucket_and_object(row, e);
       return;
     }
-    bool unknown = e.resources->front() != '[';
-    wrapped_.assign("{\"r\":");
-    wrapped_.append(*e.resources);
-    wrapped_.push_back('}');
-    request_json_.read(wrapped_, [&](std::string_view, Value& list) {
-      list.array([&](Value& item) {
-        if (item.type() != Type::object) {
-          unknown = true;
-          return;
-        }
-        Text arn, prefix, account, type;
-        item.object([&](std::string_view key, Value& value) {
-          static constexpr auto kKeys = lm::keys("ARN", "arn", "ARNPrefix", "accountId", "accountID", "type");
-          const auto text = value.text();
-          if (!text && !value.is_null()) unknown = true;
-          switch (kKeys.find(key)) {
-            case kKeys.at("ARN"):
-            case kKeys.at("arn"): arn = text; break;
-            case kKeys.at("ARNPrefix"): prefix = text; break;
-            case kKeys.at("accountId"):
-            case kKeys.at("accountID"): account = text; break;
-            case kKeys.at("type"): type = text; break;
-            default: unknown = true;
-          }
-        });
-        if (arn && prefix) unknown = true;
-        const Text uid = arn ? arn : prefix;
-        if (!uid && !account && !type) return;
-        auto resource = row.push<"resources">();
-        resource.set<"uid">(uid);
-        resource.set<"type">(type);
-        resource.set<"owner.account.uid">(account);
-        if (uid && !uid->empty()) {
-          resource.set<"name">(lm::aws::arn_name(*uid));
-          if (const auto region = lm::aws::arn_part(*uid, 3); !region.empty()) resource.set<"region">(region);
-        }
-      });
-    });
-    // What the list has beyond OCSF's attributes is kept with it, whole.
-    if (unknown) rest_.add("resources", *e.resources);
+    for (const Resource& r : resources_) {
+      const Text uid = r.arn ? r.arn : r.prefix;
+      auto resource = row.push<"resources">();
+      resource.set<"uid">(uid);
+      resource.set<"type">(r.type);
+      resource.set<"owner.account.uid">(r.account);
+      if (uid && !uid->empty()) {
+        resource.set<"name">(lm::aws::arn_name(*uid));
+        if (const auto region = lm::aws::arn_part(*uid, 3); !region.empty()) resource.set<"region">(region);
+      }
+    }
+    // What the list has beyond OCSF's attributes is kept with it, whole; so is one without entries.
+    if (resources_odd_ || resources_.empty()) rest_.add("resources", *e.resources);
   }
 
   void bucket_and_object(lm::Row<kApi>& row, const Event& e) {
@@ -891,11 +899,15 @@ struct CloudTrail {
   // The one who is logged on is the caller.
   template <class Row>
   void caller_as_user(Row& row, const Event& e, Text other_name) {
-    const Text name = user_name(e.user), uid = user_uid(e.user);
-    row.template set<"user.name">(name ? name : other_name && !hidden(*other_name) ? other_name : std::nullopt);
+    const Text uid = user_uid(e.user);
+    Text name = user_name(e.user);
+    if (!name && other_name && !hidden(*other_name)) name = other_name;
+    const std::string_view account = e.user.account ? *e.user.account : account_of(e);
+    if (!name && !uid && account.empty()) name = "unknown";  // the class needs a user
+    row.template set<"user.name">(name);
     row.template set<"user.uid">(uid);
     if (e.user.principal && uid != e.user.principal) row.template set<"user.uid_alt">(e.user.principal);
-    user_account(row, e.user.account ? *e.user.account : account_of(e));
+    user_account(row, account);
     row.template set<"user.type">(e.user.type);
     row.template set<"user.type_id">(user_type_id(e.user));
   }
@@ -1098,11 +1110,11 @@ struct CloudTrail {
     users_.clear(), targets_.clear();
     if (e.insight && e.insight->front() == '{') {
       request_json_.read(*e.insight, [&](std::string_view key, Value& value) {
-        if (key == "state") state = value.text();
-        if (key == "eventSource") source = value.text();
-        if (key == "eventName") name = value.text();
-        if (key == "insightType") type = value.text();
-        if (key != "insightContext") return;
+        if (is(key, "state")) state = value.text();
+        if (is(key, "eventSource")) source = value.text();
+        if (is(key, "eventName")) name = value.text();
+        if (is(key, "insightType")) type = value.text();
+        if (!is(key, "insightContext")) return;
         value.object([&](std::string_view inner, Value& v) {
           if (inner == "statistics") {
             v.object([&](std::string_view which, Value& statistics) {
@@ -1133,7 +1145,8 @@ struct CloudTrail {
     row.set<"finding_info.analytic.type_id">(3);  // Statistical
     row.set<"finding_info.analytic.name">(type);
     if (state != "End") row.set<"finding_info.first_seen_time">(time);
-    if (source || name) {
+    // An analysis has a target and an anomaly in OCSF; what one without them says stays in `insightDetails`.
+    if ((source || name) && insight_average) {
       auto analysis = row.push<"anomaly_analyses">();
       if (source) {
         auto target = analysis.push<"analysis_targets">();
@@ -1144,11 +1157,9 @@ struct CloudTrail {
         target.set<"name">(name), target.set<"type">("api");
       }
       const std::string_view parameter = type == "ApiErrorRateInsight" ? "errors per minute" : "calls per minute";
-      if (insight_average) {
-        auto anomaly = analysis.push<"anomalies">();
-        anomaly.set<"observation_parameter">(parameter);
-        anomaly.push<"observations">().set<"value">(insight_average);
-      }
+      auto anomaly = analysis.push<"anomalies">();
+      anomaly.set<"observation_parameter">(parameter);
+      anomaly.push<"observations">().set<"value">(insight_average);
       if (baseline_average) {
         auto baseline = analysis.push<"baselines">();
         baseline.set<"observation_parameter">(parameter);
@@ -1207,10 +1218,10 @@ struct CloudTrail {
     Text dimension;
     if (e.summary && e.summary->front() == '{') {
       request_json_.read(*e.summary, [&](std::string_view key, Value& value) {
-        if (key != "primaryDimension") return;
+        if (!is(key, "primaryDimension")) return;
         value.object([&](std::string_view inner, Value& v) {
           if (inner == "dimension") dimension = v.text();
-          if (inner == "aggregationType") counted = v.text() == "Count";
+          if (is(inner, "aggregationType")) counted = v.text() == "Count";
           if (inner != "statistics") return;
           v.array([&](Value& item) {
             item.object([&](std::string_view member, Value& number) {
@@ -1239,8 +1250,10 @@ struct CloudTrail {
   }
 
   lm::json::Reader json_, request_json_, response_json_, additional_json_, document_json_;
-  lm::json::ObjectWriter rest_, identity_rest_, session_rest_, inner_, on_behalf_, tls_rest_;
-  std::string scratch_, wrapped_, document_, quoted_;
+  lm::json::ObjectWriter rest_, identity_rest_, session_rest_, inner_, tls_rest_;
+  std::string scratch_, document_, quoted_;
+  std::vector<Resource> resources_;  // of the record at hand
+  bool resources_odd_ = false;       // there is more to them
   std::vector<std::string> users_, targets_;
   std::unordered_map<std::string, Choice> choices_;
   lm::aws::Place place_;

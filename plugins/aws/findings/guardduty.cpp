@@ -286,7 +286,7 @@ struct GuardDuty {
       case kKeys.at("userFeedback"):
       case kKeys.at("ebsVolumeScanDetails"):
       case kKeys.at("malwareScanDetails"): r.keep(); break;
-      default: record.drift("service"); r.keep();
+      default: record.drift("service", r.key); r.keep();
     }
   }
 
@@ -305,7 +305,7 @@ struct GuardDuty {
       case kKeys.at("kubernetesPermissionCheckedDetails"):
       case kKeys.at("kubernetesRoleBindingDetails"):
       case kKeys.at("kubernetesRoleDetails"): r.keep(); break;
-      default: record.drift("service.action"); r.keep();
+      default: record.drift("service.action", r.key); r.keep();
     }
   }
 
@@ -488,7 +488,7 @@ struct GuardDuty {
         case kKeys.at("ebsSnapshotDetails"):
         case kKeys.at("ec2ImageDetails"):
         case kKeys.at("recoveryPointDetails"): r.keep(); break;
-        default: record.drift("resource"); r.keep();
+        default: record.drift("resource", r.key); r.keep();
       }
     });
     rest_.leave();

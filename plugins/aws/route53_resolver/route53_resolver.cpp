@@ -199,7 +199,7 @@ struct Route53Resolver {
         case kKeys.at("instance"): m.text(q.instance); break;
         case kKeys.at("resolver_endpoint"): m.text(q.endpoint); break;
         case kKeys.at("resolver_network_interface"): m.text(q.interface); break;
-        default: record.drift("srcids"); m.keep();
+        default: record.drift("srcids", m.key); m.keep();
       }
     });
     f.close(ids_rest_);

@@ -211,7 +211,7 @@ struct Waf {
         case kKeys.at("scheme"): f.text(e.scheme); break;
         case kKeys.at("host"): f.text(e.host); break;
         case kKeys.at("fragment"): f.keep(); break;
-        default: record.drift("httpRequest"); f.keep();
+        default: record.drift("httpRequest", f.key); f.keep();
       }
     });
   }

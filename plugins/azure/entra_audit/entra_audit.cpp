@@ -503,7 +503,7 @@ struct EntraAudit {
           case kKeys.at("userPrincipalName"): azure::text(m, e.user_name); break;
           case kKeys.at("ipAddress"): e.address.read(m); break;
           case -1:
-            record.drift("initiatedBy.user");
+            record.drift("initiatedBy.user", m.key);
             m.keep();
             break;
           default: m.keep();
@@ -517,11 +517,11 @@ struct EntraAudit {
           case kKeys.at("displayName"): e.app.read(m); break;
           case kKeys.at("servicePrincipalId"): e.principal_id.read(m); break;
           case kKeys.at("servicePrincipalName"): e.principal_name.read(m); break;
-          default: record.drift("initiatedBy.app"); m.keep();
+          default: record.drift("initiatedBy.app", m.key); m.keep();
         }
       });
     } else {
-      if (!lm::equals_ignoring_case(f.key, "@odata.type")) record.drift("initiatedBy");
+      if (!lm::equals_ignoring_case(f.key, "@odata.type")) record.drift("initiatedBy", f.key);
       f.keep();
     }
   }

@@ -197,7 +197,7 @@ struct EntraRisk {
         case kKeys.at("state"): e.region.read(m); break;
         case kKeys.at("countryOrRegion"): e.country.read(m); break;
         case -1:
-          record.drift("location");
+          record.drift("location", m.key);
           m.keep();
           break;
         default: m.keep();

@@ -442,7 +442,7 @@ struct EntraSignIn {
           m.keep();  // altitude
         });
         break;
-      default: record.drift("location"); f.keep();
+      default: record.drift("location", f.key); f.keep();
     }
   }
 
@@ -454,7 +454,7 @@ struct EntraSignIn {
       case kKeys.at("displayName"): azure::text(f, e.device_name); break;
       case kKeys.at("operatingSystem"): e.system.read(f); break;
       case -1:
-        record.drift("deviceDetail");
+        record.drift("deviceDetail", f.key);
         f.keep();
         break;
       default: f.keep();
@@ -480,7 +480,7 @@ struct EntraSignIn {
       case kKeys.at("errorCode"): azure::scalar(f, e.error); break;
       case kKeys.at("failureReason"): azure::text(f, e.reason); break;
       case kKeys.at("additionalDetails"): azure::text(f, e.additional); break;
-      default: record.drift("status"); f.keep();
+      default: record.drift("status", f.key); f.keep();
     }
   }
 

@@ -297,7 +297,7 @@ class Parser {
           odd |= member.type() != Type::array;
           member.array([&](Value& group) { odd |= !this->group(record, group); });
           break;
-        default: record.drift(key); odd = true;
+        default: record.drift("flows", key); odd = true;
       }
     });
     for (std::size_t i = first; i < groups_.size(); ++i) {
@@ -331,7 +331,7 @@ class Parser {
           });
           out.last = written_.size();
           break;
-        default: record.drift(key); odd = true;
+        default: record.drift("flowGroups", key); odd = true;
       }
     });
     if (out.last != out.first) groups_.push_back(out);

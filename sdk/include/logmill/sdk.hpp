@@ -521,7 +521,12 @@ struct ParseState {
   const lm_emit* emit = nullptr;
   std::uint32_t block = 0, record = 0, item = 0;
   bool rejected = false;
-  std::unordered_map<std::string, std::uint64_t> drift;
+  struct Drift {
+    std::uint64_t records = 0;
+    std::uint32_t block = 0, record = 0;  // the last that was counted
+  };
+  std::unordered_map<std::string, Drift> drift;
+  std::string drift_name;  // scratch
 };
 }  // namespace detail
 
@@ -558,15 +563,25 @@ class Record {
   }
   // It is not the JSON that the reader was to read.
   void reject(const json::Reader& reader) const { reject(reader.too_deep() ? nested_too_deep : malformed, reader.error()); }
-  // It has a field that the parser does not know; the field's content goes to `unmapped`. Counted by name for the run's summary.
-  void drift(std::string_view field) const {
-    constexpr std::size_t kMost = 1000;  // names come from the input
+  // It has a field that the parser does not know; the field's content goes to `unmapped`. The run's summary counts by name how many records had it: a record that has it
+  // several times is one.
+  void drift(std::string_view field) const { drift({}, field); }
+  // The same of a member of an object within the record: drift("userIdentity", key) counts "userIdentity.KEY".
+  [[gnu::noinline]] void drift(std::string_view within, std::string_view member) const {
+    constexpr std::size_t kMost = 1000, kLongest = 200;  // names come from the input
+    std::string& name = state_->drift_name;
+    name.assign(within);
+    if (!within.empty()) name.push_back('.');
+    std::size_t n = std::min(member.size(), kLongest - std::min(kLongest, name.size()));
+    while (n != 0 && n != member.size() && (static_cast<unsigned char>(member[n]) & 0xc0) == 0x80) --n;  // no character is cut
+    name.append(member.substr(0, n));
     auto& counts = state_->drift;
-    if (const auto found = counts.find(std::string(field)); found != counts.end()) {
-      ++found->second;
-    } else {
-      ++counts[counts.size() < kMost ? std::string(field.substr(0, 200)) : std::string("(others)")];
-    }
+    auto found = counts.find(name);
+    if (found == counts.end()) found = counts.try_emplace(counts.size() < kMost ? name : "(others)").first;
+    detail::ParseState::Drift& count = found->second;
+    if (count.records != 0 && count.block == state_->block && count.record == state_->record) return;
+    ++count.records;
+    count.block = state_->block, count.record = state_->record;
   }
 
  private:
@@ -761,7 +776,7 @@ struct Instance {
                 (take_back(r, state), ...);
             }
           }
-          for (const auto& [field, count] : state.drift) emit->drift(emit->ctx, str(field), count);
+          for (const auto& [field, count] : state.drift) emit->drift(emit->ctx, str(field), count.records);
           state.drift.clear();
           lm_status status = LM_OK;
           std::uint32_t index = 0;

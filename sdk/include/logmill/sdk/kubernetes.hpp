@@ -309,7 +309,7 @@ struct AuditEvent : detail::AuditTexts {
       case kKeys.at("uid"): f.text(user_id); break;
       case kKeys.at("groups"): has_groups_ = texts(f, groups, has_groups_); break;
       case kKeys.at("extra"): f.object(extra_rest, on_extra); break;
-      default: record.drift("user"); f.keep();
+      default: record.drift("user", f.key); f.keep();
     }
   }
 
@@ -324,7 +324,7 @@ struct AuditEvent : detail::AuditTexts {
       case kKeys.at("apiGroup"): f.text(api_group); break;
       case kKeys.at("apiVersion"): f.text(api_version); break;
       case kKeys.at("resourceVersion"): f.text(resource_version); break;
-      default: record.drift("objectRef"); f.keep();
+      default: record.drift("objectRef", f.key); f.keep();
     }
   }
 
@@ -335,7 +335,7 @@ struct AuditEvent : detail::AuditTexts {
       case kKeys.at("reason"): f.text(reason); break;
       case kKeys.at("message"): f.text(message); break;
       default:
-        if (kKeys.find(f.key) < 0) record.drift("responseStatus");
+        if (kKeys.find(f.key) < 0) record.drift("responseStatus", f.key);
         f.keep();
     }
   }
