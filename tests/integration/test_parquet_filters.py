@@ -80,8 +80,10 @@ class Filters(Case):
         message = next(value for value, groups in messages.items() if groups == {3})
         self.assertIn("denied for the ", message)
         expected = self.uids(events, lambda event: event["status_detail"] == message)
-        self.assertEqual(readers.hyparquet_row_groups(file, {"status_detail": {"$eq": message}}), (1, GROUPS, expected))
-        self.assertEqual(readers.duckdb_row_groups(file, f"status_detail = '{message}'", self.dir), (1, GROUPS, expected))
+        for read in (readers.hyparquet_row_groups(file, {"status_detail": {"$eq": message}}),
+                     readers.duckdb_row_groups(file, f"status_detail = '{message}'", self.dir)):
+            self.assertEqual(read[1:], (GROUPS, expected))
+            self.assertLessEqual(read[0], 2)  # a filter may take what is not there for there, one group in a hundred
         for group in range(GROUPS):
             value = next(value for value, groups in messages.items() if groups == {group})
             found = self.uids(events, lambda event, value=value: event["status_detail"] == value)
