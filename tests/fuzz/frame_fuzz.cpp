@@ -1,6 +1,7 @@
 // Framing: whatever the bytes are and however they come, records and rejects count without gaps, lie where they say, and are the same. The first bytes say
 // which framing and in what pieces.
 #include "frame/frame.hpp"
+#include "unit/feed.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -40,16 +41,7 @@ std::vector<Piece> frame(const lm::FrameSpec& spec, const lm::FrameLimits& limit
       out.push_back({r.record, r.offset, r.length, r.code, ""});
     }
   };
-  for (std::size_t at = 0; at < input.size();) {
-    const auto space = framer->space();
-    const std::size_t n = std::min({chunk, space.size(), input.size() - at});
-    std::memcpy(space.data(), input.data() + at, n);
-    framer->commit(n);
-    at += n;
-    drain();
-  }
-  framer->finish(torn);
-  drain();
+  lm::testing::feed(*framer, input, chunk, drain, torn);
   if (framer->records() != delivered) std::abort();
   std::sort(out.begin(), out.end(), [](const Piece& a, const Piece& b) { return a.record < b.record; });
   for (std::size_t i = 0; i < out.size(); ++i) {

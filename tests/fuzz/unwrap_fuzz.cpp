@@ -1,9 +1,9 @@
 // Wrappings: whatever the bytes are, what comes out of them lies within them.
+#include "unit/feed.hpp"
 #include "unwrap/unwrap.hpp"
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 namespace {
@@ -57,16 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       open(out, text.size(), 0);
     }
   };
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto space = framer->space();
-    const std::size_t n = std::min(space.size(), rest.size());
-    std::memcpy(space.data(), rest.data(), n);
-    framer->commit(n);
-    rest.remove_prefix(n);
-    take();
-  }
-  framer->finish("");
-  take();
+  lm::testing::feed(*framer, text, text.size(), take);
   for (const auto& reject : framer->take_rejects()) {
     lm::Unwrapped whole;
     wrapping->unwrap_cut(reject, whole);

@@ -92,6 +92,16 @@ TEST(LaterRecords, AreElementsDocumentsAndLinesBehindTheFirst) {
   std::string many = "[0";
   for (int i = 0; i < 1000; ++i) many += ",{\"a\":1}";
   EXPECT_LE(later_records(many).size(), 8u);
+  std::mt19937 random(6);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string sample(random() % 40, ' ');
+    for (char& c : sample) c = "{}[]\",:\\\n a"[random() % 11];
+    for (const LaterRecord& r : later_records(sample)) {
+      ASSERT_GE(r.rest.data(), sample.data()) << sample;
+      ASSERT_EQ(r.rest.data() + r.rest.size(), sample.data() + sample.size()) << sample;
+      ASSERT_FALSE(r.rest.empty()) << sample;
+    }
+  }
 }
 
 TEST(JsonText, HalfACharacterBecomesTheReplacementCharacterAndNothingElseChanges) {

@@ -2,6 +2,8 @@
 #include "frame/frame.hpp"
 #include "frame/json_scan.hpp"
 
+#include "feed.hpp"
+
 #include <gtest/gtest.h>
 #include <random>
 #include <set>
@@ -33,16 +35,7 @@ std::vector<Piece> frame(const FrameSpec& spec, std::string_view input, std::siz
     }
     for (FrameReject& r : framer->take_rejects()) out.push_back({r.record, r.offset, r.length, r.code, r.bytes, ""});
   };
-  for (std::size_t at = 0; at < input.size();) {
-    const auto space = framer->space();
-    const std::size_t n = std::min({chunk, space.size(), input.size() - at});
-    std::memcpy(space.data(), input.data() + at, n);
-    framer->commit(n);
-    at += n;
-    drain();
-  }
-  framer->finish(torn);
-  drain();
+  lm::testing::feed(*framer, input, chunk, drain, torn);
   std::sort(out.begin(), out.end(), [](const Piece& a, const Piece& b) { return a.ordinal < b.ordinal; });
   for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i].ordinal, i);
   for (std::size_t i = 1; i < out.size(); ++i) EXPECT_GE(out[i].offset, out[i - 1].offset + out[i - 1].length) << "pieces overlap";
@@ -68,7 +61,7 @@ struct Case {
   Strings wanted;
 };
 
-class JsonForms : public testing::TestWithParam<Case> {};
+class JsonForms : public ::testing::TestWithParam<Case> {};
 
 TEST_P(JsonForms, GiveTheSameRecordsHoweverTheStreamIsCut) {
   for (const std::size_t chunk : {1ul, 2ul, 3ul, 7ul, 64ul, 1ul << 20}) {
@@ -79,7 +72,7 @@ TEST_P(JsonForms, GiveTheSameRecordsHoweverTheStreamIsCut) {
 
 INSTANTIATE_TEST_SUITE_P(
     Frame, JsonForms,
-    testing::Values(
+    ::testing::Values(
         Case{"envelope",
              R"({"Records":[{"a":1},{"a":"}{\"x"},{"a":[1,{"b":2}]}]})",
              {R"({"a":1})", R"({"a":"}{\"x"})", R"({"a":[1,{"b":2}]})"}},

@@ -14,6 +14,8 @@
 #include "plugin_host/plugin_host.hpp"
 #include "plugin_host/validate.hpp"
 
+#include "feed.hpp"
+
 #include <logmill/sdk/json.hpp>
 
 #include <simdjson.h>
@@ -177,16 +179,9 @@ class Blocks {
     spec.is_prologue = [this](std::string_view line) { return harness_.is_prologue(line); };
     const auto framer = make_framer(spec, {block_size, std::size_t{1} << 20});
     Object& object = objects_.emplace_back(harness_, key);
-    while (!text.empty()) {
-      const auto space = framer->space();
-      const std::size_t n = std::min(space.size(), text.size());
-      std::memcpy(space.data(), text.data(), n);
-      framer->commit(n);
-      text.remove_prefix(n);
+    feed(*framer, text, text.size(), [&] {
       while (auto block = framer->next()) take(*block, object);
-    }
-    framer->finish("");
-    while (auto block = framer->next()) take(*block, object);
+    });
     for (FrameReject& r : framer->take_rejects()) frame_rejects_.push_back(std::move(r));
     return *this;
   }

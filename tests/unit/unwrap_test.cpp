@@ -1,9 +1,9 @@
 // Wrappings and kinds of records, without a run around them.
 #include "unwrap/unwrap.hpp"
 
+#include "feed.hpp"
+
 #include <gtest/gtest.h>
-#include <algorithm>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -63,18 +63,12 @@ Opened open(std::string_view text, std::string_view id) {
   }
   EXPECT_EQ(wrapping->id(), id);
   const auto framer = lm::make_framer(wrapping->framing(), {});
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto space = framer->space();
-    const std::size_t n = std::min(space.size(), rest.size());
-    std::memcpy(space.data(), rest.data(), n);
-    framer->commit(n);
-    rest.remove_prefix(n);
-  }
-  framer->finish("");
-  while (auto block = framer->next()) {
-    opened.blocks.push_back(std::move(*block));
-    wrapping->unwrap(opened.blocks.back(), opened.out);
-  }
+  lm::testing::feed(*framer, text, text.size(), [&] {
+    while (auto block = framer->next()) {
+      opened.blocks.push_back(std::move(*block));
+      wrapping->unwrap(opened.blocks.back(), opened.out);
+    }
+  });
   for (const auto& r : framer->take_rejects()) {
     wrapping->unwrap_cut(r, opened.out);
     opened.out.rejects.push_back(r);
