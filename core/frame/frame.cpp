@@ -459,13 +459,13 @@ class JsonFramer final : public FramerBase {
     open_ = pos_;
     back_ = here;
     scan_ = {};
+    text_ = c == '"';
     if (here == State::top && c == '{' && !spec_.envelope.empty()) {
       enveloped_ = false;
       state_ = State::document;
     } else {
       // What is neither object nor array is no record, but must not be lost: its parser will reject it.
       state_ = c == '{' || c == '[' ? State::record : State::scalar;
-      text_ = c == '"';
     }
     return true;
   }

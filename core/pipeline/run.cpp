@@ -56,9 +56,8 @@ constexpr std::size_t kChunkBytes = 256 << 10;  // one read
 constexpr std::size_t kChunks = 4;              // read ahead of the decoder, an object
 constexpr std::size_t kHeadBytes = 64 << 10;    // looked at for detection
 constexpr std::size_t kGroupBytes = 1 << 20;    // blocks are grouped until a parse call has this much to do,
-constexpr std::size_t kGroupRecords = 8192;     // and, where all threads have work, so many records or
-constexpr std::size_t kMostGroupBytes =
-    8 << 20;  // bytes: what a batch costs is shared by its rows, but its columns should stay in the cache
+// and, where all threads have work, so many records or bytes: its rows share what a batch costs, but its columns should stay in the cache.
+constexpr std::size_t kGroupRecords = 8192, kMostGroupBytes = 8 << 20;
 constexpr std::size_t kGroupBlocks = 4096;
 constexpr std::size_t kListAhead = 10'000;                 // objects listed but not yet opened
 constexpr int kFallback = 40;                              // what a parser is no surer of is what others have left

@@ -281,8 +281,8 @@ struct PlanGroup {
 struct Plan {
   std::vector<PlanGroup> groups;  // by parser, account, region, day
   std::uint64_t objects = 0, bytes = 0;
-  std::vector<ObjectReport>
-      unreadable;  // the first kMaxReports objects that the listing found to be so, and directories; the others are found out by a run
+  // The first Summary::kMaxReports objects and directories that the listing could not look into; what else cannot be read, a run finds out.
+  std::vector<ObjectReport> unreadable;
 };
 
 // Lists the inputs of a run, and reads no object. Sinks are not looked at. Memory grows with the groups, not with the objects of one input.
