@@ -21,6 +21,8 @@ namespace lm::sink::parquet {
 namespace {
 
 constexpr std::uint64_t kMostLakeGroup = std::uint64_t{256} << 20;
+// However little memory there is, so many row groups may grow.
+constexpr std::size_t kFewOpen = 32;
 
 constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -122,7 +124,8 @@ struct ParquetSink::Held {
 struct ParquetSink::Partition {
   Table* table = nullptr;
   std::string folder;
-  std::mutex mutex;  // guards:
+  std::uint32_t number = 0;  // in the order in which they are met
+  std::mutex mutex;          // guards:
   std::shared_ptr<Growing> growing;
   std::vector<Batch> waiting;  // rows to be ordered
   std::uint64_t waiting_bytes = 0;
@@ -132,7 +135,7 @@ struct ParquetSink::Partition {
   std::optional<PartFile> file;
   std::int64_t last_time = 0;  // of the file, where rows are ordered
   std::uint32_t parts = 0;
-  std::atomic<std::uint64_t> footer{0};  // bytes of the file's, as they were counted
+  std::uint64_t footer = 0;  // bytes of the file's, as they were counted
 };
 
 struct ParquetSink::Table {
@@ -141,8 +144,10 @@ struct ParquetSink::Table {
   TableSchema schema;
   std::optional<RowGroupPlans> plans;
   TableLayout layout;
-  Field field;                                                             // security lake: for gather()
-  std::int64_t time = 0;                                                   // the column, among the table's
+  Field field;                 // for gather()
+  std::size_t most_open = 0;   // row groups that grow, before rows of partitions that get few wait
+  std::optional<FewRows> few;  // those
+  std::int64_t time = 0;       // security lake: the column, among the table's
   std::unordered_map<std::string, std::unique_ptr<Partition>> partitions;  // by folder
 };
 
@@ -282,10 +287,14 @@ Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
   if (!layout) return tl::make_unexpected(layout.error());
   table->layout = std::move(*layout);
   std::erase_if(missing_keys_, [&](const std::string& name) { return table->layout.has(name); });
+  auto field = Field::parse(*from.schema);
+  if (!field) return tl::make_unexpected(field.error());
+  table->field = std::move(*field);
+  // About what a column of a few rows costs.
+  constexpr std::uint64_t kColumn = 512;
+  table->most_open = std::max<std::uint64_t>(kFewOpen, options_.memory_bytes / 4 / (table->schema.leaves.size() * kColumn));
+  table->few.emplace(table->field, account_, few_);
   if (options_.security_lake) {
-    auto field = Field::parse(*from.schema);
-    if (!field) return tl::make_unexpected(field.error());
-    table->field = std::move(*field);
     while (table->time < from.schema->n_children && std::string_view(from.schema->children[table->time]->name) != "time") ++table->time;
     if (table->time == from.schema->n_children) return fail(LM_INVALID, "table " + table->name + " has no time");
   }
@@ -302,6 +311,8 @@ ParquetSink::Partition& ParquetSink::partition(Table& table, const std::string& 
     slot = std::make_unique<Partition>();
     slot->table = &table;
     slot->folder = folder;
+    slot->number = static_cast<std::uint32_t>(by_number_.size());
+    by_number_.push_back(slot.get());
   }
   return *slot;
 }
@@ -357,17 +368,20 @@ ParquetSink::Relief ParquetSink::find_relief() {
   constexpr std::uint64_t kWorthPages = std::uint64_t{128} << 10;
   std::shared_ptr<Growing> waits_most, holds_most;
   std::uint64_t waiting = 0, most_waiting = 0, most_held = 0;
-  const std::lock_guard lock(mutex_);
-  for (const auto& table : tables_) {
-    for (const auto& [folder, partition] : table->partitions) {
-      const std::lock_guard own(partition->mutex);
-      const std::shared_ptr<Growing>& growing = partition->growing;
-      if (!growing) continue;
-      const std::uint64_t held = growing->group->held(), waits = growing->group->waiting();
-      waiting += waits;
-      if (waits >= most_waiting) waits_most = growing, most_waiting = waits;
-      if (held >= most_held) holds_most = growing, most_held = held;
-    }
+  std::vector<std::uint32_t> open;
+  {
+    const std::lock_guard lock(open_mutex_);
+    open.assign(open_.begin(), open_.end());
+  }
+  for (const std::uint32_t number : open) {
+    Partition& partition = numbered(number);
+    const std::lock_guard own(partition.mutex);
+    const std::shared_ptr<Growing>& growing = partition.growing;
+    if (!growing) continue;
+    const std::uint64_t held = growing->group->held(), waits = growing->group->waiting();
+    waiting += waits;
+    if (waits >= most_waiting) waits_most = growing, most_waiting = waits;
+    if (held >= most_held) holds_most = growing, most_held = held;
   }
   if (waiting > options_.memory_bytes / 2 && most_waiting >= kWorthPages) return {waits_most, true};
   return {holds_most, false};
@@ -591,6 +605,7 @@ Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
         continue;
       }
     }
+    if (auto ok = relieve_few(scratch); !ok) return ok;
     if (account_.reserve(bytes, options_.memory_bytes)) return {};
     const std::uint64_t held = account_.held();
     // What is being finished goes anyway; a row group more would not make it go sooner.
@@ -625,7 +640,7 @@ void ParquetSink::push(Placed placed, const std::shared_ptr<const BatchView>& vi
   Partition& partition = *placed.partition;
   const std::lock_guard lock(partition.mutex);
   while (placed.rows > 0) {
-    if (!partition.growing) partition.growing = std::make_shared<Growing>(*this, partition, *view);
+    if (!partition.growing) set_growing(partition, std::make_shared<Growing>(*this, partition, *view));
     RowGroup& group = *partition.growing->group;
     std::int64_t left = std::min(placed.rows, options_.row_group_rows - group.rows());
     std::vector<Range> ranges;
@@ -648,15 +663,161 @@ void ParquetSink::push(Placed placed, const std::shared_ptr<const BatchView>& vi
     to.push_back(partition.growing);
     if (group.rows() < options_.row_group_rows) continue;
     partition.growing->end();
-    partition.growing.reset();
+    set_growing(partition, nullptr);
   }
+}
+
+// With the partition's mutex.
+void ParquetSink::set_growing(Partition& partition, std::shared_ptr<Growing> growing) {
+  const std::lock_guard lock(open_mutex_);
+  if (growing) {
+    open_.insert(partition.number);
+  } else {
+    open_.erase(partition.number);
+  }
+  open_n_ = open_.size();
+  most_open_ = std::max<std::size_t>(most_open_, open_n_);
+  partition.growing = std::move(growing);
+}
+
+// Takes out the rows that had better wait for more of their partition.
+std::vector<FewRows::Of> ParquetSink::take_few(const Table& table, std::vector<Placed>& places) {
+  constexpr std::int64_t kMany = 1024;  // rows that are worth a row group by themselves
+  std::vector<FewRows::Of> out;
+  std::size_t open = open_n_;
+  if (open + places.size() <= table.most_open) return out;
+  std::erase_if(places, [&](Placed& placed) {
+    if (placed.rows >= std::min(kMany, options_.row_group_rows)) return false;
+    {
+      const std::lock_guard lock(placed.partition->mutex);
+      if (placed.partition->growing) return false;
+    }
+    if (open < table.most_open) {
+      ++open;
+      return false;
+    }
+    out.push_back({placed.partition->number, std::move(placed.ranges)});
+    return true;
+  });
+  return out;
+}
+
+ParquetSink::Partition& ParquetSink::numbered(std::uint32_t number) {
+  const std::lock_guard lock(mutex_);
+  return *by_number_[number];
+}
+
+// A row group for the rows of each partition of the shelf, one after the other.
+Result<void> ParquetSink::drain(Table& table, FewRows::Shelf shelf, bool last, Scratch& scratch) {
+  constexpr std::size_t kGathered = 4096;
+  struct Part {
+    std::uint32_t partition, batch, begin, rows;
+  };
+  std::vector<Part> parts;
+  std::vector<Batch> batches;
+  std::uint64_t unpacked = 0;
+  for (const FewRows::Piece& piece : shelf) {
+    std::uint32_t begin = 0;
+    for (const FewRows::Piece::Part& part : piece.parts) {
+      parts.push_back({part.partition, static_cast<std::uint32_t>(batches.size()), begin, part.rows});
+      begin += part.rows;
+    }
+    batches.push_back(unpack(table.field, piece.packed));
+    unpacked += batches.back().bytes();
+  }
+  table.few->give_back(shelf);
+  shelf.clear();
+  account_.change(static_cast<std::int64_t>(unpacked));
+  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.partition < b.partition; });
+  Result<void> result;
+  for (std::size_t p = 0; p < parts.size() && result;) {
+    std::vector<RowRef> rows;
+    std::vector<Placed> places;
+    while (p < parts.size() && (places.empty() || rows.size() < kGathered)) {
+      Placed& placed = places.emplace_back();
+      placed.partition = &numbered(parts[p].partition);
+      const std::uint32_t partition = parts[p].partition;
+      const std::size_t first = rows.size();
+      for (; p < parts.size() && parts[p].partition == partition; ++p) {
+        for (std::uint32_t i = 0; i < parts[p].rows; ++i) rows.push_back({0, parts[p].batch, parts[p].begin + i});
+      }
+      placed.ranges = {{static_cast<std::int64_t>(first), static_cast<std::int64_t>(rows.size())}};
+      placed.rows = static_cast<std::int64_t>(rows.size() - first);
+    }
+    Batch gathered = gather(table.field, batches, rows);
+    account_.change(static_cast<std::int64_t>(gathered.bytes()));
+    auto held = std::make_shared<Held>(*this, table.schema, std::move(gathered));
+    const std::shared_ptr<const BatchView> view(held, &*held->view);
+    held.reset();
+    for (Placed& placed : places) {
+      std::vector<std::shared_ptr<Growing>> to;
+      bool fresh = false;
+      {
+        const std::lock_guard lock(placed.partition->mutex);
+        fresh = !placed.partition->growing;
+      }
+      Partition& partition = *placed.partition;
+      push(std::move(placed), view, to);
+      if (fresh) end(to.back());
+      for (const std::shared_ptr<Growing>& growing : to) {
+        if (auto ok = work(*growing, scratch); !ok && result) result = std::move(ok);
+      }
+      if (!last || !fresh || !result) continue;
+      // Its footer need not wait until another one has no room.
+      const std::lock_guard lock(partition.file_mutex);
+      if (partition.file) result = finish_file(partition);
+    }
+  }
+  batches.clear();
+  account_.change(-static_cast<std::int64_t>(unpacked));
+  released_.notify_all();
+  return result;
+}
+
+// What gathering throws is an error of the sink.
+template <class Do>
+Result<void> ParquetSink::guarded(Do&& what) {
+  try {
+    return remember(what());
+  } catch (const BadArray& e) {
+    return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
+  } catch (const BadColumn& e) {
+    return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
+  } catch (const std::length_error& e) {
+    return remember(fail(LM_UNSUPPORTED, e.what()));
+  }
+}
+
+Result<void> ParquetSink::relieve_few(Scratch& scratch) {
+  const std::uint64_t limit = options_.memory_bytes / 3;
+  while (few_ > limit) {
+    std::vector<Table*> tables;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& table : tables_) tables.push_back(table.get());
+    }
+    const auto fullest = [&] {
+      return *std::max_element(tables.begin(), tables.end(),
+                               [](const Table* a, const Table* b) { return a->few->fullest() < b->few->fullest(); });
+    };
+    auto ok = guarded([&]() -> Result<void> {
+      // Where most of it waits, a shelf has little to give.
+      if (fullest()->few->fullest() <= limit / FewRows::kShelves / 2) {
+        for (Table* table : tables) table->few->pack_rest();
+      }
+      Table& table = *fullest();
+      return drain(table, table.few->take_fullest(), false, scratch);
+    });
+    if (!ok) return ok;
+  }
+  return {};
 }
 
 void ParquetSink::end(const std::shared_ptr<Growing>& growing) {
   const std::lock_guard lock(growing->partition.mutex);
   if (growing->partition.growing != growing) return;  // somebody else did
   growing->end();
-  growing->partition.growing.reset();
+  set_growing(growing->partition, nullptr);
 }
 
 Result<void> ParquetSink::work(Growing& growing, Scratch& scratch) {
@@ -711,6 +872,9 @@ Result<void> ParquetSink::write(Table& table, Batch batch, Scratch& scratch) {
       return remember(write_ordered(table, std::move(batch), scratch));
     }
     auto places = place(table, batch.array());
+    const std::vector<FewRows::Of> few = take_few(table, places);
+    if (!few.empty()) table.few->add(batch, few, options_.memory_bytes / 16);
+    if (places.empty()) return {};
     auto held = std::make_shared<Held>(*this, table.schema, std::move(batch));
     writing.reserved = 0;
     const std::shared_ptr<const BatchView> view(held, &*held->view);
@@ -755,10 +919,8 @@ Result<void> ParquetSink::append(Growing& growing) {
       to.file.emplace(std::move(*file));
     }
     if (auto ok = to.file->append(std::move(*group)); !ok) return ok;
-    const std::uint64_t footer = to.file->held(), more = footer - to.footer;
-    to.footer = footer;
-    footers_ += more;
-    account_.change(static_cast<std::int64_t>(more));
+    const std::uint64_t footer = to.file->held();
+    count_footer(to, footer);
     // Readers take a footer whole.
     constexpr std::uint64_t kLongestFooter = std::uint64_t{16} << 20;
     return to.file->size() + footer >= options_.file_bytes || footer >= kLongestFooter ? finish_file(to) : Result<void>{};
@@ -772,13 +934,21 @@ Result<void> ParquetSink::finish_file(Partition& partition) {
   PartFile file = std::move(*partition.file);
   partition.file.reset();
   auto ok = file.finish();
-  const std::uint64_t footer = partition.footer.exchange(0);
-  footers_ -= footer;
-  account_.change(-static_cast<std::int64_t>(footer));
+  count_footer(partition, 0);
   if (!ok) return ok;
   const std::lock_guard lock(mutex_);
   full_.emplace_back(partition.table->handle, std::move(file));
   return {};
+}
+
+// With the mutex of the partition's file.
+void ParquetSink::count_footer(Partition& partition, std::uint64_t bytes) {
+  const std::uint64_t before = std::exchange(partition.footer, bytes);
+  footers_ += bytes - before;
+  account_.change(static_cast<std::int64_t>(bytes - before));
+  const std::lock_guard lock(by_footer_mutex_);
+  if (before != 0) by_footer_.erase({before, partition.number});
+  if (bytes != 0) by_footer_.insert({bytes, partition.number});
 }
 
 Result<void> ParquetSink::relieve_footers() {
@@ -786,11 +956,8 @@ Result<void> ParquetSink::relieve_footers() {
     Partition* largest = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      for (const auto& table : tables_) {
-        for (const auto& [folder, partition] : table->partitions) {
-          if (partition->footer != 0 && (!largest || partition->footer > largest->footer)) largest = partition.get();
-        }
-      }
+      const std::lock_guard own(by_footer_mutex_);
+      if (!by_footer_.empty()) largest = by_number_[by_footer_.rbegin()->second];
     }
     if (!largest) return {};
     const std::lock_guard lock(largest->file_mutex);
@@ -816,10 +983,12 @@ Result<void> ParquetSink::seal(const Report& report) {
     std::size_t unit;
   };
   std::vector<Rest> rest;
+  std::vector<Table*> tables;
   {
     const std::lock_guard lock(mutex_);
     if (failed_) return tl::make_unexpected(*failed_);
     for (const auto& table : tables_) {
+      tables.push_back(table.get());
       for (const auto& [folder, partition] : table->partitions) partitions.push_back(partition.get());
     }
   }
@@ -837,11 +1006,25 @@ Result<void> ParquetSink::seal(const Report& report) {
       scratch_.give(std::move(scratch));
     });
   }
+  if (few_ != 0) {
+    auto ok = guarded([&]() -> Result<void> {
+      for (Table* table : tables) table->few->pack_rest();
+      return {};
+    });
+    if (!ok) return ok;
+    parallel(tables.size() * FewRows::kShelves, [&](std::size_t i) {
+      Table& table = *tables[i / FewRows::kShelves];
+      auto scratch = scratch_.take();
+      static_cast<void>(guarded([&] { return drain(table, table.few->take_fullest(), true, *scratch); }));
+      scratch_.give(std::move(scratch));
+    });
+  }
   for (Partition* partition : partitions) {
     const std::lock_guard lock(partition->mutex);
-    const auto growing = std::exchange(partition->growing, nullptr);
+    const auto growing = partition->growing;
     if (!growing) continue;
     growing->end();
+    set_growing(*partition, nullptr);
     for (std::size_t unit = 0; unit < growing->group->units(); ++unit) rest.push_back({growing, unit});
   }
   parallel(rest.size(), [&](std::size_t i) {

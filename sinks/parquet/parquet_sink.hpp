@@ -4,11 +4,15 @@
 // pages that are not full, finished pages of row groups that are not, dictionaries, and what the footers of open files will say. When a batch would exceed the
 // budget, the writing thread makes room first: it turns what waits for pages into pages where that is most of what is held, and else finishes the largest row
 // group. Footers have an eighth of it: past that, the file whose footer is the largest is finished.
+//
+// Row groups that grow have a fourth of it by themselves, before their rows: where there are more partitions than that is enough for, rows of those that get few at a time wait packed
+// (few_rows.hpp), with a third of it for all. Nothing looks at all partitions while batches come.
 #pragma once
 
 #include "common/error.hpp"
 #include "common/output_file.hpp"
 #include "common/sink_glue.hpp"
+#include "parquet/few_rows.hpp"
 #include "parquet/gather.hpp"
 #include "parquet/layout.hpp"
 #include "parquet/part_file.hpp"
@@ -24,6 +28,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -45,8 +50,9 @@ class ParquetSink {
   const lm_sink_ocsf* ocsf() const { return options_.security_lake ? &kSecurityLake : nullptr; }
   static Result<void> describe(std::string_view path, lm_file_info& out);  // describe.cpp
 
-  // The most bytes that it ever held.
+  // The most bytes that it ever held, and the most row groups that grew at once.
   std::uint64_t most_held() const { return account_.most(); }
+  std::size_t most_open() const { return most_open_; }
 
  private:
   struct Options {
@@ -72,10 +78,18 @@ class ParquetSink {
   std::vector<Placed> place(Table& table, const ArrowArray& rows);
   Partition& partition(Table& table, const std::string& folder);
   void push(Placed placed, const std::shared_ptr<const BatchView>& view, std::vector<std::shared_ptr<Growing>>& to);
+  void set_growing(Partition& partition, std::shared_ptr<Growing> growing);
   void end(const std::shared_ptr<Growing>& growing);
+  std::vector<FewRows::Of> take_few(const Table& table, std::vector<Placed>& places);
+  Partition& numbered(std::uint32_t number);
+  Result<void> drain(Table& table, FewRows::Shelf shelf, bool last, Scratch& scratch);
+  Result<void> relieve_few(Scratch& scratch);
+  template <class Do>
+  Result<void> guarded(Do&& what);
   Result<void> work(Growing& growing, Scratch& scratch);
   Result<void> append(Growing& growing);
   Result<void> finish_file(Partition& partition);
+  void count_footer(Partition& partition, std::uint64_t bytes);
   Result<void> relieve_footers();
   Result<void> write_ordered(Table& table, Batch batch, Scratch& scratch);
   Result<void> put_in_order(Partition& partition, Scratch& scratch);
@@ -95,9 +109,16 @@ class ParquetSink {
   std::atomic<std::uint64_t> closing_{0};              // bytes of row groups that are being finished
   std::atomic<std::uint64_t> footers_{0};              // bytes of the footers of files that are not
   std::atomic<std::uint32_t> writing_{0};              // calls that hold a batch
-  std::mutex mutex_;                                   // guards what follows; taken before a partition's
+  std::atomic<std::uint64_t> few_{0};                  // bytes of rows in FewRows
+  std::atomic<std::size_t> open_n_{0}, most_open_{0};
+  std::mutex open_mutex_;                                        // taken after a partition's; guards:
+  std::set<std::uint32_t> open_;                                 // partitions whose row groups grow
+  std::mutex by_footer_mutex_;                                   // taken last; guards:
+  std::set<std::pair<std::uint64_t, std::uint32_t>> by_footer_;  // partitions whose files are not finished, behind the bytes of the footer
+  std::mutex mutex_;                                             // guards what follows; taken before a partition's
   std::condition_variable released_;
   std::vector<std::unique_ptr<Table>> tables_;
+  std::vector<Partition*> by_number_;
   std::optional<Error> failed_;
   std::vector<std::string> missing_keys_;                 // columns that folders are named after and no table has
   const Table* only_ = nullptr;                           // one_class: the one

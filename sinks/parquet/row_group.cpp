@@ -100,7 +100,7 @@ struct RowGroup::Unit {
   // Belongs to whoever has made it busy.
   Work* at = nullptr;  // the entry that was done last
   std::int64_t held = 0, waiting = 0;
-  std::int64_t uncounted = 0;  // rows
+  std::int64_t counted = 0, uncounted = 0;  // rows
 };
 
 RowGroup::RowGroup(RowGroupPlans& plans, const BatchView& first, Account& account)
@@ -186,10 +186,10 @@ void RowGroup::process(Unit& unit, Work& work, Scratch& scratch) {
         }
         break;
     }
-    // Counting costs as much as a few rows do.
+    // Counting costs as much as a few rows do; but there may be thousands of row groups that have no more than that.
     constexpr std::int64_t kFew = 64;
     unit.uncounted += work.rows;
-    if (work.kind != Work::Kind::rows || unit.uncounted >= kFew) count(unit, work.kind == Work::Kind::end);
+    if (work.kind != Work::Kind::rows || unit.uncounted >= std::min(kFew, unit.counted + 1)) count(unit, work.kind == Work::Kind::end);
   } catch (const BadColumn& e) {
     fail_with(LM_INVALID, std::string("a batch contradicts itself: ") + e.what());
   } catch (const TooLarge& e) {
@@ -241,7 +241,7 @@ void RowGroup::add_rows(Unit& unit, const Work& work, Scratch& scratch) {
 
 // Before the end nothing may look at out_: push_end() makes it while units are at work.
 void RowGroup::count(Unit& unit, bool ended) {
-  unit.uncounted = 0;
+  unit.counted += std::exchange(unit.uncounted, 0);
   std::size_t held = 0, waiting = 0;
   for (const std::uint32_t i : unit.of.leaves) {
     const std::size_t mine = columns_[i].waiting();

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -185,6 +186,64 @@ TEST_F(ParquetSinkTest, HoldsNoMoreThanItsShareHoweverManyThePartitions) {
   // What two batches become while they are taken apart comes on top, twice their size where buffers grow.
   EXPECT_LT(sink->most_held(), kMemory + 2 * 2 * 500 * 600);
   EXPECT_GT(sink->most_held(), kMemory / 2) << "and uses its share";
+}
+
+// Rows of partitions that get a few at a time wait for the others of their partition, so that thousands of partitions are neither thousands of row groups that grow at once nor many files each.
+TEST_F(ParquetSinkTest, MakesOneFileOfEachPartitionHoweverManyAreMixed) {
+  constexpr std::uint64_t kMemory = 12 << 20;
+  auto sink = make(R"({"layout":"{table}/{many}"})", kMemory);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(sink->write(batch(400)));
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  EXPECT_GT(sealed->size(), 300u) << "or it proves nothing";
+  std::uint64_t rows = 0;
+  for (const Sealed& output : *sealed) {
+    EXPECT_TRUE(output.name.ends_with("/part-00ff-0.parquet")) << output.name;
+    rows += output.rows;
+    ASSERT_TRUE(sink->publish(output.token));
+  }
+  EXPECT_EQ(rows, 1200u);
+  EXPECT_LE(sink->most_open(), 200u);
+  EXPECT_LT(sink->most_held(), kMemory);
+  const TableSchema table = *TableSchema::make(*schema_.get());
+  for (const std::string& name : files()) {
+    std::ostringstream text;
+    text << std::ifstream(folder_ / name, std::ios::binary).rdbuf();
+    ReadFile read(text.str(), table);
+    EXPECT_EQ(read.meta.row_groups.size(), 1u) << name;
+  }
+}
+
+// With little memory there are several files of a partition, but each batch has not one of its own.
+TEST_F(ParquetSinkTest, GathersRowsOfManyPartitionsWithinItsShare) {
+  constexpr std::uint64_t kMemory = 1 << 20;
+  auto sink = make(R"({"layout":"{table}/{cloud.region}/{many}"})", kMemory);
+  const auto bring = [&](std::uint64_t instance) {
+    for (int i = 0; i < 6; ++i) {
+      Batch mine;
+      {
+        const std::lock_guard lock(making_);
+        mine = batch(200, instance);
+      }
+      ASSERT_TRUE(sink->write(std::move(mine)));
+    }
+  };
+  std::thread other([&] { bring(2); });
+  bring(1);
+  other.join();
+  const auto sealed = seal(*sink);
+  ASSERT_TRUE(sealed);
+  std::set<std::string> folders;
+  std::uint64_t rows = 0;
+  for (const Sealed& output : *sealed) {
+    folders.insert(output.name.substr(0, output.name.rfind('/')));
+    rows += output.rows;
+  }
+  EXPECT_EQ(rows, 2400u);
+  EXPECT_GT(folders.size(), 300u) << "or it proves nothing";
+  EXPECT_LT(sealed->size(), 4 * folders.size()) << "of 12 batches";
+  EXPECT_LT(sink->most_open(), 100u);
+  EXPECT_LT(sink->most_held(), kMemory + 2 * 2 * 200 * 600);
 }
 
 // What the footers of open files will say is held, too: row groups of a few rows each, in many partitions, for which no file would ever be large enough.
