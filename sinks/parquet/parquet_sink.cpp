@@ -23,6 +23,8 @@ namespace {
 constexpr std::uint64_t kMostLakeGroup = std::uint64_t{256} << 20;
 // However little memory there is, so many row groups may grow.
 constexpr std::size_t kFewOpen = 32;
+// Rows that are worth a row group by themselves.
+constexpr std::int64_t kMany = 1024;
 
 constexpr lm_str text(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -682,7 +684,6 @@ void ParquetSink::set_growing(Partition& partition, std::shared_ptr<Growing> gro
 
 // Takes out the rows that had better wait for more of their partition.
 std::vector<FewRows::Of> ParquetSink::take_few(const Table& table, std::vector<Placed>& places) {
-  constexpr std::int64_t kMany = 1024;  // rows that are worth a row group by themselves
   std::vector<FewRows::Of> out;
   std::size_t open = open_n_;
   if (open + places.size() <= table.most_open) return out;
@@ -757,12 +758,14 @@ Result<void> ParquetSink::drain(Table& table, FewRows::Shelf shelf, bool last, S
         fresh = !placed.partition->growing;
       }
       Partition& partition = *placed.partition;
+      // One that gets many after all goes on growing.
+      const bool whole = fresh && (last || placed.rows < kMany);
       push(std::move(placed), view, to);
-      if (fresh) end(to.back());
+      if (whole) end(to.back());
       for (const std::shared_ptr<Growing>& growing : to) {
         if (auto ok = work(*growing, scratch); !ok && result) result = std::move(ok);
       }
-      if (!last || !fresh || !result) continue;
+      if (!last || !whole || !result) continue;
       // Its footer need not wait until another one has no room.
       const std::lock_guard lock(partition.file_mutex);
       if (partition.file) result = finish_file(partition);
@@ -789,26 +792,33 @@ Result<void> ParquetSink::guarded(Do&& what) {
 }
 
 Result<void> ParquetSink::relieve_few(Scratch& scratch) {
-  const std::uint64_t limit = options_.memory_bytes / 3;
-  while (few_ > limit) {
+  // A shelf is unpacked whole, ten times its size: where one has most of the rows, it does not wait for the others.
+  const std::uint64_t limit = options_.memory_bytes / 3, of_shelf = limit / 8;
+  while (few_ > of_shelf) {
     std::vector<Table*> tables;
     {
       const std::lock_guard lock(mutex_);
       for (const auto& table : tables_) tables.push_back(table.get());
     }
-    const auto fullest = [&] {
-      return *std::max_element(tables.begin(), tables.end(),
-                               [](const Table* a, const Table* b) { return a->few->fullest() < b->few->fullest(); });
+    Table* fullest = nullptr;
+    std::uint64_t most = 0;
+    const auto look = [&] {
+      for (Table* table : tables) {
+        if (const std::uint64_t bytes = table->few->fullest(); bytes > most) fullest = table, most = bytes;
+      }
     };
+    look();
+    if (few_ <= limit && most <= of_shelf) break;
     auto ok = guarded([&]() -> Result<void> {
       // Where most of it waits, a shelf has little to give.
-      if (fullest()->few->fullest() <= limit / FewRows::kShelves / 2) {
+      if (most <= limit / FewRows::kShelves / 2) {
         for (Table* table : tables) table->few->pack_rest();
+        look();
       }
-      Table& table = *fullest();
-      return drain(table, table.few->take_fullest(), false, scratch);
+      return fullest ? drain(*fullest, fullest->few->take_fullest(), false, scratch) : Result<void>{};
     });
     if (!ok) return ok;
+    if (!fullest) break;  // others are at it
   }
   return {};
 }
