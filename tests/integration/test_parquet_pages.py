@@ -43,7 +43,8 @@ class Pages(Case):
         sql = f"time = arrow_cast({time}, 'Timestamp(Millisecond, Some(\"UTC\"))')"
         read, rows = readers.datafusion_scanned(self.file, sql)
         self.assertEqual(rows, expected)
-        self.assertLess(read, ROWS / 2)
+        # Less than 200 KB of times, and a batch more: a page is finished between two batches.
+        self.assertLess(read, ROWS)
         # Readers that know nothing of each other find the same page.
         self.assertEqual(readers.spark_scanned(self.file, f"time = timestamp_millis({time})", by="columnindex"), (read, expected))
         self.assertEqual(readers.hyparquet_scanned(self.file, {"time": {"$eq": {"$date": time}}}), (read, expected))
