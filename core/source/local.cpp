@@ -222,6 +222,7 @@ class TreeSource final : public Source {
       struct stat s {};
       if (::stat(path.c_str(), &s) == 0) {
         if (S_ISREG(s.st_mode)) return object_of(path, s);
+        log(LogLevel::warning, fmt::format("{}: neither a file nor a directory: not read", path));
         continue;
       }
       const int error = errno;

@@ -332,6 +332,12 @@ class NotReadable(Case):
         self.assertEqual([u["uri"] for u in json.loads(plan.stdout)["unreadable"]], ["in/gone.log", "in/self"])
         self.assertIn("in/gone.log: is a link that leads nowhere", plan.stderr)
 
+    def test_what_is_no_file_is_left_out_and_told(self):
+        self.write("in/a.log", flow_text(5))
+        os.mkfifo(self.dir / "in/pipe")
+        done = self.logmill("run", "in", "--to", "ndjson:out")
+        self.assertIn("in/pipe: neither a file nor a directory: not read", done.stderr)
+
     def test_a_directory_that_is_shut_costs_what_is_in_it_only(self):
         for i in range(20):
             self.write(f"in/{i:02}.log", flow_text(3, seed=i))
