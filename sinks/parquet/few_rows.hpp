@@ -1,8 +1,8 @@
-// Rows of partitions that have few. A row group that grows costs a hundred kilobytes however few rows it has, and thousands of them would leave no room for the rows: where many
+// Rows of partitions that have few. A row group that grows costs some 500 bytes a column however few rows it has, and thousands of them would leave no room for the rows: where many
 // partitions are open, rows of further ones wait here together, packed, until they are worth a row group each.
 //
-// Partitions are dealt out to *shelves* by their numbers. What waits is gathered and packed a piece for each shelf; a shelf is taken whole, the fullest first, so that its partitions get
-// as many rows as there are of them, and no more than a shelf is ever unpacked at once.
+// Partitions are dealt out to *shelves*. What waits is gathered and packed a piece for each shelf; a shelf is taken whole, the one that has most first, so that its partitions get as many
+// rows as there are of them. What a shelf has counts as it will be unpacked: repetitive text is packed a thousandfold.
 #pragma once
 
 #include "common/arrow_view.hpp"
@@ -23,7 +23,8 @@ namespace lm::sink::parquet {
 // Of one table. Thread-safe. Functions throw BadArray and std::length_error, as gather() does.
 class FewRows {
  public:
-  static constexpr std::size_t kShelves = 32;
+  using Zeroes = lm::detail::Zeroes;
+  static constexpr std::size_t kShelves = 64;
   // Rows of one partition, by its number: in a batch, or in a piece, where they are neighbours.
   struct Of {
     std::uint32_t partition = 0;
@@ -34,34 +35,43 @@ class FewRows {
       std::uint32_t partition = 0, rows = 0;
     };
     std::string packed;
-    std::vector<Part> parts;  // one behind the other
+    std::vector<Part> parts;     // one behind the other
+    std::uint64_t unpacked = 0;  // bytes
     std::uint64_t held() const { return packed.capacity() + parts.capacity() * sizeof(Part) + sizeof(Piece); }
   };
-  using Shelf = std::vector<Piece>;
+  struct Shelf {
+    std::vector<Piece> pieces;
+    std::uint64_t held = 0, unpacked = 0;  // of all pieces
+  };
 
-  // `held` counts what is held of all tables. All outlive it.
+  // `held` counts what all tables have waiting, packed or not. All outlive it.
   FewRows(const Field& table, Account& account, std::atomic<std::uint64_t>& held) : table_(table), account_(account), held_(held) {}
   ~FewRows();
   FewRows(const FewRows&) = delete;
   FewRows& operator=(const FewRows&) = delete;
 
   // Takes these rows of a batch, which stays as it is. What waits is packed when it has `most` bytes.
-  void add(const Batch& from, const std::vector<Of>& rows, std::uint64_t most);
+  void add(const Batch& from, const std::vector<Of>& rows, std::uint64_t most, Zeroes& zeroes);
   // What waits and is not packed.
-  void pack_rest();
-  // How much is on the fullest shelf.
+  void pack_rest(Zeroes& zeroes);
+  // How much the fullest shelf has, unpacked.
   std::uint64_t fullest() const;
-  // Empty if nothing is packed. The bytes are the caller's to give back: give_back().
+  // Empty if nothing is packed. What it holds stays on the account, which is the caller's business now.
   Shelf take_fullest();
-  void give_back(const Shelf& shelf);
 
  private:
   struct Waiting {
+    struct Taken {
+      std::size_t rows = 0;
+      std::uint32_t merged = 0;  // how often
+    };
     std::vector<Batch> batches;  // the rows that were taken, alone
-    std::vector<RowRef> rows;    // key: the partition
+    std::vector<Taken> taken;    // of each batch
+    std::vector<RowRef> rows;    // in the order of the batches; key: the partition
     std::uint64_t bytes = 0;
   };
-  void pack(Waiting waiting);
+  void merge_small(Zeroes& zeroes);
+  void pack(Waiting waiting, Zeroes& zeroes);
   void change(std::int64_t by) {
     account_.change(by);
     held_ += static_cast<std::uint64_t>(by);
@@ -74,7 +84,6 @@ class FewRows {
   mutable std::mutex mutex_;  // guards:
   Waiting waiting_;
   Shelf shelves_[kShelves];
-  std::uint64_t bytes_[kShelves] = {};
 };
 
 }  // namespace lm::sink::parquet

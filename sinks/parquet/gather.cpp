@@ -49,7 +49,7 @@ ArrowArray& nulls(ArrayArena& arena, Zeroes& zeroes, const Field& field, std::si
 
 class RowGatherer {
  public:
-  explicit RowGatherer(ArrayArena& arena) : arena_(arena) {}
+  RowGatherer(ArrayArena& arena, Zeroes& zeroes) : arena_(arena), zeroes_(zeroes) {}
 
   ArrowArray& array(const Field& field, const Views& views, const Slots& from) {
     const auto n = from.size();
@@ -171,11 +171,11 @@ class RowGatherer {
       return mine;
     });
     a.dictionary = &dictionary.export_dictionary(arena_);
-    extra_ += dictionary.bytes();
+    extra_ += dictionary.storage()->entries * sizeof(std::int32_t) + dictionary.storage()->capacity;
   }
 
   ArrayArena& arena_;
-  Zeroes zeroes_;
+  Zeroes& zeroes_;
   std::uint64_t extra_ = 0;  // of dictionaries
 
  public:
@@ -232,7 +232,7 @@ class Packer {
 
 class Unpacker {
  public:
-  Unpacker(ArrayArena& arena, std::string_view in) : arena_(arena), in_(in) {}
+  Unpacker(ArrayArena& arena, Zeroes& zeroes, std::string_view in) : arena_(arena), zeroes_(zeroes), in_(in) {}
 
   ArrowArray& array(const Field& field, std::size_t n) {
     const auto nulls = static_cast<Nulls>(*static_cast<const std::uint64_t*>(take(8)));
@@ -281,9 +281,26 @@ class Unpacker {
     a.buffers[2] = take(static_cast<std::size_t>(static_cast<const std::int32_t*>(a.buffers[1])[a.length]));
   }
   ArrayArena& arena_;
-  Zeroes zeroes_;
+  Zeroes& zeroes_;
   std::string_view in_;
 };
+
+// What the arrays of a batch take besides their buffers, which is most of it where the rows are few.
+std::uint64_t arrays_bytes(const Field& field) {
+  std::uint64_t arrays = field.type == Type::coded ? 2 : 1;
+  std::uint64_t out = arrays * (sizeof(ArrowArray) + 4 * sizeof(void*));
+  for (const Field& child : field.children) out += arrays_bytes(child);
+  return out;
+}
+
+Batch finished(const Field& table, std::unique_ptr<ArrayArena> arena, ArrowArray& root, std::uint64_t bytes) {
+  lm_batch out{};
+  out.struct_size = sizeof out;
+  out.bytes = bytes + arrays_bytes(table);
+  out.instance = next_instance();
+  ArrayArena::finish(std::move(arena), root, &out.array);
+  return Batch(out);
+}
 
 }  // namespace
 
@@ -297,7 +314,7 @@ std::string pack(const Field& table, const Batch& rows) {
   return out.substr(0, n);                           // a copy of the right size
 }
 
-Batch unpack(const Field& table, std::string_view packed) {
+Batch unpack(const Field& table, std::string_view packed, Zeroes& zeroes) {
   const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size < 8) throw BadArray("packed rows are damaged");
   // 64-bit words, so that the buffers lie as their values need it.
@@ -306,30 +323,20 @@ Batch unpack(const Field& table, std::string_view packed) {
   const std::string_view bytes(reinterpret_cast<const char*>(words->data()), static_cast<std::size_t>(size));
   auto arena = ArrayArena::make();
   arena->keep(words);
-  ArrowArray& root = Unpacker(*arena, bytes.substr(8)).array(table, static_cast<std::size_t>((*words)[0]));
-  lm_batch out{};
-  out.struct_size = sizeof out;
-  out.bytes = words->size() * 8;
-  out.instance = next_instance();
-  ArrayArena::finish(std::move(arena), root, &out.array);
-  return Batch(out);
+  ArrowArray& root = Unpacker(*arena, zeroes, bytes.substr(8)).array(table, static_cast<std::size_t>((*words)[0]));
+  return finished(table, std::move(arena), root, words->size() * 8);
 }
 
-Batch gather(const Field& table, std::span<const Batch> batches, std::span<const RowRef> rows) {
+Batch gather(const Field& table, std::span<const Batch> batches, std::span<const RowRef> rows, Zeroes& zeroes) {
   Views views;
   for (const Batch& batch : batches) views.emplace_back(table, batch.array());
   Slots from;
   from.reserve(rows.size());
   for (const RowRef& r : rows) from.push_back({r.batch, r.row});
   auto arena = ArrayArena::make();
-  RowGatherer gatherer(*arena);
+  RowGatherer gatherer(*arena, zeroes);
   ArrowArray& root = gatherer.array(table, views, from);
-  lm_batch out{};
-  out.struct_size = sizeof out;
-  out.bytes = gatherer.bytes();
-  out.instance = next_instance();
-  ArrayArena::finish(std::move(arena), root, &out.array);
-  return Batch(out);
+  return finished(table, std::move(arena), root, gatherer.bytes());
 }
 
 }  // namespace lm::sink::parquet

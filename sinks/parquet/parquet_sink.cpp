@@ -303,6 +303,7 @@ Result<std::uint32_t> ParquetSink::open(const lm_table& from) {
   const std::lock_guard lock(mutex_);
   table->handle = static_cast<std::uint32_t>(tables_.size());
   tables_.push_back(std::move(table));
+  tables_n_ = tables_.size();
   return tables_.back()->handle;
 }
 
@@ -424,7 +425,7 @@ Result<void> ParquetSink::write_ordered(Table& table, Batch batch, Scratch& scra
       for (const Range& range : placed.ranges) {
         for (std::int64_t row = range.begin; row < range.end; ++row) rows.push_back({0, 0, static_cast<std::uint32_t>(row)});
       }
-      Batch own = gather(table.field, {&batch, 1}, rows);
+      Batch own = gather(table.field, {&batch, 1}, rows, scratch.zeroes);
       account_.change(static_cast<std::int64_t>(own.bytes()));
       wait(*placed.partition, std::move(own));
     }
@@ -461,7 +462,7 @@ Result<void> ParquetSink::put_in_order(Partition& partition, Scratch& scratch) {
   std::uint64_t packed = 0;
   for (std::size_t begin = 0; begin < rows.size(); begin += piece) {
     const auto some = std::span<const RowRef>(rows).subspan(begin, std::min(rows.size() - begin, piece));
-    run.push_back(pack(table.field, gather(table.field, batches, some)));
+    run.push_back(pack(table.field, gather(table.field, batches, some, scratch.zeroes)));
     packed += run.back().size();
   }
   batches.clear();
@@ -493,8 +494,8 @@ struct ParquetSink::Merge {
     bool operator<(const Head& other) const { return time != other.time ? time > other.time : run > other.run; }  // the earliest is on top
   };
 
-  Merge(ParquetSink& owner, const Table& of, std::vector<std::vector<std::string>> from)
-      : sink(owner), table(of), runs(from.size()), batches(from.size()) {
+  Merge(ParquetSink& owner, const Table& of, std::vector<std::vector<std::string>> from, Scratch& of_thread)
+      : sink(owner), table(of), scratch(of_thread), runs(from.size()), batches(from.size()) {
     for (std::size_t r = 0; r < runs.size(); ++r) {
       runs[r].pieces = std::move(from[r]);
       load(static_cast<std::uint32_t>(r));
@@ -512,7 +513,7 @@ struct ParquetSink::Merge {
     if (run.next == run.pieces.size()) return;
     sink.account_.change(-static_cast<std::int64_t>(batches[r].bytes()));
     std::string& piece = run.pieces[run.next++];
-    batches[r] = unpack(table.field, piece);
+    batches[r] = unpack(table.field, piece, scratch.zeroes);
     sink.packed_ -= piece.size();
     sink.account_.change(static_cast<std::int64_t>(batches[r].bytes()) - static_cast<std::int64_t>(piece.size()));
     std::string().swap(piece);
@@ -523,6 +524,7 @@ struct ParquetSink::Merge {
 
   ParquetSink& sink;
   const Table& table;
+  Scratch& scratch;
   std::vector<Run> runs;
   std::vector<Batch> batches;  // the piece of each run
   std::priority_queue<Head> heads;
@@ -538,7 +540,7 @@ Result<void> ParquetSink::merge(Partition& partition, Scratch& scratch) {
   }
   if (runs.empty()) return {};
   const Table& table = *partition.table;
-  Merge merge(*this, table, std::move(runs));
+  Merge merge(*this, table, std::move(runs), scratch);
   std::vector<RowRef> rows;
   std::shared_ptr<Growing> growing;
   const auto finish_group = [&]() -> Result<void> {
@@ -551,7 +553,7 @@ Result<void> ParquetSink::merge(Partition& partition, Scratch& scratch) {
   };
   const auto emit = [&]() -> Result<void> {
     if (rows.empty()) return {};
-    Batch ordered = gather(table.field, merge.batches, rows);
+    Batch ordered = gather(table.field, merge.batches, rows, scratch.zeroes);
     account_.change(static_cast<std::int64_t>(ordered.bytes()));
     auto held = std::make_shared<Held>(*this, table.schema, std::move(ordered));
     const std::shared_ptr<const BatchView> view(held, &*held->view);
@@ -608,11 +610,12 @@ Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
       }
     }
     if (auto ok = relieve_few(scratch); !ok) return ok;
-    if (account_.reserve(bytes, options_.memory_bytes)) return {};
+    const std::uint64_t limit = options_.memory_bytes - (few_ != 0 ? 2 * most_unpacked() : 0);
+    if (account_.reserve(bytes, limit)) return {};
     const std::uint64_t held = account_.held();
     // What is being finished goes anyway; a row group more would not make it go sooner.
-    const std::uint64_t closing = closing_;
-    if (held - std::min(held, closing) + bytes > options_.memory_bytes - options_.memory_bytes / 8) {
+    const std::uint64_t closing = closing_ + unpacked_;
+    if (held - std::min(held, closing) + bytes > limit - options_.memory_bytes / 8) {
       if (const Relief relief = find_relief(); relief.growing) {
         Growing& growing = *relief.growing;
         if (relief.squeeze) {
@@ -628,7 +631,7 @@ Result<void> ParquetSink::make_room(std::uint64_t bytes, Scratch& scratch) {
     std::unique_lock lock(mutex_);
     if (failed_) return tl::make_unexpected(*failed_);
     // A batch that exceeds the budget by itself is taken when nothing else is held.
-    if (writing_ == 0 && closing_ == 0) {
+    if (writing_ == 0 && closing_ == 0 && unpacked_ == 0) {
       account_.change(static_cast<std::int64_t>(bytes));
       return {};
     }
@@ -682,24 +685,32 @@ void ParquetSink::set_growing(Partition& partition, std::shared_ptr<Growing> gro
   partition.growing = std::move(growing);
 }
 
+// A shelf has little more, and is copied once while it is unpacked; nor is more text put together than a column may have.
+std::uint64_t ParquetSink::most_unpacked() const { return std::min(options_.memory_bytes / 12, std::uint64_t{1} << 30); }
+
 // Takes out the rows that had better wait for more of their partition.
-std::vector<FewRows::Of> ParquetSink::take_few(const Table& table, std::vector<Placed>& places) {
+std::vector<FewRows::Of> ParquetSink::take_few(const Table& table, const Batch& batch, std::vector<Placed>& places) {
   std::vector<FewRows::Of> out;
   std::size_t open = open_n_;
   if (open + places.size() <= table.most_open) return out;
-  std::erase_if(places, [&](Placed& placed) {
-    if (placed.rows >= std::min(kMany, options_.row_group_rows)) return false;
-    {
+  // Rows that are worth a row group by themselves.
+  const std::uint64_t row = std::max<std::uint64_t>(1, batch.bytes() / static_cast<std::uint64_t>(batch.array().length));
+  const std::int64_t many = std::min({kMany, options_.row_group_rows, static_cast<std::int64_t>(most_unpacked() / 4 / row)});
+  std::vector<Placed> stay;
+  for (Placed& placed : places) {
+    const auto grows = [&] {
       const std::lock_guard lock(placed.partition->mutex);
-      if (placed.partition->growing) return false;
+      return placed.partition->growing != nullptr;
+    };
+    const bool stays = placed.rows >= many || grows();
+    if (stays || open < table.most_open) {
+      open += stays ? 0 : 1;
+      stay.push_back(std::move(placed));
+    } else {
+      out.push_back({placed.partition->number, std::move(placed.ranges)});
     }
-    if (open < table.most_open) {
-      ++open;
-      return false;
-    }
-    out.push_back({placed.partition->number, std::move(placed.ranges)});
-    return true;
-  });
+  }
+  places = std::move(stay);
   return out;
 }
 
@@ -714,21 +725,35 @@ Result<void> ParquetSink::drain(Table& table, FewRows::Shelf shelf, bool last, S
   struct Part {
     std::uint32_t partition, batch, begin, rows;
   };
+  // What is held of the shelf, packed or not; it goes, however this ends.
+  struct OfShelf {
+    OfShelf(ParquetSink& owner, std::uint64_t held) : sink(owner), bytes(held) { sink.unpacked_ += held; }
+    ~OfShelf() {
+      change(-static_cast<std::int64_t>(bytes));
+      sink.released_.notify_all();
+    }
+    void change(std::int64_t by) {
+      sink.account_.change(by), sink.unpacked_ += static_cast<std::uint64_t>(by), bytes += static_cast<std::uint64_t>(by);
+    }
+    OfShelf(const OfShelf&) = delete;
+    OfShelf& operator=(const OfShelf&) = delete;
+    ParquetSink& sink;
+    std::uint64_t bytes;
+  };
+  OfShelf of_shelf(*this, shelf.held);
   std::vector<Part> parts;
   std::vector<Batch> batches;
-  std::uint64_t unpacked = 0;
-  for (const FewRows::Piece& piece : shelf) {
+  for (FewRows::Piece& piece : shelf.pieces) {
     std::uint32_t begin = 0;
     for (const FewRows::Piece::Part& part : piece.parts) {
       parts.push_back({part.partition, static_cast<std::uint32_t>(batches.size()), begin, part.rows});
       begin += part.rows;
     }
-    batches.push_back(unpack(table.field, piece.packed));
-    unpacked += batches.back().bytes();
+    batches.push_back(unpack(table.field, piece.packed, scratch.zeroes));
+    of_shelf.change(static_cast<std::int64_t>(batches.back().bytes()));
+    of_shelf.change(-static_cast<std::int64_t>(piece.held()));
+    piece = {};
   }
-  table.few->give_back(shelf);
-  shelf.clear();
-  account_.change(static_cast<std::int64_t>(unpacked));
   std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.partition < b.partition; });
   Result<void> result;
   for (std::size_t p = 0; p < parts.size() && result;) {
@@ -745,7 +770,7 @@ Result<void> ParquetSink::drain(Table& table, FewRows::Shelf shelf, bool last, S
       placed.ranges = {{static_cast<std::int64_t>(first), static_cast<std::int64_t>(rows.size())}};
       placed.rows = static_cast<std::int64_t>(rows.size() - first);
     }
-    Batch gathered = gather(table.field, batches, rows);
+    Batch gathered = gather(table.field, batches, rows, scratch.zeroes);
     account_.change(static_cast<std::int64_t>(gathered.bytes()));
     auto held = std::make_shared<Held>(*this, table.schema, std::move(gathered));
     const std::shared_ptr<const BatchView> view(held, &*held->view);
@@ -762,18 +787,13 @@ Result<void> ParquetSink::drain(Table& table, FewRows::Shelf shelf, bool last, S
       const bool whole = fresh && (last || placed.rows < kMany);
       push(std::move(placed), view, to);
       if (whole) end(to.back());
-      for (const std::shared_ptr<Growing>& growing : to) {
-        if (auto ok = work(*growing, scratch); !ok && result) result = std::move(ok);
-      }
+      result = work(to, scratch);
       if (!last || !whole || !result) continue;
       // Its footer need not wait until another one has no room.
       const std::lock_guard lock(partition.file_mutex);
       if (partition.file) result = finish_file(partition);
     }
   }
-  batches.clear();
-  account_.change(-static_cast<std::int64_t>(unpacked));
-  released_.notify_all();
   return result;
 }
 
@@ -788,37 +808,25 @@ Result<void> ParquetSink::guarded(Do&& what) {
     return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
   } catch (const std::length_error& e) {
     return remember(fail(LM_UNSUPPORTED, e.what()));
+  } catch (const std::bad_alloc&) {
+    return remember(fail(LM_NO_MEMORY, "no memory"));
   }
 }
 
+// Shelves are unpacked one at a time, whichever thread does it; the others go on meanwhile.
 Result<void> ParquetSink::relieve_few(Scratch& scratch) {
-  // A shelf is unpacked whole, ten times its size: where one has most of the rows, it does not wait for the others.
-  const std::uint64_t limit = options_.memory_bytes / 3, of_shelf = limit / 8;
-  while (few_ > of_shelf) {
-    std::vector<Table*> tables;
-    {
-      const std::lock_guard lock(mutex_);
-      for (const auto& table : tables_) tables.push_back(table.get());
-    }
+  const std::unique_lock one(draining_mutex_, std::try_to_lock);
+  while (one && few_ != 0) {
     Table* fullest = nullptr;
     std::uint64_t most = 0;
-    const auto look = [&] {
-      for (Table* table : tables) {
-        if (const std::uint64_t bytes = table->few->fullest(); bytes > most) fullest = table, most = bytes;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& table : tables_) {
+        if (const std::uint64_t bytes = table->few->fullest(); bytes > most) fullest = table.get(), most = bytes;
       }
-    };
-    look();
-    if (few_ <= limit && most <= of_shelf) break;
-    auto ok = guarded([&]() -> Result<void> {
-      // Where most of it waits, a shelf has little to give.
-      if (most <= limit / FewRows::kShelves / 2) {
-        for (Table* table : tables) table->few->pack_rest();
-        look();
-      }
-      return fullest ? drain(*fullest, fullest->few->take_fullest(), false, scratch) : Result<void>{};
-    });
-    if (!ok) return ok;
-    if (!fullest) break;  // others are at it
+    }
+    if (!fullest || (few_ <= options_.memory_bytes / 3 && most <= most_unpacked())) break;
+    if (auto ok = guarded([&] { return drain(*fullest, fullest->few->take_fullest(), false, scratch); }); !ok) return ok;
   }
   return {};
 }
@@ -855,13 +863,13 @@ Result<void> ParquetSink::write(Batch batch) {
   if (batch.array().length == 0) return {};
   if (batch.array().length < 0 || batch.array().offset < 0) return fail(LM_INVALID, "a batch of a negative length");
   auto scratch = scratch_.take();
-  auto result = write(*table, std::move(batch), *scratch);
+  auto result = guarded([&] { return write(*table, std::move(batch), *scratch); });
   scratch_.give(std::move(scratch));
   return result;
 }
 
 Result<void> ParquetSink::write(Table& table, Batch batch, Scratch& scratch) {
-  if (auto ok = make_room(batch.bytes(), scratch); !ok) return remember(std::move(ok));
+  if (auto ok = make_room(batch.bytes(), scratch); !ok) return ok;
   struct Writing {
     Writing(ParquetSink& owner, std::uint64_t bytes) : sink(owner), reserved(bytes) { ++sink.writing_; }
     ~Writing() {
@@ -876,30 +884,30 @@ Result<void> ParquetSink::write(Table& table, Batch batch, Scratch& scratch) {
   };
   std::vector<std::shared_ptr<Growing>> to;
   Writing writing(*this, batch.bytes());
-  try {
-    if (options_.security_lake) {
-      writing.reserved = 0;
-      return remember(write_ordered(table, std::move(batch), scratch));
-    }
-    auto places = place(table, batch.array());
-    const std::vector<FewRows::Of> few = take_few(table, places);
-    if (!few.empty()) table.few->add(batch, few, options_.memory_bytes / 16);
-    if (places.empty()) return {};
-    auto held = std::make_shared<Held>(*this, table.schema, std::move(batch));
+  if (options_.security_lake) {
     writing.reserved = 0;
-    const std::shared_ptr<const BatchView> view(held, &*held->view);
-    held.reset();
-    for (Placed& placed : places) push(std::move(placed), view, to);
-  } catch (const BadColumn& e) {
-    return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
-  } catch (const BadArray& e) {
-    return remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what()));
-  } catch (const std::length_error& e) {
-    return remember(fail(LM_UNSUPPORTED, e.what()));
+    return write_ordered(table, std::move(batch), scratch);
   }
+  auto places = place(table, batch.array());
+  const std::vector<FewRows::Of> few = take_few(table, batch, places);
+  if (!few.empty()) {
+    constexpr std::uint64_t kPacked = std::uint64_t{256} << 10;  // less is not worth packing
+    table.few->add(batch, few, std::max(options_.memory_bytes / 16 / tables_n_, std::min(options_.memory_bytes / 64, kPacked)),
+                   scratch.zeroes);
+  }
+  if (places.empty()) return {};
+  auto held = std::make_shared<Held>(*this, table.schema, std::move(batch));
+  writing.reserved = 0;
+  const std::shared_ptr<const BatchView> view(held, &*held->view);
+  held.reset();
+  for (Placed& placed : places) push(std::move(placed), view, to);
+  return work(to, scratch);
+}
+
+Result<void> ParquetSink::work(const std::vector<std::shared_ptr<Growing>>& all, Scratch& scratch) {
   Result<void> result;
   // After a failure the others go on all the same: what they hold must be given back.
-  for (const std::shared_ptr<Growing>& growing : to) {
+  for (const std::shared_ptr<Growing>& growing : all) {
     auto ok = work(*growing, scratch);
     if (ok && growing->group->held() >= options_.row_group_bytes) {
       end(growing);
@@ -1005,28 +1013,30 @@ Result<void> ParquetSink::seal(const Report& report) {
   if (options_.security_lake) {
     parallel(partitions.size(), [&](std::size_t i) {
       auto scratch = scratch_.take();
-      try {
+      static_cast<void>(guarded([&] {
         auto ok = put_in_order(*partitions[i], *scratch);
-        static_cast<void>(remember(ok ? merge(*partitions[i], *scratch) : std::move(ok)));
-      } catch (const BadArray& e) {
-        static_cast<void>(remember(fail(LM_INVALID, std::string("a batch contradicts itself: ") + e.what())));
-      } catch (const std::length_error& e) {
-        static_cast<void>(remember(fail(LM_UNSUPPORTED, e.what())));
-      }
+        return ok ? merge(*partitions[i], *scratch) : std::move(ok);
+      }));
       scratch_.give(std::move(scratch));
     });
   }
   if (few_ != 0) {
+    auto scratch = scratch_.take();
     auto ok = guarded([&]() -> Result<void> {
-      for (Table* table : tables) table->few->pack_rest();
+      for (Table* table : tables) table->few->pack_rest(scratch->zeroes);
       return {};
     });
+    scratch_.give(std::move(scratch));
     if (!ok) return ok;
-    parallel(tables.size() * FewRows::kShelves, [&](std::size_t i) {
-      Table& table = *tables[i / FewRows::kShelves];
-      auto scratch = scratch_.take();
-      static_cast<void>(guarded([&] { return drain(table, table.few->take_fullest(), true, *scratch); }));
-      scratch_.give(std::move(scratch));
+    // No more at once than there is memory for.
+    std::atomic<std::size_t> next{0};
+    parallel(2, [&](std::size_t) {
+      auto mine = scratch_.take();
+      for (std::size_t i = next++; i < tables.size() * FewRows::kShelves; i = next++) {
+        Table& table = *tables[i / FewRows::kShelves];
+        static_cast<void>(guarded([&] { return drain(table, table.few->take_fullest(), true, *mine); }));
+      }
+      scratch_.give(std::move(mine));
     });
   }
   for (Partition* partition : partitions) {

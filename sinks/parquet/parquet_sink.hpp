@@ -6,7 +6,8 @@
 // group. Footers have an eighth of it: past that, the file whose footer is the largest is finished.
 //
 // Row groups that grow have a fourth of it by themselves, before their rows: where there are more partitions than that is enough for, rows of those that get few at a time wait packed
-// (few_rows.hpp), with a third of it for all. Nothing looks at all partitions while batches come.
+// (few_rows.hpp), with a third of it for all. Nothing looks at all
+// partitions while batches come, but where rows are to be in order.
 #pragma once
 
 #include "common/error.hpp"
@@ -80,13 +81,15 @@ class ParquetSink {
   void push(Placed placed, const std::shared_ptr<const BatchView>& view, std::vector<std::shared_ptr<Growing>>& to);
   void set_growing(Partition& partition, std::shared_ptr<Growing> growing);
   void end(const std::shared_ptr<Growing>& growing);
-  std::vector<FewRows::Of> take_few(const Table& table, std::vector<Placed>& places);
+  std::uint64_t most_unpacked() const;
+  std::vector<FewRows::Of> take_few(const Table& table, const Batch& batch, std::vector<Placed>& places);
   Partition& numbered(std::uint32_t number);
   Result<void> drain(Table& table, FewRows::Shelf shelf, bool last, Scratch& scratch);
   Result<void> relieve_few(Scratch& scratch);
   template <class Do>
   Result<void> guarded(Do&& what);
   Result<void> work(Growing& growing, Scratch& scratch);
+  Result<void> work(const std::vector<std::shared_ptr<Growing>>& all, Scratch& scratch);
   Result<void> append(Growing& growing);
   Result<void> finish_file(Partition& partition);
   void count_footer(Partition& partition, std::uint64_t bytes);
@@ -104,18 +107,21 @@ class ParquetSink {
   const std::string run_id_;
   const Options options_;
   ScratchPool scratch_;
-  Account account_;                                    // of batches, row groups and footers
+  Account account_;                                    // of batches, row groups, footers and rows that wait
   std::atomic<std::uint64_t> waiting_{0}, packed_{0};  // bytes of rows that wait to be in order, and of those that are
   std::atomic<std::uint64_t> closing_{0};              // bytes of row groups that are being finished
   std::atomic<std::uint64_t> footers_{0};              // bytes of the footers of files that are not
   std::atomic<std::uint32_t> writing_{0};              // calls that hold a batch
   std::atomic<std::uint64_t> few_{0};                  // bytes of rows in FewRows
+  std::atomic<std::uint64_t> unpacked_{0};             // bytes of shelves that are taken from there
+  std::atomic<std::size_t> tables_n_{0};
   std::atomic<std::size_t> open_n_{0}, most_open_{0};
+  std::mutex draining_mutex_;                                    // taken first, and held while a shelf becomes row groups
   std::mutex open_mutex_;                                        // taken after a partition's; guards:
   std::set<std::uint32_t> open_;                                 // partitions whose row groups grow
   std::mutex by_footer_mutex_;                                   // taken last; guards:
   std::set<std::pair<std::uint64_t, std::uint32_t>> by_footer_;  // partitions whose files are not finished, behind the bytes of the footer
-  std::mutex mutex_;                                             // guards what follows; taken before a partition's
+  std::mutex mutex_;  // guards what follows; taken before a partition's, but after that of its file
   std::condition_variable released_;
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<Partition*> by_number_;

@@ -4,6 +4,8 @@
 #include "parquet/column.hpp"
 #include "parquet/shape.hpp"
 
+#include <logmill/sdk/arrays.hpp>
+
 #include <cstdint>
 #include <tuple>
 #include <vector>
@@ -22,6 +24,7 @@ struct ScratchPool::Scratch {
   ShapeMaker shape_maker;
   std::vector<Shape> shapes;
   Compressor compressor;
+  lm::detail::Zeroes zeroes;
 
   // What is large is not kept.
   void trim() {

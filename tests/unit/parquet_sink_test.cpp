@@ -13,6 +13,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -244,6 +245,63 @@ TEST_F(ParquetSinkTest, GathersRowsOfManyPartitionsWithinItsShare) {
   EXPECT_LT(sealed->size(), 4 * folders.size()) << "of 12 batches";
   EXPECT_LT(sink->most_open(), 100u);
   EXPECT_LT(sink->most_held(), kMemory + 2 * 2 * 200 * 600);
+}
+
+// Shelves are judged by what they will be unpacked: the same rows again and again take a tenth when they are packed, and a shelf of them must not wait until that is much.
+TEST_F(ParquetSinkTest, CountsRowsOnShelvesUnpacked) {
+  const Field table = *Field::parse(*schema_.get());
+  Account account;
+  std::atomic<std::uint64_t> held{0};
+  lm::detail::Zeroes zeroes;
+  {
+    FewRows few(table, account, held);
+    const Batch rows = batch(64);
+    constexpr std::uint64_t kTimes = 1000;
+    for (std::uint64_t i = 0; i < kTimes; ++i) few.add(rows, {{7, {{0, 64}}}}, 1 << 20, zeroes);
+    few.pack_rest(zeroes);
+    EXPECT_EQ(account.held(), held);
+    EXPECT_LT(held * 5, few.fullest()) << "or it proves nothing";
+    const std::uint64_t fullest = few.fullest();
+    const FewRows::Shelf shelf = few.take_fullest();
+    std::uint64_t n = 0;
+    for (const FewRows::Piece& piece : shelf.pieces) {
+      const Batch again = unpack(table, piece.packed, zeroes);
+      n += static_cast<std::uint64_t>(again.array().length);
+      EXPECT_NEAR(static_cast<double>(piece.unpacked), static_cast<double>(again.bytes()), 0.2 * static_cast<double>(again.bytes()));
+    }
+    EXPECT_EQ(n, 64 * kTimes);
+    EXPECT_EQ(shelf.unpacked, fullest);
+    EXPECT_EQ(few.fullest(), 0u);
+    EXPECT_EQ(held, 0u);
+    EXPECT_EQ(account.held(), shelf.held) << "until whoever took it has no more of it";
+    account.change(-static_cast<std::int64_t>(shelf.held));
+    few.add(rows, {{7, {{0, 64}}}}, 1 << 20, zeroes);
+  }
+  EXPECT_EQ(account.held(), 0u);
+  EXPECT_EQ(held, 0u);
+}
+
+// A batch has arrays and dictionaries of some kilobytes, so that few rows of many batches are put together while they wait. None is lost, and each stays in its partition.
+TEST_F(ParquetSinkTest, PutsRowsThatComeOneByOneTogether) {
+  const Field table = *Field::parse(*schema_.get());
+  Account account;
+  std::atomic<std::uint64_t> held{0};
+  lm::detail::Zeroes zeroes;
+  FewRows few(table, account, held);
+  const Batch rows = batch(50);
+  constexpr std::uint32_t kTimes = 3000;
+  few.add(rows, {{0, {{0, 1}}}}, 1 << 30, zeroes);
+  const std::uint64_t alone = held;
+  for (std::uint32_t i = 1; i < kTimes; ++i) few.add(rows, {{i % 3, {{i % 50, i % 50 + 1}}}}, 1 << 30, zeroes);
+  EXPECT_LT(held, alone * kTimes / 4);
+  few.pack_rest(zeroes);
+  std::map<std::uint32_t, std::uint32_t> parts;
+  for (FewRows::Shelf shelf = few.take_fullest(); !shelf.pieces.empty(); shelf = few.take_fullest()) {
+    for (const FewRows::Piece& piece : shelf.pieces) {
+      for (const FewRows::Piece::Part& part : piece.parts) parts[part.partition] += part.rows;
+    }
+  }
+  EXPECT_EQ(parts, (std::map<std::uint32_t, std::uint32_t>{{0, 1000}, {1, 1000}, {2, 1000}}));
 }
 
 // What the footers of open files will say is held, too: row groups of a few rows each, in many partitions, for which no file would ever be large enough.
