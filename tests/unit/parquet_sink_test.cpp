@@ -55,6 +55,23 @@ class ParquetSinkTest : public testing::Test {
     return Batch(b);
   }
 
+  // So many batches each.
+  void write_from_two_threads(ParquetSink& sink, int times, std::size_t rows) {
+    const auto bring = [&](std::uint64_t instance) {
+      for (int i = 0; i < times; ++i) {
+        Batch mine;
+        {
+          const std::lock_guard lock(making_);
+          mine = batch(rows, instance);
+        }
+        ASSERT_TRUE(sink.write(std::move(mine)));
+      }
+    };
+    std::thread other([&] { bring(2); });
+    bring(1);
+    other.join();
+  }
+
   static Result<std::vector<Sealed>> seal(ParquetSink& sink) {
     std::vector<Sealed> out;
     const Report report(&out, [](void* ctx, const lm_output* o) {
@@ -165,19 +182,7 @@ TEST_F(ParquetSinkTest, CountsEveryRowWhateverTheLimits) {
 TEST_F(ParquetSinkTest, HoldsNoMoreThanItsShareHoweverManyThePartitions) {
   constexpr std::uint64_t kMemory = 6 << 20;
   auto sink = make(R"({"layout":"lake"})", kMemory);
-  const auto bring = [&](std::uint64_t instance) {
-    for (int i = 0; i < 40; ++i) {
-      Batch mine;
-      {
-        const std::lock_guard lock(making_);
-        mine = batch(500, instance);
-      }
-      ASSERT_TRUE(sink->write(std::move(mine)));
-    }
-  };
-  std::thread other([&] { bring(2); });
-  bring(1);
-  other.join();
+  write_from_two_threads(*sink, 40, 500);
   const auto sealed = seal(*sink);
   ASSERT_TRUE(sealed);
   EXPECT_GT(sealed->size(), 30u) << "of " << 40000 << " rows";
@@ -219,19 +224,7 @@ TEST_F(ParquetSinkTest, MakesOneFileOfEachPartitionHoweverManyAreMixed) {
 TEST_F(ParquetSinkTest, GathersRowsOfManyPartitionsWithinItsShare) {
   constexpr std::uint64_t kMemory = 1 << 20;
   auto sink = make(R"({"layout":"{table}/{cloud.region}/{many}"})", kMemory);
-  const auto bring = [&](std::uint64_t instance) {
-    for (int i = 0; i < 6; ++i) {
-      Batch mine;
-      {
-        const std::lock_guard lock(making_);
-        mine = batch(200, instance);
-      }
-      ASSERT_TRUE(sink->write(std::move(mine)));
-    }
-  };
-  std::thread other([&] { bring(2); });
-  bring(1);
-  other.join();
+  write_from_two_threads(*sink, 6, 200);
   const auto sealed = seal(*sink);
   ASSERT_TRUE(sealed);
   std::set<std::string> folders;
