@@ -14,7 +14,7 @@ BUILD = pathlib.Path(os.environ["LOGMILL_BUILD"])
 
 class ParquetSamples(Case):
     def test_rows_come_back_as_they_were_written(self):
-        for seed, batches, rows, memory, options in ((1, 10, 500, 64 << 20, "{}"), (2, 40, 100, 64 << 20, '{"row_group_rows":1000}'), (3, 8, 1000, 2 << 20, "{}")):
+        for seed, batches, rows, memory, options in ((1, 10, 500, 64 << 20, "{}"), (2, 40, 100, 64 << 20, '{"row_group_rows":1000}'), (3, 20, 3000, 8 << 20, "{}")):
             with self.subTest(seed=seed):
                 folder = self.dir / str(seed)
                 subprocess.run([BUILD / "tests/parquet_samples", BUILD / "sinks/parquet.so", folder, str(seed), str(batches), str(rows), str(memory), options],
@@ -24,7 +24,7 @@ class ParquetSamples(Case):
                 self.assertIn("equal", said.getvalue())
 
     def test_pages_and_dictionaries_may_end_anywhere(self):
-        for seed in range(1, 9):
+        for seed in range(1, 13):
             with self.subTest(seed=seed):
                 folder = self.dir / f"pages-{seed}"
                 subprocess.run([BUILD / "tests/parquet_page_samples", folder, str(seed)], check=True)
