@@ -61,7 +61,6 @@ struct ColumnData {
   std::size_t text_before = 0;  // of the batch before this one: what comes will be as much
   std::uint32_t text_row = 0;   // the last row whose text was written: text lies in the order of the rows
   std::unique_ptr<Interner> interner;
-  std::vector<std::uint8_t> checked;     // by code: 0 not yet, 1 it may not stand here, 2 it may
   const ArrowArray* exported = nullptr;  // of the batch that is being exported
 };
 
@@ -136,23 +135,14 @@ class Columns {
 
   std::int32_t code(std::size_t column, std::string_view text) { return columns_[column].interner->intern(text); }
 
-  // Only what `may` accepts; it is asked once for each value. False: not put.
+  // Only what `may` accepts, which is asked once for each value that it accepts: what stands in a dictionary passed. False: not put.
   template <class May>
   [[gnu::always_inline]] bool put_checked(std::size_t column, std::uint32_t row, std::string_view text, May&& may) {
-    ColumnData& c = columns_[column];
-    const std::int32_t code = c.interner->intern(text);
-    const auto at = static_cast<std::size_t>(code);
-    if (at >= c.checked.size() || c.checked[at] != 2) [[unlikely]] {
-      if (!check_slowly(c, at, text, may)) return false;
-    }
+    const std::int32_t code = columns_[column].interner->intern(text, may);
+    if (code == Interner::kRefused) [[unlikely]]
+      return false;
     put(column, row, code);
     return true;
-  }
-  template <class May>
-  [[gnu::noinline]] static bool check_slowly(ColumnData& c, std::size_t code, std::string_view text, May&& may) {
-    if (code >= c.checked.size()) c.checked.resize(std::max<std::size_t>(64, code * 2));
-    if (c.checked[code] == 0) c.checked[code] = may(text) ? 2 : 1;
-    return c.checked[code] == 2;
   }
 
   [[gnu::always_inline]] void expect_code(std::size_t column, std::string_view text) const { columns_[column].interner->expect(text); }
@@ -207,7 +197,6 @@ class Columns {
   void clear_dictionaries() {
     for (ColumnData& c : columns_) {
       if (c.interner) c.interner->clear();
-      c.checked.clear();
     }
   }
 

@@ -69,13 +69,18 @@ class Interner {
 
   Interner() : storage_(std::make_shared<Storage>(64, 1024)), slots_(256), seed_(hash_seed()) {}
 
+  static constexpr std::int32_t kRefused = -1;
+
+  // A text that is not known yet is added if `may` accepts it; else the answer is kRefused, and it will be asked again.
   // Up to 24 bytes stand in the slot itself, which is half a cache line: a look-up touches one.
-  [[gnu::always_inline]] std::int32_t intern(std::string_view text) {
-    if (text.size() > kShort) return intern_long(text);
+  template <class May>
+  [[gnu::always_inline]] std::int32_t intern(std::string_view text, May&& may) {
+    if (text.size() > kShort) return intern_long(text, may);
     const Words words = short_words(text);
     if (words == last_words_ && text.size() == last_size_) return last_;
-    return intern_short(text, words);
+    return intern_short(text, words, may);
   }
+  [[gnu::always_inline]] std::int32_t intern(std::string_view text) { return intern(text, kAny); }
 
   // Says that `text` will be looked up soon: its slot is fetched meanwhile.
   [[gnu::always_inline]] void expect(std::string_view text) const {
@@ -118,16 +123,21 @@ class Interner {
     return mix(words.low ^ seed_ ^ size, words.middle ^ words.high * 0xd6e8feb86659fd93u ^ 0x9e3779b97f4a7c15u);
   }
 
-  [[gnu::noinline]] std::int32_t intern_short(std::string_view text, const Words& words) {
+  static constexpr auto kAny = [](std::string_view) { return true; };
+
+  template <class May>
+  [[gnu::noinline]] std::int32_t intern_short(std::string_view text, const Words& words, May&& may) {
     std::size_t slot = hash_of(words, text.size()) & (slots_.size() - 1);
     for (; slots_[slot].code >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
       const Slot& s = slots_[slot];
       if (s.words == words && s.size == text.size()) return remember(s.code, words, text.size());
     }
+    if (!may(text)) return kRefused;
     return remember(add(text, {words, static_cast<std::uint32_t>(text.size()), 0}, slot), words, text.size());
   }
 
-  [[gnu::noinline]] std::int32_t intern_long(std::string_view text) {
+  template <class May>
+  [[gnu::noinline]] std::int32_t intern_long(std::string_view text, May&& may) {
     if (last_size_ == kLong && same_text(at(last_), text)) return last_;
     const std::uint64_t hash = hash_text(text, seed_);
     const Words words{hash, 0, 0};
@@ -136,6 +146,7 @@ class Interner {
       const Slot& s = slots_[slot];
       if (s.words == words && s.size == kLong && same_text(at(s.code), text)) return remember(s.code, words, kLong);
     }
+    if (!may(text)) return kRefused;
     return remember(add(text, {words, kLong, 0}, slot), words, kLong);
   }
 
