@@ -604,8 +604,9 @@ class PageMaker {
     Bytes& wanted = s_.wanted;
     wanted.clear();
     const std::size_t n = (texts.size() + 7) / 8 * 8;
-    std::memset(wanted.extend(n), 0, n);
-    for (const std::uint32_t id : span_of(live_->ids.values().span(), part)) wanted[id] = 1;
+    std::uint8_t* const is_wanted = wanted.extend(n);
+    std::memset(is_wanted, 0, n);
+    for (const std::uint32_t id : span_of(live_->ids.values().span(), part)) is_wanted[id] = 1;
     return bounds_of_plain(plain, texts.starts(), wanted.span());
   }
 
