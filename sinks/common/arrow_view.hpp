@@ -162,6 +162,16 @@ class ArrowView {
     return text_in(d, d.offset + code);
   }
 
+  // For what dictionary_text() will read a little later: its place and, once that is there, the text. Codes out of range ask for nothing.
+  void fetch_dictionary_offset(std::int64_t code) const {
+    const ArrowArray& d = *array_->dictionary;
+    if (code >= 0 && code < d.length) __builtin_prefetch(static_cast<const std::int32_t*>(d.buffers[1]) + d.offset + code);
+  }
+  void fetch_dictionary_text(std::int64_t code) const {
+    const ArrowArray& d = *array_->dictionary;
+    if (code >= 0 && code < d.length) __builtin_prefetch(text_in(d, d.offset + code).data());
+  }
+
   // Buffer 1 as it lies in memory; row i of the view is at base() + i.
   template <class T>
   const T* values() const {

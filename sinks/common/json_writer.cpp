@@ -417,17 +417,24 @@ JsonWriter::ValueCache* JsonWriter::cache_for(const Node& node, const ArrowView&
 // What the next rows need of a large dictionary is fetched while this one is written.
 // Always inlined: g++ takes a function that only fetches for one without effect, and drops its calls.
 // `codes` are those from this row on, `left` of them.
-[[gnu::always_inline]] inline void JsonWriter::fetch_ahead(const ValueCache& cache, const std::int32_t* codes, std::int64_t left) {
-  constexpr std::int64_t kSlice = 12, kText = 6;
+[[gnu::always_inline]] inline void JsonWriter::fetch_ahead(const ValueCache& cache, const Op& op, const std::int32_t* codes,
+                                                           std::int64_t left) {
+  constexpr std::int64_t kSlice = 12, kText = 6, kFresh = 3;
   if (left <= kSlice) return;
   const std::vector<Slice>& slices = cache.slices;
-  const auto far = static_cast<std::uint32_t>(codes[kSlice]), near = static_cast<std::uint32_t>(codes[kText]);
+  const auto far = static_cast<std::uint32_t>(codes[kSlice]), near = static_cast<std::uint32_t>(codes[kText]),
+             next = static_cast<std::uint32_t>(codes[kFresh]);
   if (far < slices.size()) __builtin_prefetch(&slices[far]);
   if (near < slices.size()) {
-    const char* const text = cache.text.data() + slices[near].offset;
-    __builtin_prefetch(text);
-    __builtin_prefetch(text + slices[near].size);
+    if (slices[near].size != 0) {
+      const char* const text = cache.text.data() + slices[near].offset;
+      __builtin_prefetch(text);
+      __builtin_prefetch(text + slices[near].size);
+    } else {
+      op.view.fetch_dictionary_offset(near);
+    }
   }
+  if (next < slices.size() && slices[next].size == 0) op.view.fetch_dictionary_text(next);
 }
 
 std::int64_t JsonWriter::render(std::int64_t row, TextBuffer& out, std::size_t stop) {
@@ -522,7 +529,7 @@ char* JsonWriter::value(char* out, const Op& op, std::int64_t row) {
 char* JsonWriter::coded(char* out, const Op& op, std::int64_t row) {
   const std::int64_t code = op.view.code(row);
   if (op.cache) {
-    if (op.fetch) fetch_ahead(*op.cache, op.view.values<std::int32_t>() + op.view.base() + row, op.view.length() - row);
+    if (op.fetch) fetch_ahead(*op.cache, op, op.view.values<std::int32_t>() + op.view.base() + row, op.view.length() - row);
     const Slice slice = op.cache->slices[static_cast<std::size_t>(code)];
     if (slice.size != 0) return copy(room(out, slice.size), op.cache->text.data() + slice.offset, slice.size);
   }
@@ -831,7 +838,7 @@ char* JsonWriter::fresh_items(char* out, const Slot& slot, std::int64_t from, st
     const auto code = static_cast<std::uint32_t>(slot.small[row]);
     if (code >= slot.n_codes) return next_other(out, slot, row, before, bit);
     const Slice slice = slot.cache->slices[code];
-    if (slot.fetch) fetch_ahead(*slot.cache, slot.small + row, slot.length - row);
+    if (slot.fetch) fetch_ahead(*slot.cache, ops_[slot.begin], slot.small + row, slot.length - row);
     if (slice.size == 0) return next_other(out, slot, row, before, bit);
     return next_coded(out, *old_++, slot.known, slot.cache->text.data() + slice.offset, slice.size);
   }

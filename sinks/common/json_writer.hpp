@@ -127,7 +127,7 @@ class Recipe {
 // Belongs to one thread at a time. Throws BadArray and std::bad_alloc; after that, begin() starts afresh.
 class JsonWriter {
  public:
-  // `cache_bytes` bounds what is kept of dictionaries from batch to batch.
+  // `cache_bytes` bounds what is kept of dictionaries from batch to batch. A new bound holds from the next begin() on.
   JsonWriter(Field field, std::size_t cache_bytes);
   JsonWriter(const JsonWriter&) = delete;
   JsonWriter& operator=(const JsonWriter&) = delete;
@@ -143,6 +143,9 @@ class JsonWriter {
   void end();
 
   std::size_t cached_bytes() const { return cached_; }
+  void set_cache_bytes(std::size_t bytes) { cache_bytes_ = bytes; }
+  // Keeps nothing of dictionaries. Between end() and begin().
+  void forget() { instances_.clear(), instance_ = nullptr, cached_ = 0; }
 
  private:
   // A rendered dictionary value, with key and quotes: `size` bytes at `offset`. A value that is not kept has size 0.
@@ -251,7 +254,7 @@ class JsonWriter {
   char* body(char* out, std::uint32_t begin, std::uint32_t end, std::int64_t row);
   char* value(char* out, const Op& op, std::int64_t row);
   char* coded(char* out, const Op& op, std::int64_t row);
-  static void fetch_ahead(const ValueCache& cache, const std::int32_t* codes, std::int64_t left);
+  static void fetch_ahead(const ValueCache& cache, const Op& op, const std::int32_t* codes, std::int64_t left);
   char* quoted(char* out, const Op& op, std::string_view from);
   char* inlined(char* out, const Op& op, std::string_view from);
   char* structure(char* out, std::uint32_t at, std::int64_t row);
@@ -294,5 +297,23 @@ class JsonWriter {
   TextBuffer* out_ = nullptr;
   char* limit_ = nullptr;  // of out_: kSlack bytes more may be written
 };
+
+// What the writer of `all[at]`, one of several that share `bytes`, may keep of dictionaries: what the others leave, which is its even part at least, for the one that
+// holds most gives up what it has. `Holder` has a `writer` that is between end() and begin(); null: none yet.
+template <class Holder>
+std::size_t cache_share(const std::vector<std::unique_ptr<Holder>>& all, std::size_t at, std::size_t bytes) {
+  for (;;) {
+    std::size_t held = 0;
+    JsonWriter* largest = nullptr;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i == at || !all[i]) continue;
+      JsonWriter& writer = all[i]->writer;
+      held += writer.cached_bytes();
+      if (!largest || writer.cached_bytes() > largest->cached_bytes()) largest = &writer;
+    }
+    if (!largest || held <= bytes - bytes / all.size()) return bytes - held;
+    largest->forget();
+  }
+}
 
 }  // namespace lm::sink

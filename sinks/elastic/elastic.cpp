@@ -402,7 +402,7 @@ class ElasticSink {
     Clock::time_point began{};  // its first row was put in
   };
   struct Pending {
-    Pending(const Table& table, std::size_t cache) : writer(table.field, cache) {
+    explicit Pending(const Table& table) : writer(table.field, kSmallestCache) {
       if (table.plan) {
         maker.emplace(*table.plan);
       } else {
@@ -441,7 +441,8 @@ class ElasticSink {
   Pending& pending_of(Slot& slot, std::uint32_t table) {
     if (slot.pending.size() < tables_.size()) slot.pending.resize(tables_.size());
     auto& pending = slot.pending[table];
-    if (!pending) pending = std::make_unique<Pending>(*tables_[table], std::max(kSmallestCache, share_ / tables_.size()));
+    if (!pending) pending = std::make_unique<Pending>(*tables_[table]);
+    pending->writer.set_cache_bytes(std::max(kSmallestCache, cache_share(slot.pending, table, share_)));
     return *pending;
   }
 

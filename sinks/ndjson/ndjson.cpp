@@ -223,7 +223,7 @@ class NdjsonSink {
   };
   // Rows of a table that a slot has rendered and not yet written.
   struct Pending {
-    Pending(const Field& field, std::size_t cache) : writer(field, cache) {}
+    explicit Pending(const Field& field) : writer(field, kSmallestCache) {}
     std::size_t held() const { return text.capacity() + recipe.capacity(); }
     void clear() { text.clear(), recipe.clear(), rows = 0; }
     void free() { text.free(), recipe.free(), rows = 0; }
@@ -255,7 +255,8 @@ class NdjsonSink {
   Pending& pending_of(Slot& slot, std::uint32_t table) {
     if (slot.pending.size() < tables_.size()) slot.pending.resize(tables_.size());
     auto& pending = slot.pending[table];
-    if (!pending) pending = std::make_unique<Pending>(tables_[table]->field, std::max(kSmallestCache, share_ / 2 / tables_.size()));
+    if (!pending) pending = std::make_unique<Pending>(tables_[table]->field);
+    pending->writer.set_cache_bytes(std::max(kSmallestCache, cache_share(slot.pending, table, share_ / 2)));
     return *pending;
   }
 

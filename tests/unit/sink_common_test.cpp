@@ -263,6 +263,39 @@ TEST(JsonWriter, KeepsItsCacheBounded) {
   }
 }
 
+// A table that has the sink to itself may use all that there is for dictionaries, and no table is left without its part because another came first.
+TEST(JsonWriter, SharesWhatIsForDictionariesAmongTables) {
+  constexpr std::size_t kBytes = std::size_t{1} << 20;
+  std::vector<std::string> words;
+  std::vector<std::optional<std::int32_t>> codes;
+  for (int i = 0; i < 5000; ++i) words.push_back(std::string(100, 'w') + std::to_string(i)), codes.push_back(i);
+  const auto root = structure("", {coded("c", words, codes)});
+  struct Holder {
+    explicit Holder(Field field) : writer(std::move(field), 0) {}
+    JsonWriter writer;
+  };
+  std::vector<std::unique_ptr<Holder>> all(4);
+  const auto render = [&](std::size_t at) {
+    if (!all[at]) all[at] = std::make_unique<Holder>(field_of(root));
+    const std::size_t share = cache_share(all, at, kBytes);
+    EXPECT_GE(share, kBytes / 4);
+    all[at]->writer.set_cache_bytes(share);
+    EXPECT_FALSE(lines(all[at]->writer, root, at).empty());
+    std::size_t held = 0;
+    for (const auto& holder : all) held += holder ? holder->writer.cached_bytes() : 0;
+    EXPECT_LE(held, kBytes);
+    return share;
+  };
+  EXPECT_EQ(render(0), kBytes);
+  EXPECT_GT(all[0]->writer.cached_bytes(), kBytes / 2);
+  for (int round = 0; round < 3; ++round) {
+    for (const std::size_t at : {1, 2, 3, 0}) render(at);
+  }
+  all[0]->writer.forget();
+  EXPECT_EQ(all[0]->writer.cached_bytes(), 0u);
+  EXPECT_EQ(lines(all[0]->writer, root), lines(all[1]->writer, root));
+}
+
 // A slow and obvious renderer, to compare with.
 void reference(const ArrowView& view, std::int64_t row, bool element, std::string& out, bool& present) {
   const Field& field = view.field();
