@@ -391,6 +391,40 @@ TEST(VpcFlow, ARejectedLineLeavesNothingToTheNextOne) {
   EXPECT_EQ(content(out.events[0].json), content(out.events[1].json));
 }
 
+// Lines are split ahead of time: what a line becomes must not depend on those around it.
+TEST(VpcFlow, ALineIsReadTheSameAmongAnyOthers) {
+  const std::vector<std::string> lines = {
+      std::string(kDefaultLine),
+      "2 111122223333 eni-0b 2001:db8::1 2001:db8::2 443 50000 6 10 840 1772352000 1772352060 REJECT OK\n",
+      "2 111122223333 eni-0c - - - - - - - 1772352000 1772352060 - NODATA\n",
+      "2 111122223333 eni-0d 192.0.2.300 nowhere 443 50000 6 10 840 1772352000 1772352060 ACCEPT OK\n",
+      "2026-03-01T08:00:00.000Z 2 111122223333 eni-0e 192.0.2.5 192.0.2.6 53 50000 17 1 84 1772352000 1772352060 ACCEPT OK\n",
+      "2 111122223333 eni-0f 192.0.2.7 192.0.2.8\n",
+      "\n",
+      "2 111122223333 eni-0a 192.0.2.9 192.0.2.1 443 50000 6 10 840 never 1772352060 ACCEPT OK\n",
+      std::string(200, 'x') + "\n"};
+  const auto contents = [](const Outcome& out) {
+    std::vector<std::string> all;
+    for (const auto& e : out.events) all.push_back(content(e.json));
+    for (const auto& r : out.rejects) all.push_back(r.text + ": " + r.why);
+    std::sort(all.begin(), all.end());
+    return all;
+  };
+  std::mt19937 random(7);
+  for (int round = 0; round < 50; ++round) {
+    std::string text;
+    std::vector<std::string> alone;
+    for (int i = 0; i < 40; ++i) {
+      const std::string& line = lines[random() % lines.size()];
+      text += line;
+      for (auto& one : contents(read(line))) alone.push_back(std::move(one));
+    }
+    std::sort(alone.begin(), alone.end());
+    ASSERT_EQ(contents(read(text)), alone);
+    ASSERT_EQ(contents(read(std::string(kDefaultHeader) + text)), alone);
+  }
+}
+
 TEST(VpcFlow, AFieldThatIsNamedTwiceKeepsBothValues) {
   const Outcome out = read("start end srcaddr dstaddr srcaddr log-status\n1772352000 1772352060 192.0.2.1 192.0.2.2 192.0.2.3 OK\n");
   expect_events(out, {R"({"src_endpoint": {"ip": "192.0.2.1"}, "unmapped": {"srcaddr": "192.0.2.3"}})"});

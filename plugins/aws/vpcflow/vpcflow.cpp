@@ -256,8 +256,6 @@ class Mapper {
 
   void flow(lm::Record record, bool beyond_default, std::int64_t start, std::int64_t end, Flows& flows) {
     auto row = flows.begin(record);
-    row.expect<"src_endpoint.ip">(values[at("srcaddr")]);
-    row.expect<"dst_endpoint.ip">(values[at("dstaddr")]);
     const bool gateway = beyond_default && text(at("tgw-id")).has_value();
     common(row, start, end, gateway);
 
@@ -463,6 +461,7 @@ class LineReader {
 
   void begin_block(std::string_view prologue) {
     last_ = nullptr;
+    ahead_ = {}, ahead_of_ = nullptr;
     header_ = prologue.empty() ? nullptr : &layout(prologue.substr(prologue.rfind('\n') + 1));
   }
 
@@ -472,8 +471,17 @@ class LineReader {
     const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
     if (layout->straight && layout == last_) {
       // The common case: the fields are the values. A line that turns out to have others leaves some here, which the next one overwrites.
-      const std::span<std::string_view> values(mapper.values.data(), layout->fields.size());
-      if (lm::split(line, layout->separator, values) == values.size()) {
+      // Each line is split while the one before it is mapped: its addresses are on their way from memory meanwhile.
+      const bool split = line.data() == ahead_of_ || split_straight(*layout, line, ahead_);
+      ahead_of_ = nullptr;
+      if (split) {
+        std::copy_n(ahead_.begin(), layout->fields.size(), mapper.values.begin());
+        const std::string_view next = line.data() == record.text().data() ? record.next_text() : std::string_view();
+        if (split_straight(*layout, next, ahead_)) {
+          ahead_of_ = next.data();
+          flows.expect<"src_endpoint.ip">(ahead_[at("srcaddr")]);
+          flows.expect<"dst_endpoint.ip">(ahead_[at("dstaddr")]);
+        }
         mapper.unknown.clear();
         mapper.logged = {};
         return mapper.map(record, layout->beyond_default, flows, windows);
@@ -512,6 +520,10 @@ class LineReader {
     return out;
   }
 
+  static bool split_straight(const Layout& layout, std::string_view line, Values& values) {
+    return lm::split(line, layout.separator, std::span(values).first(layout.fields.size())) == layout.fields.size();
+  }
+
   const Layout& layout(std::string_view header) {
     if (layouts_.size() > 1000) layouts_.clear();
     const auto found = layouts_.find(header);
@@ -523,6 +535,8 @@ class LineReader {
   std::map<std::string, Layout, std::less<>> layouts_;
   const Layout* header_ = nullptr;
   const Layout* last_ = nullptr;  // by which the mapper's values were filled
+  Values ahead_{};                // of the line that begins at `ahead_of_`
+  const char* ahead_of_ = nullptr;
   std::array<std::string_view, Layout::kMost + 1> fields_;
 };
 

@@ -540,6 +540,12 @@ class Record {
     const lm_record& r = block_->records[state_->record];
     return {reinterpret_cast<const char*>(block_->data) + r.offset, r.length};
   }
+  // The text of the record behind it in the block; "" if it is the last. For what a parser asks for ahead of time (Rows::expect): nothing holds it to it.
+  std::string_view next_text() const {
+    if (state_->record + 1 >= block_->n_records) return {};
+    const lm_record& r = block_->records[state_->record + 1];
+    return {reinterpret_cast<const char*>(block_->data) + r.offset, r.length};
+  }
   // The header lines that hold for it; "" if there are none.
   std::string_view prologue() const {
     return {reinterpret_cast<const char*>(block_->prologue), static_cast<std::size_t>(block_->prologue_size)};
@@ -605,6 +611,14 @@ class Rows {
   Row<Table> begin(Record record) {
     origins_.push_back({record.state_->block, record.state_->record, record.state_->item++, 0});
     return Row<Table>(columns_, columns_.add_row(0));
+  }
+
+  // Text of many values that a later row will have: as Row::expect, for rows that are not begun.
+  template <detail::FixedString Path>
+  void expect(std::string_view text) const {
+    constexpr std::size_t column = detail::column_index<Table>(0, Path.view());
+    static_assert(detail::kLayout<Table>.columns[column].store == detail::Store::code, "only text that repeats is looked up");
+    columns_.expect_code(column, text);
   }
 
   // Looks up what many rows of the record will have, once for all of them.
