@@ -1,4 +1,4 @@
-// usage: node hyparquet.mjs rows FILE            every row, as a line of JSON
+// usage: node hyparquet.mjs rows FILE...         every row, as a line of JSON
 //        node hyparquet.mjs groups FILE FILTER   [row groups read, row groups there, rows of the pages read, metadata.uid of the rows that the filter leaves]; {"$date": milliseconds} is a time
 // readers.py gives it to node on standard input, in the folder where the two packages are installed: that is where their names lead.
 import { readFileSync } from 'node:fs'
@@ -15,28 +15,39 @@ function json (value) {
   return JSON.stringify(value)
 }
 
-const [what, path, query] = process.argv.slice(2)
-const bytes = readFileSync(path)
-const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
-const file = { byteLength: buffer.byteLength, slice: async (from, to) => buffer.slice(from, to) }
-const metadata = parquetMetadata(buffer)
-const decoder = new TextDecoder()
 // JSON stays text: parsed here, its numbers would be rounded.
+const decoder = new TextDecoder()
 const parsers = { jsonFromBytes: text => text && decoder.decode(text) }
 
-if (what === 'rows') {
-  for (const row of await parquetReadObjects({ file, metadata, compressors, parsers })) console.log(json(row))
-} else {
+// What every call takes, of the file at `path`.
+function open (path) {
+  const bytes = readFileSync(path)
+  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
+  const file = { byteLength: buffer.byteLength, slice: async (from, to) => buffer.slice(from, to) }
+  return { file, metadata: parquetMetadata(buffer), compressors, parsers }
+}
+
+async function groups (path, query) {
+  const options = open(path)
   const filter = JSON.parse(query, (key, value) => value?.$date === undefined ? value : new Date(value.$date))
-  const scan = await parquetScan({ file, metadata, compressors, parsers, pruningFilter: filter, useBloomFilters: true, usePageIndex: true })
+  const scan = await parquetScan({ ...options, pruningFilter: filter, useBloomFilters: true, usePageIndex: true })
   let start = 0
   let read = 0
-  for (const group of metadata.row_groups) {
+  for (const group of options.metadata.row_groups) {
     const end = start + Number(group.num_rows)
     if (scan.ranges.some(range => range.rowStart < end && range.rowEnd > start)) ++read
     start = end
   }
-  const rows = await parquetReadObjects({ file, metadata, compressors, parsers, filter, useBloomFilters: true, usePageIndex: true, columns: ['metadata'] })
+  const rows = await parquetReadObjects({ ...options, filter, useBloomFilters: true, usePageIndex: true, columns: ['metadata'] })
   const kept = scan.ranges.reduce((sum, range) => sum + range.rowEnd - range.rowStart, 0)
-  console.log(json([read, metadata.row_groups.length, kept, rows.map(row => row.metadata.uid)]))
+  console.log(json([read, options.metadata.row_groups.length, kept, rows.map(row => row.metadata.uid)]))
+}
+
+const [what, ...rest] = process.argv.slice(2)
+if (what === 'rows') {
+  for (const path of rest) {
+    for (const row of await parquetReadObjects(open(path))) console.log(json(row))
+  }
+} else {
+  await groups(...rest)
 }

@@ -86,7 +86,7 @@ def hyparquet(*arguments) -> list:
 
 
 def hyparquet_rows(files: list) -> list:
-    return [row for file in files for row in hyparquet("rows", file)]
+    return hyparquet("rows", *files)
 
 
 def hyparquet_row_groups(file, query: dict) -> tuple:
