@@ -162,14 +162,18 @@ class ArrowView {
     return text_in(d, d.offset + code);
   }
 
-  // For what dictionary_text() will read a little later: its place and, once that is there, the text. Codes out of range ask for nothing.
+  // For what dictionary_text() will read a little later: its place and, once that is there, the text. These judge nothing, neither codes nor offsets: a row without a value
+  // may have any.
   void fetch_dictionary_offset(std::int64_t code) const {
     const ArrowArray& d = *array_->dictionary;
     if (code >= 0 && code < d.length) __builtin_prefetch(static_cast<const std::int32_t*>(d.buffers[1]) + d.offset + code);
   }
   void fetch_dictionary_text(std::int64_t code) const {
     const ArrowArray& d = *array_->dictionary;
-    if (code >= 0 && code < d.length) __builtin_prefetch(text_in(d, d.offset + code).data());
+    if (code < 0 || code >= d.length) return;
+    // An address of the offsets' making, which is fetched from and never read.
+    const auto offset = static_cast<std::uintptr_t>(static_cast<const std::int32_t*>(d.buffers[1])[d.offset + code]);
+    __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(d.buffers[2]) + offset));
   }
 
   // Buffer 1 as it lies in memory; row i of the view is at base() + i.

@@ -298,20 +298,22 @@ class JsonWriter {
   char* limit_ = nullptr;  // of out_: kSlack bytes more may be written
 };
 
-// What the writer of `all[at]`, one of several that share `bytes`, may keep of dictionaries: what the others leave, which is its even part at least, for the one that
-// holds most gives up what it has. `Holder` has a `writer` that is between end() and begin(); null: none yet.
+// What the writer of `all[at]`, one of several that share `bytes`, may keep of dictionaries: what the others leave. Of those that have come so far each is left an even part, which is
+// an all.size()th; when one comes to a place that is taken, the one that holds most gives up what it has, once. `Holder` has a `writer` that is between end() and begin(); null: none
+// has come.
 template <class Holder>
 std::size_t cache_share(const std::vector<std::unique_ptr<Holder>>& all, std::size_t at, std::size_t bytes) {
+  const std::size_t even = bytes / all.size();
   for (;;) {
-    std::size_t held = 0;
+    std::size_t taken = 0;
     JsonWriter* largest = nullptr;
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (i == at || !all[i]) continue;
       JsonWriter& writer = all[i]->writer;
-      held += writer.cached_bytes();
+      taken += std::max(writer.cached_bytes(), even);
       if (!largest || writer.cached_bytes() > largest->cached_bytes()) largest = &writer;
     }
-    if (!largest || held <= bytes - bytes / all.size()) return bytes - held;
+    if (taken <= bytes - even) return bytes - taken;
     largest->forget();
   }
 }

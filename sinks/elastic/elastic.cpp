@@ -442,7 +442,7 @@ class ElasticSink {
     if (slot.pending.size() < tables_.size()) slot.pending.resize(tables_.size());
     auto& pending = slot.pending[table];
     if (!pending) pending = std::make_unique<Pending>(*tables_[table]);
-    pending->writer.set_cache_bytes(std::max(kSmallestCache, cache_share(slot.pending, table, share_)));
+    pending->writer.set_cache_bytes(cache_share(slot.pending, table, std::max(share_, kSmallestCache * tables_.size())));
     return *pending;
   }
 
@@ -550,7 +550,7 @@ class ElasticSink {
   const Settings settings_;
   const std::unique_ptr<Client> client_;
   const lm_refusals& refusals_;
-  std::size_t share_ = 0;  // of a slot, for its chunks
+  std::size_t share_ = 0;  // of a slot, for its chunks, and as much for what dictionaries look like
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<Slot>> slots_;

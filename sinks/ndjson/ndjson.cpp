@@ -256,7 +256,7 @@ class NdjsonSink {
     if (slot.pending.size() < tables_.size()) slot.pending.resize(tables_.size());
     auto& pending = slot.pending[table];
     if (!pending) pending = std::make_unique<Pending>(tables_[table]->field);
-    pending->writer.set_cache_bytes(std::max(kSmallestCache, cache_share(slot.pending, table, share_ / 2)));
+    pending->writer.set_cache_bytes(cache_share(slot.pending, table, std::max(share_ / 2, kSmallestCache * tables_.size())));
     return *pending;
   }
 

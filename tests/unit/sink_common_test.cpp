@@ -291,9 +291,38 @@ TEST(JsonWriter, SharesWhatIsForDictionariesAmongTables) {
   for (int round = 0; round < 3; ++round) {
     for (const std::size_t at : {1, 2, 3, 0}) render(at);
   }
+  // A table of few values takes from a full one once, not with every batch.
+  all.clear(), all.resize(4);
+  const auto few = structure("", {coded("c", {"a", "b"}, {0, 1})});
+  for (int round = 0; round < 5; ++round) {
+    const std::size_t before = all[0] ? all[0]->writer.cached_bytes() : 0;
+    render(0);
+    if (round > 1) EXPECT_EQ(all[0]->writer.cached_bytes(), before);
+    if (!all[1]) all[1] = std::make_unique<Holder>(field_of(few));
+    all[1]->writer.set_cache_bytes(cache_share(all, 1, kBytes));
+    EXPECT_FALSE(lines(all[1]->writer, few).empty());
+    if (round > 0) EXPECT_GT(all[0]->writer.cached_bytes(), kBytes / 4);
+  }
   all[0]->writer.forget();
   EXPECT_EQ(all[0]->writer.cached_bytes(), 0u);
+  all[1] = std::make_unique<Holder>(field_of(root));
   EXPECT_EQ(lines(all[0]->writer, root), lines(all[1]->writer, root));
+}
+
+// What is fetched ahead belongs to rows that may have no value: nothing of it is judged.
+TEST(JsonWriter, FetchesAheadWithoutJudgingWhatNobodyReads) {
+  std::vector<std::string> words;
+  for (int i = 0; i < 3000; ++i) words.push_back("word " + std::to_string(i));
+  std::vector<std::optional<std::int32_t>> codes;
+  for (int i = 0; i < 64; ++i) codes.push_back(i * 7);
+  codes[20] = std::nullopt;
+  const auto root = structure("", {coded("c", words, codes)});
+  JsonWriter plain(field_of(root), 1 << 20), writer(field_of(root), 1 << 20);
+  const std::string expected = lines(plain, root);
+  const ArrowArray& column = *root->array.children[0];
+  const_cast<std::int32_t*>(static_cast<const std::int32_t*>(column.buffers[1]))[20] = 2500;
+  const_cast<std::int32_t*>(static_cast<const std::int32_t*>(column.dictionary->buffers[1]))[2500] = -7;
+  EXPECT_EQ(lines(writer, root), expected);
 }
 
 // A slow and obvious renderer, to compare with.
