@@ -189,6 +189,34 @@ TEST(Columns, HoldTheValuesOfEveryRowWhereverOneIsLeftOut) {
   }
 }
 
+// A dictionary of what was looked at holds nothing else: a refused text is asked for each time and leaves no trace, an accepted one is asked for once.
+TEST(Interner, AddsOnlyWhatMayStandThere) {
+  lm::detail::Interner interner;
+  const std::string long_yes(40, 'y'), long_no(40, 'n');
+  int asked = 0;
+  const auto may = [&](std::string_view text) { return ++asked, text.front() == 'y'; };
+  for (int round = 0; round < 2; ++round) {
+    asked = 0;
+    for (const std::string_view no :
+         {std::string_view("no"), std::string_view("no"), std::string_view(long_no), std::string_view(long_no)}) {
+      EXPECT_EQ(interner.intern(no, may), lm::detail::Interner::kRefused);
+    }
+    EXPECT_EQ(interner.size(), 0u);
+    EXPECT_EQ(asked, 4);
+    const std::int32_t brief = interner.intern("yes", may);
+    EXPECT_EQ(interner.intern("no", may), lm::detail::Interner::kRefused);
+    EXPECT_EQ(interner.intern("yes", may), brief);
+    const std::int32_t lengthy = interner.intern(long_yes, may);
+    EXPECT_EQ(interner.intern(long_no, may), lm::detail::Interner::kRefused);
+    EXPECT_EQ(interner.intern(long_yes, may), lengthy);
+    EXPECT_EQ(interner.at(brief), "yes");
+    EXPECT_EQ(interner.at(lengthy), long_yes);
+    EXPECT_EQ(interner.size(), 2u);
+    EXPECT_EQ(asked, 8);
+    interner.clear();
+  }
+}
+
 TEST(Columns, ABatchKeepsItsDictionaryWhileTheTableGrowsOn) {
   Columns c = make();
   c.reserve(1);

@@ -410,18 +410,30 @@ TEST(VpcFlow, ALineIsReadTheSameAmongAnyOthers) {
     std::sort(all.begin(), all.end());
     return all;
   };
+  std::string gateway = "6 TransitGateway 111122223333 tgw-1 tgw-attach-1";
+  for (int i = 0; i < 11; ++i) gateway += " -";
+  gateway += " 192.0.2.1 198.51.100.2 443 50000 6 10 840 1772352000 1772352060 OK IPv4 0 0 0 0 2 us-east-1 ingress - -\n";
+  ASSERT_EQ(read(gateway).events.size(), 1u);
+  Harness harness(logmill_entry, "aws.vpcflow");
   std::mt19937 random(7);
-  for (int round = 0; round < 50; ++round) {
-    std::string text;
-    std::vector<std::string> alone;
-    for (int i = 0; i < 40; ++i) {
-      const std::string& line = lines[random() % lines.size()];
-      text += line;
-      for (auto& one : contents(read(line))) alone.push_back(std::move(one));
+  // Under no header, one of the default format, and one of its first fields only.
+  for (const std::string& header : {std::string(), std::string(kDefaultHeader), std::string("version account-id interface-id\n")}) {
+    for (int round = 0; round < 30; ++round) {
+      std::string text = header;
+      std::vector<std::string> alone;
+      for (int i = 0; i < 40; ++i) {
+        const std::size_t which = random() % (lines.size() + 1);
+        const std::string& line = which < lines.size() ? lines[which] : gateway;
+        text += line;
+        for (auto& one : contents(read(header + line))) alone.push_back(std::move(one));
+      }
+      std::sort(alone.begin(), alone.end());
+      for (const std::size_t block_size : {std::size_t{1}, std::size_t{300}, std::size_t{1} << 20}) {
+        Blocks blocks(harness);
+        blocks.add(text, "object", block_size);
+        ASSERT_EQ(contents(harness.run(blocks)), alone);
+      }
     }
-    std::sort(alone.begin(), alone.end());
-    ASSERT_EQ(contents(read(text)), alone);
-    ASSERT_EQ(contents(read(std::string(kDefaultHeader) + text)), alone);
   }
 }
 

@@ -175,6 +175,12 @@ constexpr auto kWindow = lm::table(ocsf::base_event, lm::profiles("cloud"),
 using Flows = lm::Rows<kFlow>;
 using Windows = lm::Rows<kWindow>;
 
+// The dictionary entries of a record that will be mapped a little later.
+void expect_addresses(const Values& values, const Flows& flows) {
+  flows.expect<"src_endpoint.ip">(values[at("srcaddr")]);
+  flows.expect<"dst_endpoint.ip">(values[at("dstaddr")]);
+}
+
 class Mapper {
  public:
   Values values{};
@@ -470,8 +476,8 @@ class LineReader {
     auto& f = fields_;
     const Layout* layout = header_ ? header_ : configured_ ? &*configured_ : &default_;
     if (layout->straight && layout == last_) {
-      // The common case: the fields are the values. A line that turns out to have others leaves some here, which the next one overwrites.
-      // Each line is split while the one before it is mapped: its addresses are on their way from memory meanwhile.
+      // The common case: the fields are the values. Each line is split while the one before it is mapped: its addresses are on their way from memory meanwhile. A line that
+      // turns out to have others leaves some in ahead_, which the next one overwrites.
       const bool split = line.data() == ahead_of_ || split_straight(*layout, line, ahead_);
       ahead_of_ = nullptr;
       if (split) {
@@ -479,8 +485,7 @@ class LineReader {
         const std::string_view next = line.data() == record.text().data() ? record.next_text() : std::string_view();
         if (split_straight(*layout, next, ahead_)) {
           ahead_of_ = next.data();
-          flows.expect<"src_endpoint.ip">(ahead_[at("srcaddr")]);
-          flows.expect<"dst_endpoint.ip">(ahead_[at("dstaddr")]);
+          expect_addresses(ahead_, flows);
         }
         mapper.unknown.clear();
         mapper.logged = {};
@@ -510,6 +515,7 @@ class LineReader {
         record.drift(name);
       }
     }
+    expect_addresses(mapper.values, flows);
     mapper.map(record, layout->beyond_default, flows, windows);
   }
 
@@ -635,6 +641,7 @@ struct VpcFlowJson {
     if (!ok) return record.reject(json_);
     if (message && members == 1 && is_default_line(*message)) return reader_.read(record, *message, mapper_, flows, windows);
     for (const auto& [name, value] : mapper_.unknown) record.drift(name);
+    expect_addresses(mapper_.values, flows);
     mapper_.map(record, true, flows, windows);
   }
 

@@ -405,8 +405,8 @@ class Row {
   Row(detail::Columns& columns, std::uint32_t row) : columns_(&columns), row_(row) {}
 
   // Text takes what converts to std::string_view, integers take integers, booleans bool; any of them as lm::Maybe, lm::Text or std::optional, where none
-  // leaves the attribute absent. Answers whether the row has the value: false for none, for what is no address where OCSF wants one (ip_t; a text is looked
-  // at once, not each time that it comes), for what is no port (port_t), and for what 32 bits cannot hold. Keep the text of those in `unmapped`.
+  // leaves the attribute absent. Answers whether the row has the value: false for none, for what is no address where OCSF wants one (ip_t; an address is
+  // looked at once, not each time that it comes), for what is no port (port_t), and for what 32 bits cannot hold. Keep the text of those in `unmapped`.
   template <detail::FixedString Path, class Value>
   [[gnu::always_inline]] bool set(const Value& value) {
     constexpr std::size_t column = detail::column_index<Table>(Level, Path.view());
@@ -536,16 +536,9 @@ class Record {
   Record(const lm_block& block, detail::ParseState& state) : block_(&block), state_(&state) {}
 
   // Without its line end; UTF-8 (the host checked it). Bytes behind it may be read (LM_PADDING), not trusted.
-  std::string_view text() const {
-    const lm_record& r = block_->records[state_->record];
-    return {reinterpret_cast<const char*>(block_->data) + r.offset, r.length};
-  }
-  // The text of the record behind it in the block; "" if it is the last. For what a parser asks for ahead of time (Rows::expect): nothing holds it to it.
-  std::string_view next_text() const {
-    if (state_->record + 1 >= block_->n_records) return {};
-    const lm_record& r = block_->records[state_->record + 1];
-    return {reinterpret_cast<const char*>(block_->data) + r.offset, r.length};
-  }
+  std::string_view text() const { return text_of(state_->record); }
+  // The text of the record behind it in the block, which comes next; "" if there is none. For Rows::expect: it may be of any form, and be rejected when it comes.
+  std::string_view next_text() const { return state_->record + 1 < block_->n_records ? text_of(state_->record + 1) : std::string_view(); }
   // The header lines that hold for it; "" if there are none.
   std::string_view prologue() const {
     return {reinterpret_cast<const char*>(block_->prologue), static_cast<std::size_t>(block_->prologue_size)};
@@ -593,6 +586,10 @@ class Record {
  private:
   template <const auto& Table>
   friend class Rows;
+  std::string_view text_of(std::uint32_t record) const {
+    const lm_record& r = block_->records[record];
+    return {reinterpret_cast<const char*>(block_->data) + r.offset, r.length};
+  }
   const lm_block* block_;
   detail::ParseState* state_;
 };
