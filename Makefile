@@ -38,7 +38,7 @@ demo: configure
 	@bash scripts/demo.sh $(BUILD)
 
 test: build
-	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure -j $$(($(JOBS) + 1))  # some wait
 
 golden: build
 	@LOGMILL=$(abspath $(BUILD))/logmill python3 -B tests/golden/golden.py --update

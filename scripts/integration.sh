@@ -24,7 +24,7 @@ set -a
 . "$build/opensearch/opensearch.env"
 set +a
 
-# A process a file, as many at once as there are processors; the longest begin first. One log each: two that write at once would mix their lines.
+# A process a file, two at once for each processor, for they wait for servers; the longest begin first. One log each: two that write at once would mix their lines.
 export PYTHONPATH=$PWD/tests/integration:$PYTHONPATH python=$build/integration-venv/bin/python log=$build/integration-log
 rm -rf "$log"
 mkdir -p "$log"
@@ -38,4 +38,4 @@ run_one() {
 }
 export -f run_one
 { printf 'tests/integration/test_%s.py\n' parquet_samples memory s3 readback security_lake && ls tests/integration/test_*.py; } | awk '!seen[$0]++' |
-  xargs -P "$(nproc)" -I '{}' bash -c 'set -euo pipefail; run_one "$1"' _ '{}'
+  xargs -P "$((2 * $(nproc)))" -I '{}' bash -c 'set -euo pipefail; run_one "$1"' _ '{}'

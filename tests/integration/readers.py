@@ -125,6 +125,7 @@ def spark():
     global _spark
     if _spark is None:
         os.environ["TZ"] = "UTC"
+        os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # it does not run long enough for better code to pay
         import time
 
         time.tzset()
