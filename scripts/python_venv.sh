@@ -10,4 +10,4 @@ for package in "$@"; do
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "python: installing into $dir: ${missing[*]}"
-"$dir/bin/python" -m pip install --quiet --disable-pip-version-check "${missing[@]}"
+"$dir/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check "${missing[@]}"
