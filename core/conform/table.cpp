@@ -92,14 +92,19 @@ Result<void> TableSet::add(const lm_class& declared) {
     if (const std::string_view profile = view(declared.profiles[i]); !profiles.insert(profile).second)
       return fail(Errc::plugin, fmt::format("the profile '{}' is named twice in {}", profile, ocsf_class->name));
   }
+  auto& known = declared_[declared.class_uid];
+  std::vector<std::pair<std::string, bool>> unknown;
   for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
-    const std::string_view path = view(declared.columns[i].path);
+    std::pair<std::string, bool> column(view(declared.columns[i].path), (declared.columns[i].flags & LM_TEXT_DICTIONARY) != 0);
+    if (known.contains(column)) continue;
+    const std::string_view path = column.first;
     const auto resolved = catalogue().resolve(declared.class_uid, path);
     if (!resolved.ok()) {
       return fail(Errc::plugin,
                   fmt::format("column '{}' is not OCSF {} {}: {}", path, catalogue().version, ocsf_class->name, resolved.message()));
     }
     if (host_fills(path)) return fail(Errc::plugin, fmt::format("column '{}' of {} is the host's to fill", path, ocsf_class->name));
+    unknown.push_back(std::move(column));
   }
   auto& slot = tables_[declared.class_uid];
   if (!slot) {
@@ -112,10 +117,11 @@ Result<void> TableSet::add(const lm_class& declared) {
     add_column(*slot, "metadata.log_name", true);
   }
   slot->profiles.insert(profiles.begin(), profiles.end());
-  for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
-    const std::string_view path = view(declared.columns[i].path);
-    add_column(*slot, path, (declared.columns[i].flags & LM_TEXT_DICTIONARY) != 0);
+  for (auto& column : unknown) {
+    const std::string& path = column.first;
+    add_column(*slot, path, column.second);
     if (const std::string sibling = sibling_path(declared.class_uid, path); !sibling.empty()) add_column(*slot, sibling, true);
+    known.insert(std::move(column));
   }
   return {};
 }

@@ -61,6 +61,8 @@ class TableSet {
 
  private:
   std::map<std::uint32_t, std::unique_ptr<Table>> tables_;
+  // By class, what was declared: most parsers of a class declare what others did, and need not have it resolved again.
+  std::map<std::uint32_t, std::set<std::pair<std::string, bool>>> declared_;  // path, and whether its text repeats
 };
 
 }  // namespace lm

@@ -1,6 +1,7 @@
 #include "object_store/http.hpp"
 
-#include <curl/curl.h>
+#include "object_store/curl.hpp"
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <cstdio>
@@ -21,14 +22,14 @@ constexpr long kSendBytes = 128 << 10;
 
 // A connection lives in its multi handle: whoever has the slot has the connection.
 struct Slot {
-  CURLM* multi = ::curl_multi_init();
-  CURL* easy = ::curl_easy_init();
+  CURLM* multi = curl().multi_init();
+  CURL* easy = curl().easy_init();
   Slot() = default;
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
   ~Slot() {
-    ::curl_easy_cleanup(easy);
-    ::curl_multi_cleanup(multi);
+    curl().easy_cleanup(easy);
+    curl().multi_cleanup(multi);
   }
 };
 
@@ -54,25 +55,26 @@ struct Client::Pool {
   std::string ca_file;
 
   // Names that were resolved, and TLS sessions, are shared by all connections.
-  CURLSH* share = ::curl_share_init();
+  CURLSH* share = curl().failure.empty() ? curl().share_init() : nullptr;
   std::mutex share_mutexes[CURL_LOCK_DATA_LAST];
 
   explicit Pool(std::string ca) : ca_file(std::move(ca)) {
-    ::curl_share_setopt(
+    if (!share) return;
+    curl().share_setopt(
         share, CURLSHOPT_LOCKFUNC,
         +[](CURL*, curl_lock_data data, curl_lock_access, void* self) { static_cast<Pool*>(self)->share_mutexes[data].lock(); });
-    ::curl_share_setopt(
+    curl().share_setopt(
         share, CURLSHOPT_UNLOCKFUNC,
         +[](CURL*, curl_lock_data data, void* self) { static_cast<Pool*>(self)->share_mutexes[data].unlock(); });
-    ::curl_share_setopt(share, CURLSHOPT_USERDATA, this);
-    ::curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
-    ::curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    curl().share_setopt(share, CURLSHOPT_USERDATA, this);
+    curl().share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+    curl().share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool() {
     idle.clear();
-    ::curl_share_cleanup(share);
+    if (share) curl().share_cleanup(share);
   }
 
   std::unique_ptr<Slot> take() {
@@ -93,57 +95,62 @@ namespace {
 class CurlTransfer final : public Transfer {
  public:
   CurlTransfer(Client::Pool& pool, const Request& request)
-      : pool_(pool), slot_(pool.take()), body_(request.body), upload_(request.upload), idle_timeout_(request.idle_timeout) {
+      : pool_(pool), body_(request.body), upload_(request.upload), idle_timeout_(request.idle_timeout) {
+    if (!curl().failure.empty()) {
+      fail(curl().failure, true);
+      return;
+    }
+    slot_ = pool.take();
     CURL* const easy = slot_->easy;
     if (!easy || !slot_->multi) {
       fail("libcurl cannot start", true);
       return;
     }
-    ::curl_easy_reset(easy);
+    curl().easy_reset(easy);
     for (const std::string& header : request.headers) {
       if (!send_header(header.c_str())) return;
     }
     // Not asked for leave to send a body: who refuses it says so soon enough, and servers that give none would be waited for.
     if ((upload_ || !body_.empty()) && !send_header("Expect:")) return;
     error_[0] = '\0';
-    ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
-    ::curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_sent_);
+    curl().easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
+    curl().easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+    curl().easy_setopt(easy, CURLOPT_HTTPHEADER, headers_sent_);
     // Keys are what they are: "a/../b" and "a//b" name other objects than "b" and "a/b".
-    ::curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
-    ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kReceiveBytes);
-    ::curl_easy_setopt(easy, CURLOPT_USERAGENT, "logmill");
-    ::curl_easy_setopt(easy, CURLOPT_SHARE, pool.share);
-    ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (!pool.ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, pool.ca_file.c_str());
-    if (!request.proxy) ::curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    if (request.method == "HEAD") ::curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    curl().easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl().easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl().easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    curl().easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl().easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl().easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
+    curl().easy_setopt(easy, CURLOPT_BUFFERSIZE, kReceiveBytes);
+    curl().easy_setopt(easy, CURLOPT_USERAGENT, "logmill");
+    curl().easy_setopt(easy, CURLOPT_SHARE, pool.share);
+    curl().easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl().easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!pool.ca_file.empty()) curl().easy_setopt(easy, CURLOPT_CAINFO, pool.ca_file.c_str());
+    if (!request.proxy) curl().easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    if (request.method == "HEAD") curl().easy_setopt(easy, CURLOPT_NOBODY, 1L);
     if (upload_) {
-      ::curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-      ::curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(upload_->size));
-      ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kSendBytes);
-      ::curl_easy_setopt(easy, CURLOPT_READFUNCTION, &CurlTransfer::on_send);
-      ::curl_easy_setopt(easy, CURLOPT_READDATA, this);
-      ::curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, &CurlTransfer::on_seek);
-      ::curl_easy_setopt(easy, CURLOPT_SEEKDATA, this);
+      curl().easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+      curl().easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(upload_->size));
+      curl().easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kSendBytes);
+      curl().easy_setopt(easy, CURLOPT_READFUNCTION, &CurlTransfer::on_send);
+      curl().easy_setopt(easy, CURLOPT_READDATA, this);
+      curl().easy_setopt(easy, CURLOPT_SEEKFUNCTION, &CurlTransfer::on_seek);
+      curl().easy_setopt(easy, CURLOPT_SEEKDATA, this);
     } else if (request.method == "POST" || !body_.empty()) {
-      ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
-      ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body_.c_str());
-      ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body_.size()));
+      curl().easy_setopt(easy, CURLOPT_POST, 1L);
+      curl().easy_setopt(easy, CURLOPT_POSTFIELDS, body_.c_str());
+      curl().easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body_.size()));
     }
     if (request.method != "GET" && request.method != "HEAD" && (upload_ || request.method != "POST"))
-      ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
-    ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
-    ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
-    ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-    if (::curl_multi_add_handle(slot_->multi, easy) != CURLM_OK) {
+      curl().easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
+    curl().easy_setopt(easy, CURLOPT_HEADERDATA, this);
+    curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
+    curl().easy_setopt(easy, CURLOPT_WRITEDATA, this);
+    if (curl().multi_add_handle(slot_->multi, easy) != CURLM_OK) {
       fail("libcurl cannot start a request", true);
       return;
     }
@@ -152,8 +159,9 @@ class CurlTransfer final : public Transfer {
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
   ~CurlTransfer() override {
-    if (added_) ::curl_multi_remove_handle(slot_->multi, slot_->easy);
-    ::curl_slist_free_all(headers_sent_);
+    if (added_) curl().multi_remove_handle(slot_->multi, slot_->easy);
+    if (!slot_) return;
+    curl().slist_free_all(headers_sent_);
     pool_.give(std::move(slot_));
   }
 
@@ -164,7 +172,7 @@ class CurlTransfer final : public Transfer {
       if (done_) return failure_.empty() ? State::ended : State::failed;
       moved_ = false;
       int running = 0;
-      ::curl_multi_perform(slot_->multi, &running);
+      curl().multi_perform(slot_->multi, &running);
       look_for_end();
       if (at_ < buffer_.size() || done_) continue;
       const auto now = Clock::now();
@@ -175,7 +183,7 @@ class CurlTransfer final : public Transfer {
       }
       if (now >= deadline) return State::waiting;
       const auto rest = std::chrono::duration_cast<milliseconds>(deadline - now) + milliseconds(1);
-      ::curl_multi_poll(slot_->multi, nullptr, 0, static_cast<int>(rest.count()), nullptr);
+      curl().multi_poll(slot_->multi, nullptr, 0, static_cast<int>(rest.count()), nullptr);
       // Only time that was spent waiting here counts: the reader may be away for long.
       idle_ += std::chrono::duration_cast<milliseconds>(Clock::now() - now);
     }
@@ -189,7 +197,7 @@ class CurlTransfer final : public Transfer {
       buffer_.clear(), at_ = 0;
       if (paused_) {
         paused_ = false;
-        ::curl_easy_pause(slot_->easy, CURLPAUSE_CONT);
+        curl().easy_pause(slot_->easy, CURLPAUSE_CONT);
       }
     }
     return n;
@@ -202,7 +210,7 @@ class CurlTransfer final : public Transfer {
 
  private:
   bool send_header(const char* header) {
-    curl_slist* const longer = ::curl_slist_append(headers_sent_, header);
+    curl_slist* const longer = curl().slist_append(headers_sent_, header);
     if (longer) {
       headers_sent_ = longer;
     } else {
@@ -219,7 +227,7 @@ class CurlTransfer final : public Transfer {
 
   void look_for_end() {
     int left = 0;
-    while (const CURLMsg* const message = ::curl_multi_info_read(slot_->multi, &left)) {
+    while (const CURLMsg* const message = curl().multi_info_read(slot_->multi, &left)) {
       if (message->msg != CURLMSG_DONE || done_) continue;
       done_ = true;
       const CURLcode code = message->data.result;
@@ -227,7 +235,7 @@ class CurlTransfer final : public Transfer {
       fail(cannot_read_        ? "what is to be sent cannot be read"
            : too_many_headers_ ? "its headers are too long"
            : error_[0] != '\0' ? std::string(error_)
-                               : std::string(::curl_easy_strerror(code)),
+                               : std::string(curl().easy_strerror(code)),
            cannot_read_ || is_hopeless(code));
     }
   }
@@ -312,11 +320,7 @@ class CurlTransfer final : public Transfer {
 
 }  // namespace
 
-Client::Client(std::string ca_file) {
-  static const CURLcode started = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-  static_cast<void>(started);
-  pool_ = std::make_unique<Pool>(std::move(ca_file));
-}
+Client::Client(std::string ca_file) { pool_ = std::make_unique<Pool>(std::move(ca_file)); }
 Client::~Client() = default;
 
 std::unique_ptr<Transfer> Client::start(const Request& request) { return std::make_unique<CurlTransfer>(*pool_, request); }

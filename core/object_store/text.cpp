@@ -1,6 +1,7 @@
 #include "object_store/text.hpp"
 
-#include <curl/curl.h>
+#include "object_store/curl.hpp"
+
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -92,7 +93,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
 }
 
 std::int64_t http_date_ms(const std::string& text) {
-  const std::time_t at = ::curl_getdate(text.c_str(), nullptr);
+  const std::time_t at = http::curl().getdate ? http::curl().getdate(text.c_str(), nullptr) : 0;
   return at > 0 ? at * std::int64_t{1000} : 0;
 }
 
