@@ -10,8 +10,8 @@ namespace lm::http {
 Curl load_curl(const std::string& name) {
   Curl curl;
   try {
-    auto library =
-        std::make_unique<boost::dll::shared_library>(name, boost::dll::load_mode::search_system_folders | boost::dll::load_mode::rtld_lazy);
+    const auto library =
+        std::make_shared<boost::dll::shared_library>(name, boost::dll::load_mode::search_system_folders | boost::dll::load_mode::rtld_lazy);
     const auto find = [&library](const char* symbol, auto*& function) {
       function = &library->get<std::remove_reference_t<decltype(*function)>>(symbol);
     };
@@ -36,7 +36,7 @@ Curl load_curl(const std::string& name) {
     find("curl_slist_free_all", curl.slist_free_all);
     if (library->get<decltype(::curl_global_init)>("curl_global_init")(CURL_GLOBAL_DEFAULT) != CURLE_OK)
       curl.failure = "libcurl cannot start";
-    static_cast<void>(library.release());  // never unloaded: its threads may outlive main
+    curl.library = library;
   } catch (const std::exception& error) {
     curl = {};
     curl.failure = "the network needs " + name + ", which cannot be loaded: " + error.what();
@@ -45,8 +45,8 @@ Curl load_curl(const std::string& name) {
 }
 
 const Curl& curl() {
-  static const Curl loaded = load_curl("libcurl.so.4");
-  return loaded;
+  static const Curl* const loaded = new Curl(load_curl("libcurl.so.4"));  // never unloaded: its threads may outlive main
+  return *loaded;
 }
 
 }  // namespace lm::http

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <memory>
 #include <string>
 
 namespace lm::http {
@@ -28,6 +29,7 @@ struct Curl {
   decltype(&::curl_slist_append) slist_append = nullptr;
   decltype(&::curl_slist_free_all) slist_free_all = nullptr;
   std::string failure;
+  std::shared_ptr<const void> library;  // which goes with the last copy
 };
 
 Curl load_curl(const std::string& library);
