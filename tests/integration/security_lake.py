@@ -6,6 +6,7 @@ The rules: Amazon Security Lake User Guide, "Collecting data from custom sources
 """
 import collections
 import datetime
+import functools
 import json
 import pathlib
 import re
@@ -127,6 +128,9 @@ class Wanted:
             say("the column time_dt is no timestamp")
 
 
+wanted_of = functools.cache(Wanted)
+
+
 def account(row: dict) -> set:
     cloud = row.get("cloud") or {}
     uid = (cloud.get("account") or {}).get("uid")
@@ -152,7 +156,7 @@ def check(path: pathlib.Path, name: str, say, most_group: int = MOST_GROUP) -> s
         for c in chunks:
             if c.compression != "ZSTD":
                 say(f"{c.path_in_schema} is compressed with {c.compression}")
-            if any(kind in (0, 3) and size > MOST_PAGE for kind, size in pages(data, c)):
+            if c.total_uncompressed_size > MOST_PAGE and any(kind in (0, 3) and size > MOST_PAGE for kind, size in pages(data, c)):
                 say(f"{c.path_in_schema} has a page larger than 1 MB")
             if ".list." in f".{c.path_in_schema}." and ".list.element" not in c.path_in_schema:
                 say(f"{c.path_in_schema} is no list of three levels")
@@ -174,7 +178,7 @@ def check(path: pathlib.Path, name: str, say, most_group: int = MOST_GROUP) -> s
     if len(versions) != 1 or not versions <= set(VERSIONS):
         say(f"the versions are {sorted(versions)}")
         return classes
-    wanted = Wanted(versions.pop())
+    wanted = wanted_of(versions.pop())
     profiles = collections.defaultdict(set)
     for uid in classes:
         wanted.compare(wanted.judge.classes[uid], file.schema_arrow, "", (), say, profiles)

@@ -16,7 +16,7 @@ CORPUS = [path for path in (ROOT.parent / "shared/corpus" / name for name in ("a
 def plain(value, json_paths: set, path: str = ""):
     """A value as the NDJSON has it: no attribute is null, times are milliseconds, JSON text is JSON."""
     if isinstance(value, dict):
-        members = {key: plain(member, json_paths, f"{path}.{key}".lstrip(".")) for key, member in value.items()}
+        members = {key: plain(member, json_paths, f"{path}.{key}".lstrip(".")) for key, member in value.items() if member is not None}  # most are
         return {key: member for key, member in members.items() if member is not None} or None
     if isinstance(value, (list, tuple)):
         return [plain(element, json_paths, path + "[]") for element in value]

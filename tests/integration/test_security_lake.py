@@ -24,12 +24,13 @@ class SecurityLake(Case):
             self.logmill("run", *self.inputs(), "--to", f"parquet:{lake},profile=security-lake,source=logmill-{{class_uid}}{version}",
                          "--to", f"ndjson:{flat},compression=none{version or ',ocsf=1.1.0'}", code=3)
             self.assertEqual(security_lake.problems(lake), [])
-            rows = {row["metadata"]["uid"]: row for path in lake.rglob("*.parquet") for row in pq.ParquetFile(path).read().to_pylist()}
+            names = ("time", "class_uid", "type_uid", "severity_id")
+            rows = {row["metadata"]["uid"]: row for path in lake.rglob("*.parquet") for row in pq.ParquetFile(path).read(columns=[*names, "metadata", "unmapped"]).to_pylist()}
             events = ocsf_versions.read(flat.rglob("*.ndjson"))
             self.assertEqual(rows.keys(), events.keys())
             for uid, event in events.items():
                 row = rows[uid]
-                for name in ("time", "class_uid", "type_uid", "severity_id"):
+                for name in names:
                     self.assertEqual(row[name], event[name], uid)
                 self.assertEqual(json.loads(row["unmapped"] or "{}"), event.get("unmapped", {}) | {k: v for k, v in json.loads(row["unmapped"] or "{}").items() if k == "time_dt"}, uid)
 
