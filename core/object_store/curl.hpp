@@ -1,4 +1,5 @@
-// libcurl, loaded for the first request: with the thirty libraries that it brings it takes 10 ms to load, which whoever reads files only need not wait for (docs/adr/0025-libcurl-is-loaded-when-needed.md).
+// libcurl, loaded for the first request: with the thirty libraries that it brings it takes 10 ms to load, which whoever reads files only need not wait for
+// (docs/adr/0025-libcurl-is-loaded-when-needed.md).
 #pragma once
 
 #include <curl/curl.h>
@@ -7,7 +8,7 @@
 
 namespace lm::http {
 
-// Its functions, by their names without "curl_". All are there, or none and `failure` says why.
+// Its functions, by their names without "curl_". Where `failure` says why there are none, none may be called. Of any thread.
 struct Curl {
   decltype(&::curl_easy_cleanup) easy_cleanup = nullptr;
   decltype(&::curl_easy_init) easy_init = nullptr;
@@ -32,6 +33,7 @@ struct Curl {
   std::shared_ptr<const void> library;  // which goes with the last copy
 };
 
+// `library`: as the system's loader knows it. Never throws: see `failure`.
 Curl load_curl(const std::string& library);
 // [any] The system's, loaded the first time.
 const Curl& curl();
