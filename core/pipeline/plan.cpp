@@ -11,10 +11,8 @@ namespace {
 const ParserPlugin* parser_of(const Registry::Impl& registry, std::string_view key, KeyPattern::Captures& captures) {
   const ParserPlugin* best = nullptr;
   const KeyPattern* by = nullptr;
-  for (const auto& parser : registry.parsers) {
-    for (const KeyPattern& pattern : parser->keys) {
-      if ((!by || pattern.weight() > by->weight()) && pattern.matches(key)) best = parser.get(), by = &pattern;
-    }
+  for (const auto& named : registry.named_by(key)) {
+    if (!by || named.pattern->weight() > by->weight()) best = named.parser, by = named.pattern;
   }
   captures.clear();
   if (by) by->matches(key, &captures);

@@ -1,6 +1,7 @@
 #include "plugin_host/key_pattern.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace lm {
 
@@ -28,9 +29,12 @@ std::optional<KeyPattern> KeyPattern::compile(std::string_view pattern) {
     }
   }
   flush();
+  out.slashes_ = 0;
   for (const Part& p : out.parts_) {
+    if (p.kind == Kind::any_deep) out.slashes_.reset();
     if (p.kind != Kind::text) continue;
     out.weight_ += p.text.size();
+    if (out.slashes_) *out.slashes_ += static_cast<std::size_t>(std::count(p.text.begin(), p.text.end(), '/'));
     const std::string_view word = std::string_view(p.text).substr(std::min(p.text.find_first_not_of('/'), p.text.size()));
     if (word.size() > out.word_.size()) out.word_ = word;
   }
@@ -61,10 +65,25 @@ KeyPattern::Outcome KeyPattern::match_here(std::size_t part, std::string_view re
   }
 }
 
+// The end of a key that has `slashes` of them, from behind another one on; the whole key if it has no more.
+static std::string_view last_segments(std::string_view key, std::size_t slashes) {
+  std::size_t from = key.size();
+  do {
+    const std::size_t slash = from == 0 ? std::string_view::npos : key.rfind('/', from - 1);
+    if (slash == std::string_view::npos) return key;
+    from = slash;
+  } while (slashes-- != 0);
+  return key.substr(from + 1);
+}
+
 bool KeyPattern::matches(std::string_view key, Captures* captures) const {
   if (key.find(word_) == std::string_view::npos) return false;
   unsigned steps = 0;
   const Part& first = parts_.front();
+  if (slashes_) {
+    if (captures) captures->clear();
+    return match_here(0, last_segments(key, *slashes_), captures, steps) == Outcome::yes;
+  }
   for (std::size_t from = 0;;) {
     if (captures) captures->clear();
     const std::string_view rest = key.substr(from);
@@ -78,6 +97,39 @@ bool KeyPattern::matches(std::string_view key, Captures* captures) const {
     if (slash == std::string_view::npos) return false;
     from = slash + 1;
   }
+}
+
+std::uint32_t KeyWords::begin_of(std::string_view text) {
+  std::uint32_t out = 0;
+  static_assert(sizeof out == kBegin);
+  std::memcpy(&out, text.substr(0, kBegin).data(), kBegin);
+  return out;
+}
+
+void KeyWords::add(std::string_view word, std::uint32_t number) {
+  if (word.size() < kBegin) return short_.push_back({std::string(word), number});
+  const std::uint32_t begin = begin_of(word);
+  words_[begin].push_back({std::string(word), number});
+  begins_.set(bit_of(begin));
+}
+
+std::vector<std::uint32_t> KeyWords::in(std::string_view key) const {
+  std::vector<std::uint32_t> out;
+  for (const Word& word : short_) {
+    if (key.find(word.text) != std::string_view::npos) out.push_back(word.number);
+  }
+  for (std::size_t at = 0; at + kBegin <= key.size(); ++at) {
+    const std::uint32_t begin = begin_of(key.substr(at));
+    if (!begins_.test(bit_of(begin))) continue;
+    const auto found = words_.find(begin);
+    if (found == words_.end()) continue;
+    for (const Word& word : found->second) {
+      if (key.substr(at).starts_with(word.text)) out.push_back(word.number);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
 }
 
 }  // namespace lm

@@ -121,8 +121,28 @@ Result<void> Registry::Impl::add_parser(std::unique_ptr<ParserPlugin> plugin) {
   }
   const auto at =
       std::lower_bound(parsers.begin(), parsers.end(), plugin->id, [](const auto& p, const std::string& id) { return p->id < id; });
+  for (const KeyPattern& pattern : plugin->keys) {
+    words_.add(pattern.word(), static_cast<std::uint32_t>(patterns_.size()));
+    patterns_.push_back({plugin.get(), &pattern});
+  }
   parsers.insert(at, std::move(plugin));
   return {};
+}
+
+std::vector<Registry::Impl::Named> Registry::Impl::named_by(std::string_view key) const {
+  std::vector<Named> out;
+  for (const std::uint32_t number : words_.in(key)) {
+    const Named& found = patterns_[number];
+    const bool again = !out.empty() && out.back().parser == found.parser;  // a parser's patterns are numbered one after the other
+    if ((again && out.back().pattern->weight() >= found.pattern->weight()) || !found.pattern->matches(key)) continue;
+    if (again) {
+      out.back() = found;
+    } else {
+      out.push_back(found);
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const Named& a, const Named& b) { return a.parser->id < b.parser->id; });
+  return out;
 }
 
 Result<void> Registry::Impl::add_sinks(const Library& library, const std::filesystem::path& file) {
@@ -335,22 +355,14 @@ bool may_be(const ParserPlugin& parser, std::span<const std::byte> head) {
   return json == (parser.descriptor->framing == LM_FRAMING_JSON);
 }
 
-struct Named {
-  const ParserPlugin* parser = nullptr;
-  std::size_t weight = 0;
-};
-
 // The parser that may be it and whose pattern names most of the key; none where two name as much.
 template <class MayBe>
-Named named_by(const Registry::Impl& registry, std::string_view key, MayBe&& may_be) {
-  Named best;
-  for (const auto& p : registry.parsers) {
-    std::size_t weight = 0;
-    for (const KeyPattern& k : p->keys) {
-      if (k.weight() > weight && k.matches(key)) weight = k.weight();
-    }
-    if (weight == 0 || weight < best.weight || !may_be(*p)) continue;
-    best = {weight == best.weight ? nullptr : p.get(), weight};
+Registry::Impl::Named nearest(const std::vector<Registry::Impl::Named>& named, MayBe&& may_be) {
+  Registry::Impl::Named best{};
+  for (const auto& n : named) {
+    const std::size_t most = best.pattern ? best.pattern->weight() : 0;
+    if (n.pattern->weight() < most || n.pattern->weight() == 0 || !may_be(*n.parser)) continue;
+    best = {n.pattern->weight() == most ? nullptr : n.parser, n.pattern};
   }
   return best;
 }
@@ -371,34 +383,32 @@ Result<Match> detect(const Registry::Impl& registry, std::string_view key, std::
       best.tied_with = p.id;
     }
   };
-  std::vector<const ParserPlugin*> others;
-  for (const auto& p : registry.parsers) {
-    if (std::find(but.begin(), but.end(), p.get()) != but.end()) continue;
-    if (std::any_of(p->keys.begin(), p->keys.end(), [&](const KeyPattern& k) { return k.matches(key); })) {
-      ask(*p, true);
-    } else {
-      others.push_back(p.get());
-    }
+  const auto meant = [&](const ParserPlugin& p) { return std::find(but.begin(), but.end(), &p) == but.end(); };
+  const auto named = registry.named_by(key);
+  for (const auto& n : named) {
+    if (meant(*n.parser)) ask(*n.parser, true);
   }
   if (isolated.failure()) return tl::unexpected(*isolated.failure());
   if (best.score >= kCertain) return best;
   const ParserPlugin* const by_key = best.parser;
-  for (const ParserPlugin* p : others) ask(*p, best.parser != by_key);
+  for (const auto& p : registry.parsers) {
+    const bool asked = std::any_of(named.begin(), named.end(), [&](const auto& n) { return n.parser == p.get(); });
+    if (!asked && meant(*p)) ask(*p, best.parser != by_key);
+  }
   if (isolated.failure()) return tl::unexpected(*isolated.failure());
   // Content that says nothing (an array without records, a first record that is longer than what is looked at) is what its key says, if it can be, and if the key says it
   // plainly: a few numbers and hyphens do not.
   constexpr std::size_t kPlainly = 16;
   if (!best.parser) {
-    const Named named = named_by(
-        registry, key, [&](const ParserPlugin& p) { return may_be(p, head) && std::find(but.begin(), but.end(), &p) == but.end(); });
-    if (named.parser && named.weight >= kPlainly) best.parser = named.parser, best.score = 1;
+    const auto by = nearest(named, [&](const ParserPlugin& p) { return may_be(p, head) && meant(p); });
+    if (by.parser && by.pattern->weight() >= kPlainly) best.parser = by.parser, best.score = 1;
   }
   best.trouble = isolated.trouble();
   return best;
 }
 
 const ParserPlugin* detect_by_key(const Registry::Impl& registry, std::string_view key) {
-  return named_by(registry, key, [](const ParserPlugin&) { return true; }).parser;
+  return nearest(registry.named_by(key), [](const ParserPlugin&) { return true; }).parser;
 }
 
 // ---- Instances ----

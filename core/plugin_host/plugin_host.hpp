@@ -51,6 +51,13 @@ struct Registry::Impl {
   std::vector<std::unique_ptr<SinkPlugin>> sinks;      // by id
   TableSet tables;
 
+  // Of the parsers that have a pattern that the key matches, the first one that names most of it. By id. [any]
+  struct Named {
+    const ParserPlugin* parser;
+    const KeyPattern* pattern;
+  };
+  std::vector<Named> named_by(std::string_view key) const;
+
   const ParserPlugin* parser(std::string_view id) const;
   const SinkPlugin* sink(std::string_view id) const;
   std::filesystem::path worker_program;  // empty: not looked for yet
@@ -59,6 +66,10 @@ struct Registry::Impl {
   Result<void> add_parsers(const lm_parser_factory* factory, const std::filesystem::path& file);
   Result<void> add_parser(std::unique_ptr<ParserPlugin>);
   Result<void> add_sinks(const Library&, const std::filesystem::path& file);
+
+ private:
+  std::vector<Named> patterns_;  // of all parsers, by their numbers in words_
+  KeyWords words_;
 };
 
 struct Match {

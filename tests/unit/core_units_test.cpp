@@ -71,6 +71,35 @@ TEST(KeyPattern, HostileKeysDoNotCostTheirPower) {
   EXPECT_FALSE(p->matches(std::string(100'000, 'a')));
 }
 
+// What a key holds is what a search for each word finds.
+TEST(KeyWords, FindsEveryWordThatTheKeyHolds) {
+  std::mt19937 random(7);
+  const auto any = [&](std::size_t most) {
+    std::string out(random() % (most + 1), 'a');
+    for (char& c : out) c = "ab/"[random() % 3];
+    return out;
+  };
+  std::size_t held = 0;
+  for (int round = 0; round < 2'000; ++round) {
+    std::vector<std::string> words(1 + random() % 12);
+    KeyWords index;
+    for (std::uint32_t i = 0; i < words.size(); ++i) {
+      words[i] = any(7);
+      index.add(words[i], i);
+    }
+    for (int k = 0; k < 20; ++k) {
+      const std::string key = any(20);
+      std::vector<std::uint32_t> expected;
+      for (std::uint32_t i = 0; i < words.size(); ++i) {
+        if (key.find(words[i]) != std::string::npos) expected.push_back(i);
+      }
+      ASSERT_EQ(index.in(key), expected) << key;
+      held += expected.size();
+    }
+  }
+  EXPECT_GT(held, 10'000u);
+}
+
 TEST(LaterRecords, AreElementsDocumentsAndLinesBehindTheFirst) {
   const auto found = [](std::string_view sample) {
     std::vector<std::pair<std::string, std::string>> out;
