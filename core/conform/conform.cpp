@@ -6,6 +6,7 @@
 
 #include <logmill/sdk/arrays.hpp>
 #include <logmill/sdk/intern.hpp>
+#include <logmill/sdk/json.hpp>
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -259,7 +260,26 @@ class ConformImpl final : public Conform {
     return out;
   }
 
+  std::string not_json(const ArrowArray& rows) override { return not_json(root_, rows); }
+
  private:
+  std::string not_json(const PlanNode& plan, const ArrowArray& in) {
+    const TableNode& node = *plan.node;
+    if (node.kind == TableNode::Kind::leaf) {
+      if (node.type != LeafType::json || plan.derived != Derived::none) return {};
+      for (std::size_t i = 0; i < static_cast<std::size_t>(in.length); ++i) {
+        if (valid_at(in, i) && !json_.valid(MergedDictionary::text_at(in, i))) return node.path;
+      }
+      return {};
+    }
+    for (const PlanNode& child : plan.children) {
+      const bool item = node.kind == TableNode::Kind::list;
+      if (!item && child.in < 0) continue;
+      if (std::string path = not_json(child, *in.children[item ? 0 : child.in]); !path.empty()) return path;
+    }
+    return {};
+  }
+
   // Takes `taken` over, unless it throws. std::length_error: a column would be too large.
   void complete(ArrowArray& taken, std::uint64_t bytes, ConformedBatch& out) {
     auto arena = ArrayArena::make();
@@ -1135,6 +1155,7 @@ class ConformImpl final : public Conform {
   ConformOptions options_;
   std::string parser_label_;
   std::uint64_t instance_, epoch_ = 0, parser_epoch_ = 0;
+  json::Reader json_;
   const ArrowSchema* schema_ = nullptr;
   PlanNode root_;
   std::set<std::string> seen_;

@@ -48,6 +48,8 @@ class Conform {
   // Takes the batch's array over, unless what is made of it is too large. The array was checked (plugin_host/validate.hpp). Text that the parser has once may be
   // wanted in many rows: that of a record that gives many (raw_data), or of a dictionary's entry. One row is too large only if it has more than offsets reach.
   virtual Result<ConformedBatch> run(lm_batch& batch, std::span<const BlockOrigin> blocks) = 0;
+  // The path of a column of such an array that says it is JSON and has text that is none; "" if there is none.
+  virtual std::string not_json(const ArrowArray& rows) = 0;
 };
 
 // 32 hexadecimal digits that identify an object by its uri and etag.

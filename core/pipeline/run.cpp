@@ -1275,6 +1275,10 @@ struct Engine::State {
     if (auto ok = validate(call.instance->schemas[batch.table], batch.array, level, isolated); !ok) {
       return refuse(ok.error().what);
     }
+    if (level == Validation::full) {
+      if (const std::string path = call.instance->tables[batch.table]->not_json(batch.array); !path.empty())
+        return refuse(fmt::format("it emitted text in '{}' that is not JSON", path));
+    }
     if (batch.array.length == 0) return refuse("");
     if (!batch.origins) return refuse("it emitted rows without origins");
     if (auto why = check_origins(call, batch); !why.empty()) return refuse(std::move(why));

@@ -46,9 +46,14 @@ void grow() {
 }
 std::atomic<bool> grows = false;
 
-constexpr auto kTable =
-    lm::table(lm::ocsf::v1_8::base_event, lm::profiles(),
-              {{"activity_id"}, {"time"}, {"severity_id"}, {"message"}, {"status_code"}, lm::constant("metadata.product.name", "fault")});
+constexpr auto kTable = lm::table(lm::ocsf::v1_8::base_event, lm::profiles(),
+                                  {{"activity_id"},
+                                   {"time"},
+                                   {"severity_id"},
+                                   {"message"},
+                                   {"status_code"},
+                                   {"unmapped"},
+                                   lm::constant("metadata.product.name", "fault")});
 }  // namespace
 
 struct Fault {
@@ -98,6 +103,7 @@ struct Fault {
     row.set<"time">(*time);
     row.set<"message">(text);
     row.set<"status_code">(lm::after_last(text, ' '));
+    if (way == Way::no_json) row.set<"unmapped">(odd ? R"({"half":)" : "{}");
   }
 };
 
@@ -144,9 +150,9 @@ lm_status create(std::uint32_t index, lm_str config, lm_parser* out, lm_error* e
 const lm_parser_descriptor* descriptor(std::uint32_t i) noexcept {
   static lm_parser_descriptor d = *Library::descriptor(i);
   static lm_class c = d.classes[0];
-  static std::array<lm_column, 6> columns = [] {
-    std::array<lm_column, 6> out{};
-    std::copy_n(c.columns, 6, out.begin());
+  static std::array<lm_column, 7> columns = [] {
+    std::array<lm_column, 7> out{};
+    std::copy_n(c.columns, 7, out.begin());
     return out;
   }();
   if (way == Way::unknown_column) columns[3].path = lm::detail::str("mesage");

@@ -11,6 +11,7 @@ enum class Way {
   short_array,
   bad_code,
   no_time,
+  no_json,
   throws,
   many,
   foreign_abi,

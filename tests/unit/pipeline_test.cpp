@@ -326,6 +326,20 @@ TEST_F(Pipeline, APluginThatLiesFailsItsRecordsWithItsNameAndLosesNone) {
   }
 }
 
+// Sinks write JSON as it stands: what is none would spoil the lines around it.
+TEST_F(Pipeline, TextThatIsNotJsonIsFoundWhereArraysAreCheckedInFull) {
+  write("a", lines(10) + "1772352100 odd\n");
+  lm::RunOptions options;
+  EXPECT_EQ(count(run("no_json", options)).rejects, 0u) << "a plugin that is trusted";
+  options.validate_full = true;
+  const Outcome o = run("no_json", options);
+  EXPECT_EQ(o.error, "");
+  EXPECT_EQ(count(o).records_in, count(o).records_out + count(o).rejects);
+  EXPECT_EQ(count(o).rejects, 11u);
+  ASSERT_FALSE(o.summary.reports.empty());
+  EXPECT_NE(o.summary.reports[0].reason.find("'unmapped' that is not JSON"), std::string::npos) << o.summary.reports[0].reason;
+}
+
 TEST_F(Pipeline, ALibraryThatLiesOfItselfIsRefusedWithTheReason) {
   EXPECT_NE(run("unknown_column", {}).error.find("'mesage' is not OCSF"), std::string::npos);
   EXPECT_NE(run("derived_column", {}).error.find("'class_name'"), std::string::npos);
@@ -534,6 +548,15 @@ TEST_F(Isolated, APluginThatBreaksTheContractIsToldFromOneThatDies) {
   }
   EXPECT_NE(run("unknown_column", {}).error.find("'mesage' is not OCSF"), std::string::npos);
   EXPECT_NE(run("foreign_abi", {}).error.find("built for ABI 2"), std::string::npos);
+}
+
+TEST_F(Isolated, TextThatIsNotJsonComesToNoSink) {
+  write("a", lines(10) + "1772352100 odd\n");
+  const Outcome o = run("no_json", {});
+  balances(o);
+  EXPECT_EQ(count(o).rejects, 11u);
+  ASSERT_EQ(o.summary.reports.size(), 1u);
+  EXPECT_NE(o.summary.reports[0].reason.find("'unmapped' that is not JSON"), std::string::npos) << o.summary.reports[0].reason;
 }
 
 TEST_F(Isolated, WorkersEndWithTheRun) {
