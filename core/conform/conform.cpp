@@ -230,8 +230,7 @@ class ConformImpl final : public Conform {
       forget(root_);
       observables_.forget_sources();
     }
-    if (observables_.values.bytes() > kMaxDictionaryBytes || uris_.bytes() > kMaxDictionaryBytes || etags_.bytes() > kMaxDictionaryBytes ||
-        log_names_.bytes() > kMaxDictionaryBytes) {
+    if (observables_.values.bytes() + uris_.bytes() + etags_.bytes() + log_names_.bytes() > kMaxDictionaryBytes) {
       ++epoch_;
       observables_.values.clear();
       observables_.forget_sources();

@@ -629,6 +629,41 @@ TEST(CloudTrail, NamesThatAnAttackerMakesUpAreCountedTogether) {
   for (const auto& [name, records] : out.drift) EXPECT_LE(name.size(), 200u);
 }
 
+// A caller whose text is that of the record before is not read again: nobody may see that.
+TEST(CloudTrail, CallersInARowAreReadAsOneByOne) {
+  const std::string callers[] = {
+      R"({"type":"IAMUser","principalId":"AIDAEXAMPLE","arn":"arn:aws:iam::111122223333:user/alice","accountId":"111122223333","userName":"alice"})",
+      R"({"type":"IAMUser","accountId":"111122223333","userName":"al\u0069ce","arn":"arn:aws:iam::111122223333:user/al\u0069ce"})",
+      R"({"type":"AssumedRole","accountId":"111122223333","new":1,"sessionContext":{"attributes":{"mfaAuthenticated":"true"},"sourceIdentity":"bob"}})",
+      R"({"type":"AssumedRole","accountId":"111122223333","sessionContext":{"later":1,"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/r"}}})",
+      R"({"type":"IAMUser","accountId":"111122223333","userName":"alice"} )",
+      R"({"accountId":"111122223333"},"userIdentity":{"type":"Root","accountId":"111122223333"})",
+      R"({})",
+      R"(null)",
+      R"("none")",
+  };
+  std::string all;
+  std::vector<std::string> alone;
+  std::map<std::string, std::uint64_t> drift;
+  for (int round = 0; round < 3; ++round) {
+    for (const std::string& caller : callers) {
+      for (int again = 0; again <= round; ++again) {
+        const std::string text = record("\"userIdentity\":" + caller + ",\"eventID\":\"e-" + std::to_string(alone.size()) + "\"");
+        const Outcome out = read(text);
+        ASSERT_EQ(out.events.size(), 1u) << text;
+        alone.push_back(content(out.events[0].json));
+        for (const auto& [name, records] : out.drift) drift[name] += records;
+        all += text + "\n";
+      }
+    }
+  }
+  const Outcome out = read(all);
+  ASSERT_EQ(out.events.size(), alone.size());
+  for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(content(out.events[i].json), alone[i]) << i;
+  EXPECT_EQ(out.drift, drift);
+  EXPECT_EQ(drift.size(), 2u);
+}
+
 TEST(CloudTrail, ARejectedRecordLeavesNothingToTheNextOne) {
   const std::string good = R"({"eventSource":"ec2.amazonaws.com","eventName":"RunInstances","eventTime":"2026-03-01T12:00:00Z"})";
   const std::string bad =

@@ -168,6 +168,8 @@ struct Identity {
   std::string_view rest;  // what has no attribute, as a JSON object; may be empty
 };
 
+constexpr Identity kNobody{};
+
 struct Event {
   Text version, time, source, name, region, address, agent, error, error_message, request_id, event_id, type, api_version, recipient,
       shared_id, endpoint, category;
@@ -175,7 +177,7 @@ struct Event {
   Text host_header, addendum_original, request, response, additional, service_details, resources, insight;
   Text account, window_start, window_end, summary;  // of aggregated events
   bool addendum_updated = false;
-  Identity user;
+  const Identity* user = &kNobody;
 };
 
 struct Resource {
@@ -334,7 +336,7 @@ struct CloudTrail {
 
   void parse(lm::Record record, lm::Rows<kApi>& api, lm::Rows<kAuthentication>& authentication, lm::Rows<kAccount>& account,
              lm::Rows<kGroup>& group, lm::Rows<kFinding>& finding, lm::Rows<kBase>& base) {
-    if (record.starts_block()) place_ = lm::aws::Place::of(record);
+    if (record.starts_block()) place_ = lm::aws::Place::of(record), identity_holds_ = false;
     Event e;
     rest_.clear();
     if (!read(record, e)) return record.reject(json_);
@@ -376,7 +378,7 @@ struct CloudTrail {
       const Reading r{rest_, key, value};
       switch (member_of(kKeys, key)) {
         case kKeys.at("eventVersion"): r.text(e.version); break;
-        case kKeys.at("userIdentity"): identity(record, e.user, r); break;
+        case kKeys.at("userIdentity"): identity(record, e, r); break;
         case kKeys.at("eventTime"): r.text(e.time); break;
         case kKeys.at("eventSource"): r.text(e.source); break;
         case kKeys.at("eventName"): r.text(e.name); break;
@@ -442,11 +444,16 @@ struct CloudTrail {
     return ok;
   }
 
-  void identity(lm::Record record, Identity& user, const Reading& whole) {
+  void identity(lm::Record record, Event& e, const Reading& whole) {
     if (whole.value.type() != Type::object) return whole.keep();
-    if (!user.raw.empty()) rest_.add(whole.key, user.raw);
+    if (!e.user->raw.empty()) rest_.add(whole.key, e.user->raw);
+    e.user = &identity_;
+    // Records of one caller follow each other.
+    if (identity_holds_ && whole.value.repeats(identity_.raw)) return;
+    Identity& user = identity_;
     user = Identity{};
     identity_rest_.clear();
+    identity_holds_ = true;
     static constexpr auto kKeys = lm::keys("type", "userName", "principalId", "arn", "accountId", "accessKeyId", "sessionContext",
                                            "invokedBy", "invokedByDelegate", "onBehalfOf", "inScopeOf", "credentialId", "identityProvider");
     whole.value.object([&](std::string_view key, Value& value) {
@@ -467,7 +474,7 @@ struct CloudTrail {
           r.object(inner_, [&](const Reading& i) {
             if (is(i.key, "userId")) return i.text(user.on_behalf_user);
             if (is(i.key, "identityStoreArn")) return i.text(user.on_behalf_store);
-            record.drift("userIdentity.onBehalfOf", i.key);
+            identity_drift(record, "userIdentity.onBehalfOf", i.key);
             i.keep();
           });
           break;
@@ -475,13 +482,20 @@ struct CloudTrail {
         case kKeys.at("identityProvider"): r.text(user.provider); break;
         case kKeys.at("invokedByDelegate"):
         case kKeys.at("inScopeOf"): r.keep(); break;
-        default: record.drift("userIdentity", key); r.keep();
+        default: identity_drift(record, "userIdentity", key); r.keep();
       }
     });
     // The principal is not part of the row where something else names the user and OCSF has one place only.
     if (user.on_behalf_user && user.arn) identity_rest_.add_text("onBehalfOf.userId", *user.on_behalf_user);
     user.raw = whole.value.raw();
     user.rest = identity_rest_.finish();
+    if (user.raw.find('\\') != std::string_view::npos) identity_holds_ = false;  // unescaped text is the reader's, for one record
+  }
+
+  // Of the identity, which is read again in the next record, for each of them is counted.
+  void identity_drift(lm::Record record, std::string_view object, std::string_view key) {
+    record.drift(object, key);
+    identity_holds_ = false;
   }
 
   void session(lm::Record record, Identity& user, const Reading& whole) {
@@ -498,7 +512,7 @@ struct CloudTrail {
               i.text(user.session_mfa);
               if (user.session_mfa && *user.session_mfa != "true" && *user.session_mfa != "false") i.keep();
             } else {
-              record.drift("userIdentity.sessionContext.attributes", i.key);
+              identity_drift(record, "userIdentity.sessionContext.attributes", i.key);
               i.keep();
             }
           });
@@ -507,7 +521,7 @@ struct CloudTrail {
           r.object(inner_, [&](const Reading& i) {
             if (is(i.key, "arn")) return i.text(user.issuer_arn);
             if (!is(i.key, "type") && !is(i.key, "principalId") && !is(i.key, "accountId") && !is(i.key, "userName"))
-              record.drift("userIdentity.sessionContext.sessionIssuer", i.key);
+              identity_drift(record, "userIdentity.sessionContext.sessionIssuer", i.key);
             i.keep();
           });
           break;
@@ -517,7 +531,7 @@ struct CloudTrail {
             if (is(i.key, "federatedProvider")) {
               i.text(user.federated_provider);
             } else if (!is(i.key, "attributes")) {
-              record.drift("userIdentity.sessionContext.webIdFederationData", i.key);
+              identity_drift(record, "userIdentity.sessionContext.webIdFederationData", i.key);
             }
             i.keep();
           });
@@ -525,7 +539,7 @@ struct CloudTrail {
         case kKeys.at("sourceIdentity"):
         case kKeys.at("ec2RoleDelivery"):
         case kKeys.at("assumedRoot"): r.keep(); break;
-        default: record.drift("userIdentity.sessionContext", r.key); r.keep();
+        default: identity_drift(record, "userIdentity.sessionContext", r.key); r.keep();
       }
     });
   }
@@ -635,15 +649,15 @@ struct CloudTrail {
     row.template set<"metadata.original_event_uid">(e.event_id);
     row.template set<"metadata.product.feature.name">(e.category.value_or(e.insight ? "Insight" : "Management"));
     const Text account = e.recipient ? e.recipient : e.account;
-    place_.set(row, account || !place_.account.empty() ? account : e.user.account, e.region);
+    place_.set(row, account || !place_.account.empty() ? account : e.user->account, e.region);
     if (e.recipient && e.account) rest_.add_text("accountId", *e.account);
-    const std::string_view arn = e.user.arn ? *e.user.arn : e.user.issuer_arn.value_or("");
+    const std::string_view arn = e.user->arn ? *e.user->arn : e.user->issuer_arn.value_or("");
     if (const auto partition = lm::aws::arn_part(arn, 1); !partition.empty()) row.template set<"cloud.cloud_partition">(partition);
   }
 
   template <class Row>
   void actor(Row& row, const Event& e) {
-    const Identity& user = e.user;
+    const Identity& user = *e.user;
     if (!user.rest.empty()) rest_.add("userIdentity", user.rest);
     const Text name = user_name(user), uid = user_uid(user);
     row.template set<"actor.user.name">(name);
@@ -736,7 +750,7 @@ struct CloudTrail {
     row.template set<"src_endpoint.uid">(e.endpoint);
     // The class needs an endpoint: the calling service if one is known, else the one that wrote the event.
     if (!lm::aws::source_endpoint(row, e.address.value_or("")))
-      row.template set<"src_endpoint.svc_name">(e.user.invoked_by ? e.user.invoked_by : e.source);
+      row.template set<"src_endpoint.svc_name">(e.user->invoked_by ? e.user->invoked_by : e.source);
   }
 
   // The last thing of a row: `unmapped` as it was gathered.
@@ -783,7 +797,7 @@ struct CloudTrail {
       });
     }
     if (!bucket || bucket->empty()) return;
-    const std::string_view partition = lm::aws::arn_part(e.user.arn.value_or(""), 1);
+    const std::string_view partition = lm::aws::arn_part(e.user->arn.value_or(""), 1);
     scratch_.assign("arn:").append(partition.empty() ? "aws" : partition).append(":s3:::").append(*bucket);
     const auto add = [&](std::string_view name, std::string_view type) {
       auto resource = row.push<"resources">();
@@ -842,8 +856,8 @@ struct CloudTrail {
       row.set<"is_mfa">(lm::equals_ignoring_case(*mfa_used, "yes"));
     } else if (credential_type && (e.name == "UserAuthentication" || e.name == "CredentialVerification")) {
       row.set<"is_mfa">(strong(*credential_type));
-    } else if (e.user.session_mfa == "true" || e.user.session_mfa == "false") {
-      row.set<"is_mfa">(*e.user.session_mfa == "true");
+    } else if (e.user->session_mfa == "true" || e.user->session_mfa == "false") {
+      row.set<"is_mfa">(*e.user->session_mfa == "true");
     }
     for (const Text& factors : {credential_type, mfa_type, mfa_identifier}) {
       for (std::string_view rest = factors.value_or(""); !rest.empty();) {
@@ -899,17 +913,17 @@ struct CloudTrail {
   // The one who is logged on is the caller.
   template <class Row>
   void caller_as_user(Row& row, const Event& e, Text other_name) {
-    const Text uid = user_uid(e.user);
-    Text name = user_name(e.user);
+    const Text uid = user_uid(*e.user);
+    Text name = user_name(*e.user);
     if (!name && other_name && !hidden(*other_name)) name = other_name;
-    const std::string_view account = e.user.account ? *e.user.account : account_of(e);
+    const std::string_view account = e.user->account ? *e.user->account : account_of(e);
     if (!name && !uid && account.empty()) name = "unknown";  // the class needs a user
     row.template set<"user.name">(name);
     row.template set<"user.uid">(uid);
-    if (e.user.principal && uid != e.user.principal) row.template set<"user.uid_alt">(e.user.principal);
+    if (e.user->principal && uid != e.user->principal) row.template set<"user.uid_alt">(e.user->principal);
     user_account(row, account);
-    row.template set<"user.type">(e.user.type);
-    row.template set<"user.type_id">(user_type_id(e.user));
+    row.template set<"user.type">(e.user->type);
+    row.template set<"user.type_id">(user_type_id(*e.user));
   }
 
   std::string_view account_of(const Event& e) const { return e.recipient.value_or(place_.account); }
@@ -1201,7 +1215,7 @@ struct CloudTrail {
     const auto keep = [&](std::string_view key, const Text& value) {
       if (value) rest_.add_text(key, *value);
     };
-    if (!e.user.raw.empty() && e.user.raw != "{}") rest_.add("userIdentity", e.user.raw);
+    if (!e.user->raw.empty() && e.user->raw != "{}") rest_.add("userIdentity", e.user->raw);
     keep("tlsDetails.clientProvidedHostHeader", e.host_header);
     keep("eventName", e.name), keep("eventSource", e.source), keep("sourceIPAddress", e.address), keep("userAgent", e.agent),
         keep("errorCode", e.error);
@@ -1252,6 +1266,8 @@ struct CloudTrail {
   lm::json::Reader json_, request_json_, response_json_, additional_json_, document_json_;
   lm::json::ObjectWriter rest_, identity_rest_, session_rest_, inner_, tls_rest_;
   std::string scratch_, document_, quoted_;
+  Identity identity_;                // the last one that was read
+  bool identity_holds_ = false;      // it may be that of the next record of this block
   std::vector<Resource> resources_;  // of the record at hand
   bool resources_odd_ = false;       // there is more to them
   std::vector<std::string> users_, targets_;

@@ -186,13 +186,16 @@ class Columns {
 
   void export_schema(ArrowSchema* out) const;
 
-  // True if a dictionary grew past what one should hold: the caller clears them between batches and begins a new epoch.
+  // True if the dictionaries grew past what they should hold: the caller clears them between batches and begins a new epoch.
   bool dictionaries_overgrown() const {
-    constexpr std::size_t kEntries = 1 << 17, kBytes = 4 << 20;
+    constexpr std::size_t kEntries = 1 << 17, kBytes = 4 << 20;  // of one; of all of them
+    std::size_t bytes = 0;
     for (const ColumnData& c : columns_) {
-      if (c.interner && (c.interner->size() > kEntries || c.interner->bytes() > kBytes)) return true;
+      if (!c.interner) continue;
+      bytes += c.interner->bytes();
+      if (c.interner->size() > kEntries) return true;
     }
-    return false;
+    return bytes > kBytes;
   }
   void clear_dictionaries() {
     for (ColumnData& c : columns_) {

@@ -37,6 +37,15 @@ inline std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
   const char* p = text.data();
   std::size_t n = text.size();
   std::uint64_t h = seed ^ (n * k1);
+  if (n >= 96) {  // three chains, each of which waits for itself alone
+    std::uint64_t g = h ^ k0, f = h ^ k1;
+    for (; n >= 48; p += 48, n -= 48) {
+      h = mix(load64(p) ^ h ^ k0, load64(p + 8) ^ k1);
+      g = mix(load64(p + 16) ^ g ^ k0, load64(p + 24) ^ k1);
+      f = mix(load64(p + 32) ^ f ^ k0, load64(p + 40) ^ k1);
+    }
+    h = mix(h ^ g ^ k0, f ^ k1);
+  }
   for (; n >= 16; p += 16, n -= 16) h = mix(load64(p) ^ h ^ k0, load64(p + 8) ^ k1);
   std::uint64_t a = 0, b = 0;
   if (n >= 8) {
@@ -67,7 +76,8 @@ class Interner {
     std::size_t entries, capacity;
   };
 
-  Interner() : storage_(std::make_shared<Storage>(64, 1024)), slots_(256), seed_(hash_seed()) {}
+  // Small, for a table has hundreds of columns of which most stay empty.
+  Interner() : storage_(std::make_shared<Storage>(8, 128)), slots_(16), seed_(hash_seed()) {}
 
   static constexpr std::int32_t kRefused = -1;
 
@@ -104,7 +114,7 @@ class Interner {
 
   // Forgets every value: codes from before mean nothing afterwards. Exported dictionaries keep theirs. What comes will be as much as what went.
   void clear() {
-    storage_ = std::make_shared<Storage>(storage_->entries, storage_->capacity);
+    storage_ = std::make_shared<Storage>(size_ + size_ / 8 + 8, used_ + used_ / 8 + 128);
     std::fill(slots_.begin(), slots_.end(), Slot{});
     size_ = used_ = 0, last_ = 0, last_size_ = static_cast<std::size_t>(-1);
   }

@@ -689,6 +689,16 @@ class Value {
     last_ = reader_.at_;
   }
 
+  // True if the value is an object or array whose text was read before: `text`, which raw() gave. It is taken then, without being read once more. For what stands in one record
+  // after the other.
+  bool repeats(std::string_view text) {
+    if (taken_ || text.empty() || static_cast<std::size_t>(reader_.end_ - first_) < text.size()) return false;
+    if (std::memcmp(first_, text.data(), text.size()) != 0) return false;
+    taken_ = true;
+    last_ = reader_.at_ = first_ + text.size();
+    return true;
+  }
+
   // The value's text as it stands. May be called after another function took the value.
   std::string_view raw() {
     if (!taken_) skip();
