@@ -230,7 +230,7 @@ class ConformImpl final : public Conform {
       forget(root_);
       observables_.forget_sources();
     }
-    if (observables_.values.bytes() + uris_.bytes() + etags_.bytes() + log_names_.bytes() > kMaxDictionaryBytes) {
+    if (observables_.values.bytes() > kMostObservables || uris_.bytes() + etags_.bytes() + log_names_.bytes() > kMostOfObjects) {
       ++epoch_;
       observables_.values.clear();
       observables_.forget_sources();
@@ -318,7 +318,8 @@ class ConformImpl final : public Conform {
     }
   };
 
-  static constexpr std::size_t kMaxDictionaryBytes = 4 << 20;
+  // Bytes of dictionaries: a run has some dozens of instances, and objects do not come twice.
+  static constexpr std::size_t kMostObservables = 6 << 20, kMostOfObjects = 1 << 20;
 
   static std::uint64_t next_instance() {
     static std::atomic<std::uint64_t> counter{0};

@@ -22,7 +22,7 @@ struct MemoryShares {
 inline MemoryShares share_memory(std::uint64_t memory) {
   constexpr std::uint64_t kFixed = std::uint64_t{208} << 20;
   const std::uint64_t usable = memory > kFixed + kFixed / 2 ? memory - kFixed : memory / 3;
-  return {usable / 6, usable / 4};
+  return {usable / 6, usable / 3};
 }
 
 // The inputs of a run, all of which are there. `stop` is asked while a listing waits.

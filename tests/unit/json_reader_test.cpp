@@ -127,6 +127,33 @@ TEST(JsonReader, ValuesOfAnotherTypeAreAbsentAndKeepTheirRawText) {
   EXPECT_EQ(checked, 6u);
 }
 
+// Only the whole value, byte by byte, is what it was; what stands behind it is read as ever.
+TEST(JsonReader, AValueRepeatsIfItsTextDoes) {
+  const std::string before = R"({"a":[1,"}"],"b":{}})";
+  lm::json::Reader reader;
+  const auto repeats = [&](const std::string& value, std::string_view behind = ",\"after\":7}") {
+    const std::string text = "{\"of\":" + value + std::string(behind);
+    bool answer = false, raw = true;
+    lm::Maybe<std::int64_t> after;
+    const bool ok = reader.read(text, [&](std::string_view key, lm::json::Value& v) {
+      if (key == "after") after = v.integer();
+      if (key != "of") return;
+      answer = v.repeats(before);
+      raw = v.raw() == value && !v.repeats(before);
+    });
+    EXPECT_EQ(ok, after == std::int64_t{7}) << text;
+    EXPECT_TRUE(raw) << text;
+    return answer;
+  };
+  EXPECT_TRUE(repeats(before));
+  EXPECT_FALSE(repeats(R"({"a":[1,"}"],"b":{} })"));
+  EXPECT_FALSE(repeats(R"({"a":[1,"}"]})"));
+  EXPECT_FALSE(repeats("null"));
+  EXPECT_FALSE(repeats("7"));
+  EXPECT_TRUE(repeats(before, "")) << "at the very end of the text";
+  EXPECT_TRUE(repeats(before, "x")) << "what is behind it is no JSON, which is found as ever";
+}
+
 TEST(JsonReader, DepthIsBoundedAndSaidSo) {
   lm::json::Reader reader;
   std::string deep = "{\"a\":";

@@ -775,6 +775,10 @@ struct Instance {
     if (records > INT32_MAX) throw std::length_error("too many records in one call");
     return std::apply(
         [&](auto&... r) {
+          // Dictionaries are kept from call to call, as long as they are small enough to be near.
+          constexpr std::size_t kMostDictionaries = 12 << 20;
+          if ((std::size_t{0} + ... + r.columns().dictionary_bytes()) > kMostDictionaries)
+            ((r.columns().clear_dictionaries(), ++r.epoch), ...);
           ((r.columns().reset(), r.origins().clear(), begin(r, static_cast<std::uint32_t>(records))), ...);
           state.emit = emit;
           for (std::uint64_t b = 0; b < n_blocks; ++b) {
@@ -799,10 +803,6 @@ struct Instance {
 
   template <class RowsT>
   static void begin(RowsT& r, std::uint32_t records) {
-    if (r.columns().dictionaries_overgrown()) {
-      r.columns().clear_dictionaries();
-      ++r.epoch;
-    }
     // Most tables get few of a call's records: what the last call needed is a better guess than all of them. Where records give several rows, it is the only one, of
     // which one long record must not make too much.
     constexpr std::uint32_t kMost = 1 << 16;

@@ -186,17 +186,12 @@ class Columns {
 
   void export_schema(ArrowSchema* out) const;
 
-  // True if the dictionaries grew past what they should hold: the caller clears them between batches and begins a new epoch.
-  bool dictionaries_overgrown() const {
-    constexpr std::size_t kEntries = 1 << 17, kBytes = 4 << 20;  // of one; of all of them
-    std::size_t bytes = 0;
-    for (const ColumnData& c : columns_) {
-      if (!c.interner) continue;
-      bytes += c.interner->bytes();
-      if (c.interner->size() > kEntries) return true;
-    }
-    return bytes > kBytes;
+  std::size_t dictionary_bytes() const {
+    std::size_t sum = 0;
+    for (const ColumnData& c : columns_) sum += c.interner ? c.interner->bytes() : 0;
+    return sum;
   }
+  // Between batches; a new epoch begins.
   void clear_dictionaries() {
     for (ColumnData& c : columns_) {
       if (c.interner) c.interner->clear();

@@ -100,7 +100,8 @@ class Interner {
   std::string_view at(std::int32_t code) const { return storage_->at(code); }
 
   std::size_t size() const { return size_; }
-  std::size_t bytes() const { return used_; }
+  // What it takes for its values, about: their text, and two slots for each.
+  std::size_t bytes() const { return used_ + size_ * 2 * sizeof(Slot); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
   // The values so far as an array of `arena`, which shares the storage.
