@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <algorithm>
 #include <random>
+#include <set>
 
 extern "C" const lm_entry logmill_entry;  // of the plugin that is linked in
 
@@ -493,6 +494,58 @@ TEST(VpcFlow, EventsSayWhereTheirLineIs) {
           "");
     }
   }
+}
+
+// Every line has two addresses that no line had before: what an instance keeps of them is bounded, and what a code means is never mixed up.
+TEST(VpcFlow, DictionariesStaySmallFromCallToCall) {
+  constexpr int kLines = 40'000, kCalls = 6;
+  Harness harness(logmill_entry, "aws.vpcflow");
+  const auto address = [](int n) {
+    return std::to_string(n >> 16 & 255) + "." + std::to_string(n >> 8 & 255) + "." + std::to_string(n & 255);
+  };
+  const auto lines = [&](int call, int count) {
+    std::string text = "srcaddr dstaddr start end log-status\n";
+    for (int i = call * kLines; i < call * kLines + count; ++i)
+      text += "10." + address(i) + " 198." + address(i) + " 1772352000 1772352060 OK\n";
+    return text;
+  };
+  struct Seen {
+    std::int64_t values = 0;
+    std::set<std::uint64_t> epochs;
+    static std::int64_t count(const ArrowArray& a) {
+      std::int64_t sum = a.dictionary ? a.dictionary->length : 0;
+      for (std::int64_t i = 0; i < a.n_children; ++i) sum += count(*a.children[i]);
+      return sum;
+    }
+  } seen;
+  for (int call = 0; call < kCalls; ++call) {
+    Blocks blocks(harness);
+    blocks.add(lines(call, kLines));
+    lm_emit emit{};
+    emit.struct_size = sizeof emit;
+    emit.ctx = &seen;
+    emit.batch = [](void* ctx, lm_batch* batch) -> lm_status {
+      auto& s = *static_cast<Seen*>(ctx);
+      s.values = std::max(s.values, Seen::count(batch->array));
+      s.epochs.insert(batch->dictionary_epoch);
+      batch->array.release(&batch->array);
+      return LM_OK;
+    };
+    emit.reject = [](void*, std::uint32_t, std::uint32_t, std::uint32_t, lm_str) { ADD_FAILURE() << "a reject"; };
+    emit.drift = [](void*, lm_str, std::uint64_t) {};
+    lm_error error{};
+    error.struct_size = sizeof error;
+    ASSERT_EQ(harness.parser().parse(harness.parser().self, blocks.pointers().data(), blocks.pointers().size(), &emit, &error), LM_OK);
+  }
+  EXPECT_GT(seen.epochs.size(), 1u);
+  EXPECT_GE(seen.values, 2 * kLines) << "all that one call has";
+  EXPECT_LT(seen.values, 2 * kLines * (kCalls - 1)) << "not what all calls had";
+
+  Blocks blocks(harness);
+  blocks.add(lines(kCalls - 1, 100));
+  const Outcome again = harness.run(blocks), fresh = read(lines(kCalls - 1, 100));
+  ASSERT_EQ(again.events.size(), 100u);
+  for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ(content(again.events[i].json), content(fresh.events[i].json));
 }
 
 TEST(VpcFlowJson, ReadsObjectsNamedAsInTheParquetForm) {
