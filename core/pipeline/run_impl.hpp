@@ -15,7 +15,7 @@
 namespace lm {
 
 // How `--memory` is shared out. Measured: the program itself, its decoders, dictionaries and allocator hold about 200 MiB, and a byte that is accounted for
-// costs a little more than two while it is parsed, conformed and encoded.
+// costs two at most while it is parsed, conformed and encoded.
 struct MemoryShares {
   std::uint64_t in_flight, sinks;
 };
