@@ -24,8 +24,8 @@ class Pages(Case):
     def setUp(self):
         super().setUp()
         self.write("trail.json", json.dumps({"Records": [record(i) for i in range(ROWS)]}))
-        # As little memory as this makes pages of less than 200 KB.
-        self.logmill("run", "trail.json", "--threads", "1", "--memory", "448M", "--to", "parquet:lake,layout=flat", "--to", "ndjson:out,compression=none")
+        # Each sink gets 30 MB of it, and a page a 384th of that: 82 KB.
+        self.logmill("run", "trail.json", "--threads", "1", "--memory", "388M", "--to", "parquet:lake,layout=flat", "--to", "ndjson:out,compression=none")
         (self.file,) = (self.dir / "lake/api_activity").iterdir()
         self.events = [json.loads(line) for path in (self.dir / "out/api_activity").iterdir() for line in path.read_text().splitlines()]
         self.assertEqual(len(self.events), ROWS)
