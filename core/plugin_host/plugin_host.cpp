@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "plugin_host/isolated.hpp"
 #include "plugin_host/library.hpp"
+#include "plugin_host/shared_sample.hpp"
 #include "version/projection.hpp"
 
 #include <fmt/format.h>
@@ -371,7 +372,8 @@ Registry::Impl::Named nearest(const std::vector<Registry::Impl::Named>& named, M
 
 Result<Match> detect(const Registry::Impl& registry, std::string_view key, std::span<const std::byte> head, bool whole,
                      const std::function<bool()>& stop, std::span<const ParserPlugin* const> but) {
-  lm_sample sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
+  const SharedSample sample(
+      lm_sample{sizeof(lm_sample), whole, str(key), reinterpret_cast<const std::uint8_t*>(head.data()), head.size(), nullptr});
   Match best;
   IsolatedScores isolated(sample, stop);
   // Asked in the order of their ids: the first of those that are equally sure stands.

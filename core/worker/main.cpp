@@ -2,6 +2,7 @@
 // It answers one question after the other (core/isolate/message.hpp) until the host lets go of it, or kills it. Nothing is cleaned up at its end but by the kernel.
 #include "isolate/transfer.hpp"
 #include "plugin_host/library.hpp"
+#include "plugin_host/shared_sample.hpp"
 #include "plugin_host/validate.hpp"
 
 #include <fcntl.h>
@@ -129,7 +130,7 @@ class Worker {
       }
       case Ask::scores:
       case Ask::score: {
-        const lm_sample sample = read_sample(in);
+        const SharedSample sample(read_sample(in));
         const bool all = request.ask == Ask::scores;
         for (std::uint32_t i = all ? 0 : request.index; i < (all ? factory->count : request.index + 1); ++i)
           out.number(static_cast<std::uint64_t>(std::clamp(factory->score(i, &sample), 0, 100)));

@@ -12,7 +12,7 @@ template <class Self>
 struct OfCategory {
   static bool is_mine(std::string_view category) { return Self::name.empty() || lm::equals_ignoring_case(category, Self::name); }
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     for (const std::string_view name : {"category", "Category", "Type"}) {
       if (const auto text = outline.record_text(name); text && is_mine(*text)) return Self::name.empty() ? 30 : 95;
     }

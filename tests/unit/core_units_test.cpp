@@ -5,6 +5,7 @@
 #include "pipeline/budget.hpp"
 #include "plugin_host/key_pattern.hpp"
 #include "plugin_host/later_records.hpp"
+#include "plugin_host/shared_sample.hpp"
 #include "plugin_host/validate.hpp"
 
 #include <gtest/gtest.h>
@@ -13,10 +14,44 @@
 #include <logmill/sdk/columns.hpp>
 #include <logmill/sdk/intern.hpp>
 #include <random>
+#include <tuple>
 
 namespace {
 
 using namespace lm;
+
+// Parsers that ask for the same outline get the same one, which is what each would have made by itself.
+TEST(SharedSample, MakesAnOutlineOnceForAllWhoAsk) {
+  const std::string head = R"({"Records":[{"a":"x","b":[1,{"c":2}]}],"after":1})";
+  const lm_sample plain{sizeof(lm_sample), 1, {"k", 1}, reinterpret_cast<const std::uint8_t*>(head.data()), head.size(), nullptr};
+  const SharedSample shared(plain);
+  const lm_outline* const first = shared.outline(&shared, {"Records", 7});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(shared.outline(&shared, {"records", 7}), first) << "the first letter may be either";
+  EXPECT_NE(shared.outline(&shared, {nullptr, 0}), first);
+
+  const auto score = [&](const lm_sample& given, std::string_view part, std::string_view envelope) {
+    const json::Outline o(Sample{"k", part, true, &given}, envelope);
+    return std::tuple(o.record("a"), o.document("Records"), o.document("after"), std::string(o.record_text("a").value_or("-")),
+                      std::string(o.record_raw("b")), o.record_members(), o.clean());
+  };
+  lm_sample older = shared;  // of a host that knows no outlines; what lies behind its end is not looked at
+  older.struct_size = offsetof(lm_sample, outline);
+  older.outline = [](const lm_sample*, lm_str) -> const lm_outline* { throw std::logic_error("asked"); };
+  for (const std::string_view part : {std::string_view(head), std::string_view(head).substr(0, 30), std::string_view(head).substr(11)}) {
+    for (const std::string_view envelope : {"Records", "", "other"}) {
+      const auto expected = score(plain, part, envelope);
+      EXPECT_EQ(score(shared, part, envelope), expected) << part;
+      EXPECT_EQ(score(older, part, envelope), expected) << part;
+    }
+  }
+  std::size_t made = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "e" + std::to_string(i);
+    made += shared.outline(&shared, {name.data(), name.size()}) != nullptr;
+  }
+  EXPECT_TRUE(made > 0 && made < 100) << made;
+}
 
 TEST(KeyPattern, MatchesTheEndOfAKeyAndCaptures) {
   const auto p = KeyPattern::compile("AWSLogs/{account}/CloudTrail/{region}/**");

@@ -136,7 +136,7 @@ class Harness {
     head = head.substr(0, 65536);
     const std::unique_ptr<std::uint8_t[]> exact(new std::uint8_t[head.size() + LM_PADDING]());
     std::copy(head.begin(), head.end(), exact.get());
-    const lm_sample sample{sizeof(lm_sample), 1, str(key), exact.get(), head.size()};
+    const lm_sample sample{sizeof(lm_sample), 1, str(key), exact.get(), head.size(), nullptr};
     const std::int32_t score = factory_.score(index_, &sample);
     require(score >= 0 && score <= 100, "a score outside of 0 to 100");
     return score;

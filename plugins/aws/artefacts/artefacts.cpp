@@ -36,7 +36,7 @@ struct ConfigItems {
                                              .kind = lm::Kind::set_aside};
   static constexpr auto keys = lm::strings("AWSLogs/{account}/Config/{region}/**", "AWSLogs/{org}/{account}/Config/{region}/**");
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "configurationItems");
+    const lm::json::Outline outline(s, "configurationItems");
     const bool item = outline.record("configurationItemStatus") || outline.record("configurationItemCaptureTime");
     return outline.document("fileVersion") && (item || outline.document("configSnapshotId") || outline.document("configurationItems")) ? 95
                                                                                                                                        : 0;
@@ -52,7 +52,7 @@ struct S3Inventory {
                                              .framing = lm::Framing::json,
                                              .kind = lm::Kind::set_aside};
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     return outline.document("sourceBucket") && outline.document("destinationBucket") && outline.document("fileFormat") ? 95 : 0;
   }
 };
@@ -66,7 +66,7 @@ struct LakeSignature {
                                              .framing = lm::Framing::json,
                                              .kind = lm::Kind::set_aside};
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     return outline.document("hashSignature") && outline.document("publicKeyFingerprint") && outline.document("files") ? 95 : 0;
   }
 };

@@ -423,7 +423,7 @@ struct CloudFrontJson {
   static constexpr auto keys = lm::strings("AWSLogs/aws-account-id={account}/CloudFront/**", "AWSLogs/{account}/CloudFront/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     const bool telling = outline.record("cs(Host)") ||
                          std::any_of(std::begin(kTelling), std::end(kTelling), [&](auto name) { return outline.record(name); });
     if (!telling || outline.record("x-event") || !(outline.record("date") || outline.record("timestamp(ms)"))) return 0;

@@ -323,7 +323,7 @@ struct CloudTrail {
 
   static int score(lm::Sample s) {
     // Names of members, and where they stand: what wraps records or only looks alike has them elsewhere.
-    const lm::json::Outline outline(s.head, "Records");
+    const lm::json::Outline outline(s, "Records");
     const int sure = outline.clean() ? 95 : 85;
     if (outline.record("s3") || outline.record("class_uid")) return 0;
     if (outline.record("eventversion") && outline.record("eventsource") && outline.record("eventname"))
@@ -1287,7 +1287,7 @@ struct CloudTrailDigest {
   static constexpr auto keys =
       lm::strings("AWSLogs/{account}/CloudTrail-Digest/{region}/**", "AWSLogs/{org}/{account}/CloudTrail-Digest/{region}/**");
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     return outline.document("digestStartTime") && outline.document("digestS3Object") ? 95 : 0;
   }
 };
@@ -1302,7 +1302,7 @@ struct S3Notification {
                                              .framing = lm::Framing::json,
                                              .kind = lm::Kind::set_aside};
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "Records");
+    const lm::json::Outline outline(s, "Records");
     if (outline.record_text("eventSource") == "aws:s3" && outline.record("eventName") && outline.record("s3")) return 95;
     return outline.document("s3Bucket") && outline.document("s3ObjectKey") ? 90 : 0;
   }

@@ -67,7 +67,7 @@ struct EksAudit {
       .framing = lm::Framing::json};
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     const Text version = outline.record_text("apiVersion");
     if (!version || !version->starts_with("audit.k8s.io/")) return 0;
     return outline.record_text("kind") == "Event" || outline.record("auditID") ? (outline.clean() ? 95 : 85) : 0;

@@ -164,7 +164,7 @@ struct GuardDuty {
   static constexpr auto keys = lm::strings("AWSLogs/{account}/GuardDuty/{region}/**", "AWSLogs/{org}/{account}/GuardDuty/{region}/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "findings");
+    const lm::json::Outline outline(s, "findings");
     if (outline.record("class_uid") || outline.record("ProductArn")) return 0;
     const auto has = [&](std::string_view small, std::string_view capital) { return outline.record(small) || outline.record(capital); };
     const bool all = has("schemaVersion", "SchemaVersion") && has("accountId", "AccountId") && has("type", "Type") &&

@@ -172,7 +172,7 @@ struct SecurityHub {
                                              .envelope = "Findings"};
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "Findings");
+    const lm::json::Outline outline(s, "Findings");
     if (outline.record("class_uid")) return 0;
     // Names that every finding has, in the order of the alphabet and in that of the documentation: one too long for the sample has the first of them.
     const bool all = outline.record("SchemaVersion") && outline.record("ProductArn") && outline.record("AwsAccountId");
@@ -991,7 +991,7 @@ struct NoFindings {
                                              .kind = lm::Kind::set_aside};
   static int score(lm::Sample s) {
     if (!s.whole || s.head.size() > 4096) return 0;
-    const lm::json::Outline outline(s.head, "Findings");
+    const lm::json::Outline outline(s, "Findings");
     const std::string_view name = outline.document("findings") ? "findings" : "Findings";
     if (!outline.clean() || outline.record_members() != 0 || !outline.document(name)) return 0;
     lm::json::Reader reader;

@@ -119,7 +119,7 @@ struct NetworkFirewall {
       lm::strings("AWSLogs/{account}/network-firewall/{log}/{region}/**", "AWSLogs/{org}/{account}/network-firewall/{log}/{region}/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     return outline.record("firewall_name") && outline.record("event") && !outline.record("class_uid") ? (outline.clean() ? 95 : 85) : 0;
   }
 

@@ -89,7 +89,7 @@ struct Route53Resolver {
   static constexpr auto keys = lm::strings("AWSLogs/{account}/vpcdnsquerylogs/**", "AWSLogs/{org}/{account}/vpcdnsquerylogs/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     if (!outline.record("query_name") || !outline.record("query_timestamp")) return 0;
     const bool origin = outline.record("srcids") || outline.record("vpc_id") || outline.record("resource_id");
     return origin && !outline.record("class_uid") ? (outline.clean() ? 95 : 85) : 0;

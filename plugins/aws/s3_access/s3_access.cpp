@@ -525,7 +525,7 @@ struct S3AccessJson {
                                              .framing = lm::Framing::json};
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     const int sure = outline.clean() ? 90 : 80;
     return (outline.record_like("bucket_owner_id") || outline.record_like("bucket_owner")) && outline.record_like("request_uri") &&
                    outline.record_like("operation") && outline.record_like("remote_ip")

@@ -422,7 +422,7 @@ struct SecurityHubOcsf {
 
   // Whether the product is Security Hub, or one that tells its findings through it: those have an id under Security Hub's name.
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "findings");
+    const lm::json::Outline outline(s, "findings");
     if (!outline.record("class_uid") || !outline.record("finding_info")) return 0;
     const std::string_view metadata = outline.record_raw("metadata");
     const lm::json::Outline inner(metadata);

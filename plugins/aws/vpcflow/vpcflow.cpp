@@ -608,7 +608,7 @@ struct VpcFlowJson {
       .framing = lm::Framing::json};
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     const int sure = outline.clean() ? 90 : 80;
     if (const auto line = outline.record_text("message"); line && outline.record_members() == 1 && is_default_line(*line)) return sure;
     return outline.record("srcaddr") && outline.record("dstaddr") && outline.record("start") &&

@@ -105,7 +105,7 @@ struct Waf {
   static constexpr auto keys = lm::strings("AWSLogs/{account}/WAFLogs/{region}/**", "AWSLogs/{org}/{account}/WAFLogs/{region}/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head);
+    const lm::json::Outline outline(s);
     if (!outline.record("webaclId") || outline.record("class_uid")) return 0;
     return outline.record("formatVersion") && outline.record("httpRequest") ? (outline.clean() ? 95 : 85) : 0;
   }

@@ -180,7 +180,7 @@ struct Activity {
                   "insights-logs-resourcehealth/**", "insights-operational-logs/**", "am-azureactivity/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     const int sure = outline.clean() ? 95 : 85;
     const auto text = [&](std::initializer_list<std::string_view> names) {
       Text value;

@@ -110,7 +110,7 @@ struct AksAudit {
                                            "am-aksaudit/**", "am-aksauditadmin/**", "am-akscontrolplane/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     for (const std::string_view name : {"category", "Category", "CATEGORY", "Type"}) {
       if (const Text source = outline.record_text(name); source && is_own(*source)) return outline.clean() ? 95 : 85;
     }

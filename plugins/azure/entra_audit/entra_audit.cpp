@@ -223,7 +223,7 @@ struct EntraAudit {
   static constexpr auto keys = lm::strings("insights-logs-auditlogs/**", "am-auditlogs/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     const int sure = outline.clean() ? 95 : 85;
     const auto text = [&](std::string_view a, std::string_view b, std::string_view c) {
       const Text first = outline.record_text(a), second = outline.record_text(b);

@@ -90,7 +90,7 @@ struct EntraProvisioning {
   static constexpr auto keys = lm::strings("insights-logs-provisioninglogs/**", "am-aadprovisioninglogs/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     const int sure = outline.clean() ? 95 : 85;
     for (const std::string_view name : {"category", "Category", "CATEGORY", "Type", "type"}) {
       if (const Text category = outline.record_text(name); category && azure::ends_ignoring_case(*category, "ProvisioningLogs"))

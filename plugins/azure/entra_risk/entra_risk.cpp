@@ -85,7 +85,7 @@ struct EntraRisk {
                   "am-aadriskyserviceprincipals/**", "am-aadserviceprincipalriskevents/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     const int sure = outline.clean() ? 95 : 85;
     for (const std::string_view name : {"category", "Category", "CATEGORY", "Type", "type"}) {
       if (const Text category = outline.record_text(name); category && is_risk(*category)) return sure;

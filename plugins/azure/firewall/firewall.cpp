@@ -152,7 +152,7 @@ struct Firewall {
       "am-azfwflowtrace/**", "am-azfwinternalfqdnresolutionfailure/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     for (const std::string_view name : {"Type", "category", "Category", "CATEGORY"}) {
       if (is_own(outline.record_text(name))) return outline.clean() ? 95 : 85;
     }

@@ -194,7 +194,7 @@ class Parser {
  public:
   static int score(lm::Sample s) {
     // A block of the blob without the one before it begins with the comma between records.
-    const lm::json::Outline outline(s.head.substr(s.head.starts_with(',') ? 1 : 0), "records");
+    const lm::json::Outline outline(s, "records");
     Text category;
     for (const std::string_view name : {"category", "Category", "CATEGORY"}) {
       if (!category) category = outline.record_text(name);

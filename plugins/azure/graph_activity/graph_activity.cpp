@@ -110,7 +110,7 @@ struct GraphActivity {
                                            "am-microsoftgraphactivitylogs/**", "am-aadgraphactivitylogs/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     for (const std::string_view name : {"category", "Category", "CATEGORY", "Type", "type"}) {
       if (const Text category = outline.record_text(name); category && is_graph(*category)) return outline.clean() ? 95 : 85;
     }

@@ -160,7 +160,7 @@ struct KeyVault {
   static constexpr auto keys = lm::strings("insights-logs-auditevent/**", "am-azkvauditlogs/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     const int sure = outline.clean() ? 95 : 85;
     if (const Text table = outline.record_text("Type"); table && lm::equals_ignoring_case(*table, "AZKVAuditLogs")) return sure;
     bool own = false;

@@ -228,7 +228,7 @@ struct Resource {
   static constexpr int kSure = 20;
 
   static int score(lm::Sample s) {
-    if (is_azure(lm::json::Outline(s.head, "records"))) return kSure;
+    if (is_azure(lm::json::Outline(s, "records"))) return kSure;
     // A line that is no JSON for the single quotes in it.
     const std::string_view line = lm::before(s.head, '\n');
     std::string quoted;

@@ -131,7 +131,7 @@ struct SqlAudit {
                                            "am-sqlsecurityauditevents/**", "am-devopsoperationsaudit/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     const int sure = outline.clean() ? 95 : 85;
     bool named = false;
     for (const std::string_view name : {"category", "Category", "CATEGORY", "Type"}) {

@@ -35,7 +35,7 @@ struct Storage {
                   "am-storagebloblogs/**", "am-storagefilelogs/**", "am-storagequeuelogs/**", "am-storagetablelogs/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     const int sure = outline.clean() ? 95 : 85;
     if (const Text table = outline.record_text("Type")) return kTables.find(*table) >= 0 ? sure : 0;
     for (const std::string_view name : {"category", "Category", "CATEGORY"}) {

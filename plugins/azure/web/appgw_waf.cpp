@@ -65,7 +65,7 @@ struct AppgwWaf {
                                            "am-agwfirewalllogs/**", "am-agwperformancelogs/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     for (const std::string_view name : {"category", "Category", "CATEGORY", "Type"}) {
       if (is_own(outline.record_text(name))) return outline.clean() ? 95 : 85;
     }

@@ -63,7 +63,7 @@ struct Frontdoor {
                                            "insights-logs-frontdoorhealthprobelog/**");
 
   static int score(lm::Sample s) {
-    const lm::json::Outline outline(s.head, "records");
+    const lm::json::Outline outline(s, "records");
     for (const std::string_view name : {"category", "Category", "CATEGORY"}) {
       if (is_own(outline.record_text(name))) return outline.clean() ? 95 : 85;
     }

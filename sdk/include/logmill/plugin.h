@@ -156,12 +156,30 @@ typedef struct lm_object { /* [borrowed] the object that records were read from 
   uint64_t n_captures;
 } lm_object;
 
+typedef struct lm_member { /* of a JSON object, as it stands in the sample */
+  lm_str name;
+  lm_str text; /* of a string, between its quotes, with its escapes; data is NULL if it is none, or if the sample ends within it */
+  lm_str raw;  /* of what is no string; the sample may end within it */
+} lm_member;
+
+typedef struct lm_outline { /* what a sample of JSON is made of; sdk/outline.hpp says which document and which record are meant */
+  uint32_t struct_size;
+  uint32_t clean; /* 1: no line was passed over */
+  const lm_member* document;
+  uint64_t n_document;
+  const lm_member* record;
+  uint64_t n_record;
+} lm_outline;
+
 typedef struct lm_sample { /* [borrowed] for detection */
   uint32_t struct_size;
   uint32_t whole; /* 1: `head` is the whole decoded object */
   lm_str key;     /* its key or path */
   const uint8_t* head;
   uint64_t head_size; /* up to 64 KiB of decoded bytes; LM_PADDING more may be read. Without a byte order mark. */
+  /* Since 1.1; may be NULL. The outline of `head` whose records stand in that envelope, made once for all parsers that ask: [borrowed], until score() returns.
+   * NULL: there was no memory for it, or too many were asked for. */
+  const lm_outline* (*outline)(const struct lm_sample*, lm_str envelope);
 } lm_sample;
 
 typedef struct lm_record {

@@ -44,6 +44,7 @@
 #include <logmill/sdk/json.hpp>
 #include <logmill/sdk/net.hpp>
 #include <logmill/sdk/outline.hpp>
+#include <logmill/sdk/sample.hpp>
 #include <logmill/sdk/text.hpp>
 #include <logmill/sdk/time.hpp>
 
@@ -639,41 +640,6 @@ class Rows {
   std::vector<lm_origin> origins_;
 };
 
-// ---- Detection ----
-
-struct Sample {
-  static constexpr std::size_t npos = std::string_view::npos;
-  std::string_view key;   // the object's key or path
-  std::string_view head;  // up to 64 KiB of decoded bytes, without a byte order mark
-  bool whole = false;     // head is the whole object
-  std::string_view first_line() const {
-    std::string_view line = head.substr(0, head.find('\n'));
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    return line;
-  }
-  // The number of the first line, of a few and not counting blank ones, that `is` answers true for; -1 if there is none. One line that is damaged must not cost
-  // the object: score what is found further down a little lower.
-  template <class Is>
-  int find_line(Is&& is) const {
-    constexpr int kMost = 8;
-    Sample rest = *this;
-    for (int n = 0; n < kMost && !rest.head.empty();) {
-      const std::string_view line = rest.first_line();
-      if (is(line)) return n;
-      n += line.find_first_not_of(" \t") != npos;
-      const std::size_t end = rest.head.find('\n');
-      rest.head.remove_prefix(end == npos ? rest.head.size() : end + 1);
-    }
-    return -1;
-  }
-  // The score of lines that `is` is sure of.
-  template <class Is>
-  int line_score(Is&& is) const {
-    const int line = find_line(is);
-    return line < 0 ? 0 : line == 0 ? 95 : 85;
-  }
-};
-
 // The parser's configuration: a JSON object.
 struct Config {
   std::string_view json;
@@ -887,8 +853,8 @@ struct ParserTable {
 
   static std::int32_t score(const lm_sample* s) noexcept {
     try {
-      return static_cast<std::int32_t>(
-          P::score(Sample{view(s->key), {reinterpret_cast<const char*>(s->head), static_cast<std::size_t>(s->head_size)}, s->whole != 0}));
+      const std::string_view head(reinterpret_cast<const char*>(s->head), static_cast<std::size_t>(s->head_size));
+      return static_cast<std::int32_t>(P::score(Sample{view(s->key), head, s->whole != 0, s}));
     } catch (...) {
       return 0;
     }
