@@ -159,7 +159,7 @@ class VpcFlow(Case):
         for event, wanted in ((out, {
                 "type_uid": 400106, "metadata.log_version": "8", "cloud.account.uid": ACCOUNT, "time": 1772366400000, "end_time": 1772366455000, "duration": 55000,
                 "src_endpoint.ip": "10.0.1.5", "src_endpoint.intermediate_ips.0": "10.0.0.220", "dst_endpoint.ip": "203.0.113.5", "src_endpoint.port": 44321,
-                "dst_endpoint.port": 443, "src_endpoint.vpc_uid": "vpc-0abc", "src_endpoint.interface_uid": "eni-0aaa", "network_observation_point.interface_uid": "eni-0aaa",
+                "dst_endpoint.port": 443, "src_endpoint.vpc_uid": None, "src_endpoint.interface_uid": None, "network_observation_point.interface_uid": "eni-0aaa",
                 "observation_point_id": 1, "connection_info.direction_id": 2, "connection_info.protocol_num": 6, "connection_info.protocol_name": "tcp",
                 "connection_info.protocol_ver_id": 4, "connection_info.tcp_flags": 3, "connection_info.boundary_id": 11, "traffic.bytes": 3456, "traffic.bytes_out": 3456,
                 "traffic.packets": 12, "action_id": 1, "disposition_id": 1, "status_code": "OK", "status_id": 1, "is_src_dst_assignment_known": False}),

@@ -124,13 +124,13 @@ TEST(CloudTrail, AKeyOfNobodyIsNoUser) {
   for (const std::string_view class_of :
        {R"("eventName":"RunInstances")", R"("eventSource":"iam.amazonaws.com","eventName":"ChangePassword")"})
     expect_event(record(std::string(class_of) + R"(,"userIdentity":{"type":"IAMUser","accessKeyId":"AKIAX"})"),
-                 R"({"actor":{"user":null},"unmapped":{"userIdentity.type":"IAMUser","userIdentity.accessKeyId":"AKIAX"}})");
+                 R"({"actor":{"user":null},"unmapped":{"userIdentity":{"type":"IAMUser","accessKeyId":"AKIAX"}}})");
   // Classes that need a user have one all the same.
   for (const std::string_view class_of : {R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin")",
                                           R"("eventSource":"sts.amazonaws.com","eventName":"AssumeRole")",
                                           R"("eventSource":"iam.amazonaws.com","eventName":"ChangePassword")"})
     expect_event(record(std::string(class_of) + R"(,"recipientAccountId":null,"userIdentity":{"type":"IAMUser","accessKeyId":"AKIAX"})"),
-                 R"({"user":{"name":"unknown","type":"IAMUser","account":null},"unmapped":{"userIdentity.accessKeyId":"AKIAX"}})");
+                 R"({"user":{"name":"unknown","type":"IAMUser","account":null},"unmapped":{"userIdentity":{"accessKeyId":"AKIAX"}}})");
   expect_event(record(R"("userIdentity":{"accountId":"111122223333","accessKeyId":"AKIAX"})"),
                R"({"actor":{"user":{"account":{"uid":"111122223333"},"programmatic_credentials":[{"uid":"AKIAX"}]}},"unmapped":null})");
 }
@@ -256,7 +256,7 @@ TEST(CloudTrail, EventsThatAreNoCallsKeepWhatTheyHaveOfOne) {
     "requestParameters":{"p":1},"responseElements":{"q":1},"requestID":"r","apiVersion":"v","vpcEndpointId":"vpce-1","resources":[1],"tlsDetails":{"clientProvidedHostHeader":"h","tlsVersion":"t"})";
   const std::string_view kept =
       R"({"userIdentity":{"type":"IAMUser","userName":"alice","arn":"arn:aws:iam::1:user/alice","odd":1},"sourceIPAddress":"192.0.2.1","userAgent":"a","errorCode":"e","errorMessage":"m",
-    "requestParameters":{"p":1},"responseElements":{"q":1},"requestID":"r","apiVersion":"v","vpcEndpointId":"vpce-1","resources":[1],"tlsDetails.clientProvidedHostHeader":"h","tlsDetails":{"tlsVersion":"t"}})";
+    "requestParameters":{"p":1},"responseElements":{"q":1},"requestID":"r","apiVersion":"v","vpcEndpointId":"vpce-1","resources":[1],"tlsDetails":{"tlsVersion":"t","clientProvidedHostHeader":"h"}})";
   expect_event(R"({"eventTime":"2026-03-01T12:10:00Z","insightDetails":{"state":"Start"},)" + rest + "}",
                "{\"class_uid\":2004,\"unmapped\":" + std::string(kept) + "}");
   expect_event(R"({"eventTime":"2026-03-01T12:10:00Z","eventType":"AwsAggregatedEvent",)" + rest + "}",
@@ -298,7 +298,7 @@ TEST(CloudTrail, SignInsKeepWhatTheyCannotMap) {
   expect_event(
       record(
           R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","tlsDetails":{"clientProvidedHostHeader":"signin.aws.amazon.com"},"additionalEventData":{"LoginTo":"https://console.example.com/x"})"),
-      R"({"dst_endpoint":{"hostname":"console.example.com"},"unmapped":{"tlsDetails.clientProvidedHostHeader":"signin.aws.amazon.com"}})");
+      R"({"dst_endpoint":{"hostname":"console.example.com"},"unmapped":{"tlsDetails":{"clientProvidedHostHeader":"signin.aws.amazon.com"}}})");
   // The step's own result counts, wherever it stands.
   for (const std::string_view member : {"responseElements", "serviceEventDetails"}) {
     expect_event(record(R"("eventSource":"signin.amazonaws.com","eventName":"CredentialVerification",")" + std::string(member) +
@@ -308,16 +308,16 @@ TEST(CloudTrail, SignInsKeepWhatTheyCannotMap) {
   expect_event(
       record(
           R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","additionalEventData":{"CredentialType":"PASSWORD,TOTP","MFAIdentifier":"arn:aws:iam::111122223333:mfa/alice"})"),
-      R"({"auth_factors":[{"factor_type_id":11,"factor_type":"PASSWORD"},{"factor_type_id":7,"factor_type":"TOTP"},{"factor_type_id":7,"factor_type":"arn:aws:iam::111122223333:mfa/alice"}]})");
+      R"({"auth_factors":[{"factor_type_id":11,"factor_type":"Password"},{"factor_type_id":7,"factor_type":"OTP"},{"factor_type_id":7,"factor_type":"OTP","device":{"uid":"arn:aws:iam::111122223333:mfa/alice","type_id":99}}]})");
   // Of who switched roles the ARN is all that is known: nothing of the role may stand beside it.
   expect_event(
       record(
           R"("eventSource":"signin.amazonaws.com","eventName":"SwitchRole","additionalEventData":{"SwitchFrom":"arn:aws:iam::444455556666:user/carol"})"),
       R"({"actor":{"user":{"uid":"arn:aws:iam::444455556666:user/carol","name":"carol","type":"IAMUser","type_id":1,"account":{"uid":"444455556666"}}}})");
-  // Root of an account is taken over by the account's number.
+  // Root of an account is taken over by the account's number; what it does then has root's ARN.
   expect_event(
       record(R"("eventSource":"sts.amazonaws.com","eventName":"AssumeRoot","requestParameters":{"targetPrincipal":"777788889999"})"),
-      R"({"user":{"uid":"777788889999","account":{"uid":"777788889999"}}})");
+      R"({"user":{"name":"root","type":"Root","type_id":2,"uid":"arn:aws:iam::777788889999:root","account":{"uid":"777788889999"}}})");
 }
 
 TEST(CloudTrail, RefusesAnotherMajorVersion) {
@@ -332,13 +332,34 @@ TEST(CloudTrail, SignInsTellTheirFactors) {
           head +
           R"("eventName":"ConsoleLogin","responseElements":{"ConsoleLogin":"Success"},"errorMessage":"x","additionalEventData":{"MFAUsed":"YES","MfaType":"Virtual MFA","LoginTo":"https://c.example.com:8443/x"})"),
       R"({"type_uid":300201,"status_id":1,"is_mfa":true,"logon_type_id":2,"is_remote":true,"service":{"name":"signin.amazonaws.com"},"dst_endpoint":{"hostname":"c.example.com"},
-                   "auth_factors":[{"factor_type_id":7,"factor_type":"Virtual MFA"}],"user":{"name":"alice","type_id":1},"actor":{"user":{"name":"alice"}}})");
-  for (const auto& [type, id] : std::initializer_list<std::pair<std::string, int>>{
-           {"PASSWORD", 11}, {"TOTP", 7}, {"RESYNC_TOTP", 7}, {"WEBAUTHN", 10}, {"EMAIL_OTP", 8}, {"EXTERNAL_IDP", 99}}) {
+                   "auth_factors":[{"factor_type_id":7,"factor_type":"OTP"}],"user":{"name":"alice","type_id":1},"actor":{"user":{"name":"alice"}}})");
+  // Whether an external provider asked for a second factor, nobody knows here.
+  struct Factor {
+    std::string type;
+    int id;
+    std::string caption, is_mfa;
+  };
+  for (const auto& [type, id, caption, is_mfa] : std::initializer_list<Factor>{{"PASSWORD", 11, "Password", "false"},
+                                                                               {"TOTP", 7, "OTP", "true"},
+                                                                               {"RESYNC_TOTP", 7, "OTP", "true"},
+                                                                               {"WEBAUTHN", 10, "WebAuthn", "true"},
+                                                                               {"EMAIL_OTP", 8, "Email", "true"},
+                                                                               {"EXTERNAL_IDP", 99, "EXTERNAL_IDP", "null"}}) {
     expect_event(record(head + R"("eventName":"CredentialVerification","additionalEventData":{"CredentialType":")" + type + "\"}"),
-                 "{\"type_uid\":300206,\"is_mfa\":" + std::string(id == 11 || id == 99 ? "false" : "true") +
-                     ",\"auth_factors\":[{\"factor_type_id\":" + std::to_string(id) + ",\"factor_type\":\"" + type + "\"}]}");
+                 "{\"type_uid\":300206,\"is_mfa\":" + is_mfa + ",\"auth_factors\":[{\"factor_type_id\":" + std::to_string(id) +
+                     ",\"factor_type\":\"" + caption + "\"}]}");
   }
+  for (const auto& [device, id] : std::initializer_list<std::pair<std::string, int>>{
+           {"arn:aws:iam::1:u2f/user/alice/k", 9}, {"arn:aws:iam::1:other/x", 99}, {"GAHT12345678", 6}})
+    expect_event(record(head + R"("eventName":"ConsoleLogin","additionalEventData":{"MFAIdentifier":")" + device + "\"}"),
+                 "{\"auth_factors\":[{\"factor_type_id\":" + std::to_string(id) + ",\"device\":{\"uid\":\"" + device + "\"}}]}");
+  // The key and the session are the role's, not those of who switched to it.
+  expect_event(
+      record(
+          head +
+          R"("eventName":"SwitchRole","additionalEventData":{"SwitchFrom":"arn:aws:iam::1:user/from"},"userIdentity":{"type":"AssumedRole","principalId":"AROAX:from","arn":"arn:aws:sts::111122223333:assumed-role/Admin/from","accountId":"111122223333","accessKeyId":"ASIAX","sessionContext":{"sessionIssuer":{"arn":"arn:aws:iam::111122223333:role/Admin"},"attributes":{"creationDate":"2026-03-01T12:00:00Z","mfaAuthenticated":"true"}}})"),
+      R"({"actor":{"session":null,"user":{"uid":"arn:aws:iam::1:user/from","uid_alt":null,"programmatic_credentials":null}},"is_mfa":true,
+    "user":{"uid":"arn:aws:sts::111122223333:assumed-role/Admin/from"},"session":{"credential_uid":"ASIAX","issuer":"arn:aws:iam::111122223333:role/Admin","is_mfa":true,"created_time":1772366400000}})");
   expect_event(
       record(head + R"("eventName":"SwitchRole","additionalEventData":{"SwitchFrom":"arn:aws:iam::1:user/from"})"),
       R"({"type_uid":300207,"account_switch_type_id":1,"actor":{"user":{"uid":"arn:aws:iam::1:user/from"}},"user":{"uid":"arn:aws:iam::111122223333:user/alice"}})");
@@ -370,7 +391,24 @@ TEST(CloudTrail, OfRolesTheUserIsWhoTheCallerBecomes) {
       R"({"user":{"uid":"arn:aws:sts::1:federated-user/fed","name":"fed","type":"FederatedUser","type_id":1}})");
   expect_event(record(head + R"("eventName":"AssumeRoot","requestParameters":{"targetPrincipal":"arn:aws:iam::444455556666:root"})"),
                R"({"user":{"uid":"arn:aws:iam::444455556666:root","account":{"uid":"444455556666"}}})");
-  expect_event(record(head + R"("eventName":"GetSessionToken")"), R"({"user":{"name":"alice"}})");
+  // What the answer leaves out, role and name of the session tell: the ARN of all that is done in it.
+  const std::string asked =
+      R"("eventName":"AssumeRole","requestParameters":{"roleArn":"arn:aws-cn:iam::444455556666:role/path/Audit","roleSessionName":"i-0"})";
+  expect_event(
+      record(head + asked),
+      R"({"user":{"uid":"arn:aws-cn:sts::444455556666:assumed-role/Audit/i-0","name":"i-0","type":"AssumedRole","account":{"uid":"444455556666"}},"session":{"uid":"arn:aws-cn:sts::444455556666:assumed-role/Audit/i-0","issuer":"arn:aws-cn:iam::444455556666:role/path/Audit"}})");
+  expect_event(record(head + asked + R"(,"errorCode":"AccessDenied")"),
+               R"({"status_id":2,"user":{"uid":"arn:aws-cn:iam::444455556666:role/path/Audit","name":"i-0"},"session":{"uid":null}})");
+  expect_event(record(head + R"("eventName":"GetSessionToken","responseElements":{"credentials":{"accessKeyId":"ASIAS"}})"),
+               R"({"user":{"name":"alice"},"session":{"credential_uid":"ASIAS"}})");
+  expect_event(
+      record(
+          R"("eventSource":"rolesanywhere.amazonaws.com","eventName":"CreateSession","userIdentity":{"type":"Unknown","principalId":"CN"},"responseElements":{"credentialSet":[{"assumedRoleUser":{"arn":"arn:aws:sts::1:assumed-role/R/serial","assumedRoleId":"AROAR:serial"},"credentials":{"accessKeyId":"ASIAR","expiration":"2026-03-01T13:00:00Z"},"roleArn":"arn:aws:iam::1:role/R"}]})"),
+      R"({"type_uid":300201,"user":{"uid":"arn:aws:sts::1:assumed-role/R/serial","name":"serial","uid_alt":"AROAR:serial"},"session":{"credential_uid":"ASIAR","issuer":"arn:aws:iam::1:role/R","expiration_time":1772370000000}})");
+  expect_event(
+      record(
+          R"("eventSource":"cognito-identity.amazonaws.com","eventName":"GetCredentialsForIdentity","userIdentity":{"type":"Unknown"},"requestParameters":{"identityId":"eu-central-1:g"},"responseElements":{"credentials":{"accessKeyId":"ASIAC"},"identityId":"eu-central-1:g"})"),
+      R"({"type_uid":300201,"user":{"uid":"eu-central-1:g"},"session":{"credential_uid":"ASIAC"}})");
   expect_event(record(head + R"("eventName":"GetCallerIdentity")"), R"({"class_uid":6003,"activity_id":2})");
   for (const std::string_view time : {"Feb 30, 2026, 1:28:26 PM", "Mar 1, 2026, 13:28:26 PM", "Mar 1, 2026", "x",
                                       "Mar 1, 2026, 1:28:26 PM 5", "Mar 1, 99999999999, 1:28:26 PM"})
@@ -410,7 +448,90 @@ TEST(CloudTrail, AccountChangesNameTheirTarget) {
       R"({"policies":[{"uid":"arn:b"}]})");
   for (const std::string_view odd : {"5", "\"x\"", "[]", R"({"userName":5,"policyArn":[]})"})
     expect_event(record(head + R"("eventName":"DeleteUser","requestParameters":)" + std::string(odd)),
-                 "{\"type_uid\":300106,\"user\":{\"name\":\"alice\"},\"api\":{\"request\":{\"data\":" + std::string(odd) + "}}}");
+                 "{\"type_uid\":300106,\"user\":{\"name\":null,\"uid\":null,\"account\":{\"uid\":\"111122223333\"}},\"api\":{\"request\":{"
+                 "\"data\":" +
+                     std::string(odd) + "}}}");
+}
+
+// Whoever deletes or raises another one is not the one who is deleted or raised.
+TEST(CloudTrail, AccountChangesDoNotTakeTheCallerForTheTarget) {
+  const std::string
+      iam = R"("eventSource":"iam.amazonaws.com",)",
+      denied =
+          R"(,"requestParameters":null,"errorCode":"AccessDenied","errorMessage":"User: arn:aws:iam::1:user/m is not authorized to perform: iam:x on resource: )";
+  expect_event(
+      record(iam + R"("eventName":"CreateUser")" + denied + R"(arn:aws:iam::111122223333:user/ops/backdoor because no policy allows it")"),
+      R"({"type_uid":300101,"status_id":2,"user":{"name":"backdoor","uid":"arn:aws:iam::111122223333:user/ops/backdoor","type":"IAMUser"},"actor":{"user":{"name":"alice"}}})");
+  expect_event(record(iam + R"("eventName":"DeleteUser")" + denied + R"(user bob because no policy allows it")"),
+               R"({"user":{"name":"bob","uid":null}})");
+  expect_event(record(iam + R"("eventName":"DeleteRole")" + denied + R"(role r")"), R"({"user":{"name":"r","type":"Role"}})");
+  expect_event(record(iam + R"("eventName":"CreateUser")" + denied + R"(arn:aws:iam::111122223333:user/*")"),
+               R"({"user":{"name":null,"uid":null,"account":{"uid":"111122223333"}}})");
+  expect_event(record(iam + R"("eventName":"CreateAccessKey")" + denied + R"(user ")"), R"({"user":{"name":null,"uid":null}})");
+  expect_event(record(iam + R"("eventName":"AddUserToGroup")" + denied + R"(group admins because x")"),
+               R"({"type_uid":300603,"group":{"name":"admins"}})");
+  expect_event(
+      record(iam + R"("eventName":"DeleteVirtualMFADevice","requestParameters":{"serialNumber":"arn:aws:iam::1:mfa/bob"})"),
+      R"({"user":{"name":null,"account":{"uid":"111122223333"}},"auth_factors":[{"factor_type_id":7,"device":{"uid":"arn:aws:iam::1:mfa/bob"}}]})");
+  expect_event(
+      record(iam +
+             R"("eventName":"CreateVirtualMFADevice","responseElements":{"virtualMFADevice":{"serialNumber":"arn:aws:iam::1:mfa/bob"}})"),
+      R"({"user":{"name":null},"auth_factors":[{"device":{"uid":"arn:aws:iam::1:mfa/bob"}}]})");
+  // Keys are made for the caller where nobody is named.
+  expect_event(record(iam + R"("eventName":"DeleteAccessKey","requestParameters":{"accessKeyId":"AKIAX"})"),
+               R"({"user":{"name":"alice","programmatic_credentials":[{"uid":"AKIAX"}]}})");
+  expect_event(
+      record(
+          R"("eventSource":"identitystore.amazonaws.com","eventName":"DeleteUser","requestParameters":{"identityStoreId":"d-1","userId":"guid"})"),
+      R"({"type_uid":300106,"user":{"name":null,"uid":"guid","type":"IdentityCenterUser","type_id":1}})");
+  expect_event(
+      record(
+          R"("eventSource":"identitystore.amazonaws.com","eventName":"CreateUser","requestParameters":{"userName":"bob"},"responseElements":{"userId":"guid"})"),
+      R"({"user":{"name":"bob","uid":"guid","type":"IdentityCenterUser"}})");
+  expect_event(
+      record(
+          R"("eventSource":"sso-directory.amazonaws.com","eventName":"CreateUser","responseElements":{"user":{"userName":"bob","userId":"guid"}})"),
+      R"({"user":{"name":"bob","uid":"guid","uid_alt":null}})");
+  expect_event(
+      record(
+          R"("eventSource":"sso.amazonaws.com","eventName":"CreateAccountAssignment","requestParameters":{"principalId":"guid","principalType":"GROUP","permissionSetArn":"arn:aws:sso:::permissionSet/p","targetId":"444455556666","targetType":"AWS_ACCOUNT"})"),
+      R"({"type_uid":300107,"user":{"uid":"guid","name":null,"type":"Group","type_id":99,"account":{"uid":"444455556666"}},"policies":[{"uid":"arn:aws:sso:::permissionSet/p"}]})");
+  expect_event(
+      record(R"("eventSource":"cognito-idp.amazonaws.com","eventName":"AdminDeleteUser","requestParameters":{"username":"carol"})"),
+      R"({"type_uid":300106,"user":{"name":"carol","type":"Cognito","type_id":1}})");
+  expect_event(record(R"("recipientAccountId":null,"eventSource":"iam.amazonaws.com","eventName":"DeleteUser")"),
+               R"({"user":{"name":"unknown","type":null}})");
+}
+
+// Query engines give JSON within records as strings: nothing of it is passed over for that.
+TEST(CloudTrail, ObjectsInStringsAreReadAsObjects) {
+  expect_event(record(R"("eventSource":"iam.amazonaws.com","eventName":"DeleteUser","requestParameters":"{\"userName\":\"bo\\u0062\"}")"),
+               R"({"user":{"name":"bob"},"api":{"request":{"data":{"userName":"bob"}}}})");
+  expect_event(
+      record(
+          R"("eventSource":"signin.amazonaws.com","eventName":"CredentialVerification","serviceEventDetails":"{\"CredentialVerification\":\"Failure\"}")"),
+      R"({"status_id":2})");
+  expect_event(
+      record(
+          R"("eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","additionalEventData":"{\"MFAUsed\":\"Yes\"}","responseElements":"{\"ConsoleLogin\":\"Failure\"}")"),
+      R"({"status_id":2,"is_mfa":true,"unmapped":{"additionalEventData":"{\"MFAUsed\":\"Yes\"}"}})");
+  for (const std::string_view odd : {R"("{\"a\":1")", R"("{]")", R"("[1]")", R"("\u007b")"})
+    expect_event(record(R"("requestParameters":)" + std::string(odd)), "{\"api\":{\"request\":{\"data\":" + std::string(odd) + "}}}");
+}
+
+TEST(CloudTrail, ResourcesAreNamedWithoutTheirVersionsAndStreams) {
+  for (const auto& [arn, name] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"arn:aws:lambda:eu-central-1:1:function:pay:3", "pay"},
+           {"arn:aws:logs:eu-central-1:1:log-group:/aws/lambda/pay:*", "/aws/lambda/pay"},
+           {"arn:aws:dynamodb:eu-central-1:1:table/T/stream/2026-01-01T00:00:00.000", "T"},
+           {"arn:aws:s3:::b/dir/a.txt", "dir/a.txt"},
+           {"arn:aws:s3:::b/", "b"},
+           {"arn:aws:s3:::b", "b"},
+           {"arn:aws:lambda:eu-central-1:1:function:", "function"},
+           {"arn:aws:kms:eu-central-1:1:key/k", "k"},
+           {"arn:aws", "aws"},
+           {"x", "x"}})
+    expect_event(record(R"("resources":[{"ARN":")" + arn + "\"}]"), R"({"resources":[{"uid":")" + arn + R"(","name":")" + name + "\"}]}");
 }
 
 TEST(CloudTrail, PolicyDocumentsAreJsonHoweverTheyAreWrapped) {
@@ -446,7 +567,7 @@ TEST(CloudTrail, GroupsHaveTheirMembersAndPolicies) {
       record(
           head +
           R"("eventName":"AddUserToGroup","requestParameters":null,"errorCode":"AccessDenied","tlsDetails":{"clientProvidedHostHeader":"h"})"),
-      R"({"type_uid":300603,"status_id":2,"group":{"name":"unknown"},"unmapped":{"tlsDetails.clientProvidedHostHeader":"h"}})");
+      R"({"type_uid":300603,"status_id":2,"group":{"name":"unknown"},"unmapped":{"tlsDetails":{"clientProvidedHostHeader":"h"}}})");
 }
 
 // ---- Values ----
@@ -584,7 +705,7 @@ TEST(CloudTrail, OfDuplicateKeysTheLastOneHoldsAndTheOthersAreKept) {
   ASSERT_EQ(out.events.size(), 1u);
   EXPECT_NE(
       out.events[0].json.find(
-          R"("unmapped":{"tlsDetails":{"tlsVersion":"a"},"tlsDetails":{"tlsVersion":"b"},"new":1,"new":2,"userIdentity":{"a":1,"sessionContext":{"b":1},"sessionContext":{"c":1}}})"),
+          R"("unmapped":{"tlsDetails":{"tlsVersion":"a"},"new":1,"new":2,"userIdentity":{"a":1,"sessionContext":{"b":1},"sessionContext":{"c":1}},"tlsDetails":{"tlsVersion":"b"}})"),
       std::string::npos)
       << out.events[0].json;
 }

@@ -146,8 +146,8 @@ TEST(VpcFlow, PutsEachFieldOfVersion11WhereItBelongs) {
     "class_uid": 4001, "activity_id": 5, "type_uid": 400105, "time": 1772352000000, "start_time": 1772352000000, "end_time": 1772352061000, "duration": 61000,
     "severity_id": 1, "action_id": 2, "disposition_id": 2, "status_id": 2, "status_code": "OK", "status_detail": "BPA", "observation_point_id": 1,
     "is_src_dst_assignment_known": false,
-    "src_endpoint": {"ip": "192.0.2.3", "intermediate_ips": ["192.0.2.1"], "port": 40001, "svc_name": "S3", "interface_uid": "eni-0a", "vpc_uid": "vpc-0b",
-                     "subnet_uid": "subnet-0c", "instance_uid": "i-0d"},
+    "src_endpoint": {"ip": "192.0.2.3", "intermediate_ips": ["192.0.2.1"], "port": 40001, "svc_name": "S3", "interface_uid": null, "vpc_uid": null,
+                     "subnet_uid": null, "instance_uid": null},
     "dst_endpoint": {"ip": "198.51.100.4", "intermediate_ips": ["198.51.100.2"], "port": 40002, "svc_name": "DYNAMODB", "interface_uid": null, "vpc_uid": null},
     "network_observation_point": {"interface_uid": "eni-0a", "uid": "nat-0f", "vpc_uid": "vpc-0b", "subnet_uid": "subnet-0c", "instance_uid": "i-0d", "zone": "euw1-az2"},
     "connection_info": {"direction_id": 2, "protocol_num": 17, "protocol_name": "udp", "protocol_ver_id": 4, "tcp_flags": 18, "boundary_id": 11},
@@ -161,6 +161,39 @@ TEST(VpcFlow, PutsEachFieldOfVersion11WhereItBelongs) {
                  "instance-tag": "tag-1", "instance-tag-2": "tag-2", "interface-tag": "tag-3", "interface-tag-2": "tag-4", "asg-tag": "tag-5", "asg-tag-2": "tag-6",
                  "interface-type": "nat_gateway", "next-hop-interface-id": "eni-0b", "next-hop-subnet-id": "subnet-0d", "next-hop-az-id": "euw1-az3",
                  "next-hop-vpc-id": "vpc-0e", "next-hop-interface-type": "vpc_endpoint", "resource-type": null, "reject-reason": null}})"});
+}
+
+// What goes through an interface does not live there: an address on the Internet must not be told to be in our subnet.
+TEST(VpcFlow, TheInterfaceIsThatOfItsOwnAddress) {
+  const auto flow = [](std::string_view addresses, std::string_view way) {
+    return "version interface-id srcaddr dstaddr pkt-srcaddr pkt-dstaddr flow-direction vpc-id subnet-id instance-id start end action "
+           "log-status\n5 eni-0a " +
+           std::string(addresses) + " " + std::string(way) + " vpc-0b subnet-0c i-0d 1772352000 1772352060 ACCEPT OK";
+  };
+  const std::string_view here = R"({"interface_uid": "eni-0a", "vpc_uid": "vpc-0b", "subnet_uid": "subnet-0c", "instance_uid": "i-0d"})",
+                         elsewhere = R"({"interface_uid": null, "vpc_uid": null, "subnet_uid": null, "instance_uid": null})";
+  const auto expect = [&](std::string_view addresses, std::string_view way, std::string_view source, std::string_view destination) {
+    expect_events(read(flow(addresses, way)),
+                  {"{\"observation_point_id\": " + std::string(way == "egress" ? "1" : "2") + ", \"src_endpoint\": " + std::string(source) +
+                   ", \"dst_endpoint\": " + std::string(destination) + ", \"network_observation_point\": " + std::string(here) + "}"});
+  };
+  expect("192.0.2.1 198.51.100.2 192.0.2.1 198.51.100.2", "egress", here, elsewhere);
+  expect("192.0.2.1 198.51.100.2 - -", "egress", here, elsewhere);
+  expect("192.0.2.1 198.51.100.2 192.0.2.1 198.51.100.2", "ingress", elsewhere, here);
+  // A NAT gateway: on the way out it is what is spoken to, on the way back what speaks.
+  expect("192.0.2.1 192.0.2.220 192.0.2.1 203.0.113.5", "ingress", elsewhere, elsewhere);
+  expect("192.0.2.220 192.0.2.1 203.0.113.5 192.0.2.1", "egress", elsewhere, elsewhere);
+}
+
+TEST(VpcFlow, ReadsTheQuotedCsvOfQueryEngines) {
+  const std::string quoted =
+      "\"version\",\"account_id\",\"srcaddr\",\"dstaddr\",\"srcport\",\"protocol\",\"start\",\"end\",\"action\",\"log_status\",\"more\"\n"
+      "\"2\",\"111122223333\",\"192.0.2.1\",\"\",\"443\",\"6\",\"1772352000\",\"1772352060\",\"ACCEPT\",\"OK\",\"\"\"\"\n"
+      "2,111122223333,192.0.2.1,-,443,6,1772352000,1772352060,ACCEPT,OK,x\n";
+  const Outcome out = read(quoted);
+  expect_events(out,
+                {R"({"activity_id": 6, "src_endpoint": {"ip": "192.0.2.1", "port": 443}, "dst_endpoint": null, "time": 1772352000000})",
+                 R"({"activity_id": 6, "src_endpoint": {"ip": "192.0.2.1", "port": 443}, "unmapped": {"more": "x"}})"});
 }
 
 TEST(VpcFlow, SpellingsOfTheHeaderAreTheSame) {

@@ -101,6 +101,8 @@ constexpr auto kAuthentication = lm::table(ocsf::authentication, lm::profiles("c
                                                             {"account_switch_type_id"},
                                                             {"auth_factors[].factor_type_id"},
                                                             {"auth_factors[].factor_type"},
+                                                            {"auth_factors[].device.uid"},
+                                                            {"auth_factors[].device.type_id"},
                                                             {"user.uid"},
                                                             {"user.name"},
                                                             {"user.uid_alt"},
@@ -108,6 +110,8 @@ constexpr auto kAuthentication = lm::table(ocsf::authentication, lm::profiles("c
                                                             {"user.type_id"},
                                                             {"user.account.uid"},
                                                             {"user.account.type_id"},
+                                                            {"session.created_time"},
+                                                            {"session.is_mfa"},
                                                             {"session.credential_uid"},
                                                             {"session.uid"},
                                                             {"session.uid_alt"},
@@ -174,7 +178,7 @@ struct Event {
   Text version, time, source, name, region, address, agent, error, error_message, request_id, event_id, type, api_version, recipient,
       shared_id, endpoint, category;
   lm::Maybe<bool> read_only;
-  Text host_header, addendum_original, request, response, additional, service_details, resources, insight;
+  Text host_header, tls, addendum_original, request, response, additional, service_details, resources, insight;
   Text account, window_start, window_end, summary;  // of aggregated events
   bool addendum_updated = false;
   const Identity* user = &kNobody;
@@ -272,11 +276,64 @@ Text user_name(const Identity& user) {
 
 Text user_uid(const Identity& user) { return user.arn ? user.arn : user.on_behalf_user ? user.on_behalf_user : user.principal; }
 
+bool is_known(const Identity& user) { return user_name(user) || user_uid(user) || user.account; }
+
 lm::Maybe<std::int64_t> any_time(std::string_view text) {
   auto t = lm::time::rfc3339(text, true);
   if (!t) t = lm::time::iso_basic(text);
   return t && lm::time::plausible(*t) ? t : std::nullopt;
 }
+
+// The name of what an ARN stands for, without the version, stream or key of it that is meant: of a function, a table, a log group, an object in a bucket.
+std::string_view resource_name(std::string_view arn) {
+  std::string_view rest = arn;
+  for (int i = 0; i < 5; ++i) {
+    const std::size_t colon = rest.find(':');
+    if (colon == std::string_view::npos) return lm::aws::arn_name(arn);
+    rest.remove_prefix(colon + 1);
+  }
+  const std::string_view service = lm::aws::arn_part(arn, 2);
+  const auto behind = [&](std::string_view kind, char end) {
+    if (rest.size() <= kind.size() || !rest.starts_with(kind)) return std::string_view();
+    return lm::before(rest.substr(kind.size()), end);
+  };
+  std::string_view name;
+  if (service == "lambda") name = behind("function:", ':');
+  if (service == "logs") name = behind("log-group:", ':');
+  if (service == "dynamodb") name = behind("table/", '/');
+  if (service == "s3") {
+    const std::size_t slash = rest.find('/');
+    name = slash == std::string_view::npos || slash + 1 == rest.size() ? lm::before(rest, '/') : rest.substr(slash + 1);
+  }
+  return name.empty() ? lm::aws::arn_name(arn) : name;
+}
+
+// What a denied call was meant for, where only the message says so: "... is not authorized to perform: iam:DeleteUser on resource: user alice because ...", or with an ARN.
+struct Denied {
+  Text arn, name;
+  std::string_view kind;  // "user", "role", "group"; "" if it does not say
+
+  static Denied of(const Text& message) {
+    static constexpr std::string_view kMark = "on resource: ";
+    Denied out;
+    const std::size_t at = message ? message->find(kMark) : std::string_view::npos;
+    if (at == std::string_view::npos) return out;
+    const std::string_view rest = message->substr(at + kMark.size());
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \"'"));
+    if (word.starts_with("arn:")) {
+      out.arn = word;
+      out.kind = lm::before(lm::aws::arn_part(word, 5), '/');
+      out.name = lm::aws::arn_name(word);
+    } else if ((word == "user" || word == "role" || word == "group") && rest.size() > word.size() + 1) {
+      const std::string_view name = rest.substr(word.size() + 1);
+      out.kind = word;
+      out.name = name.substr(0, name.find(' '));
+    }
+    // A pattern is nobody.
+    if (out.name && (out.name->empty() || out.name->find('*') != std::string_view::npos)) out.name = {}, out.kind = {};
+    return out;
+  }
+};
 
 // "Mar 1, 2026, 1:28:26 PM" (STS) and "Mar 1, 2026 12:23:05 PM" (IAM); the space before AM or PM may be U+202F.
 lm::Maybe<std::int64_t> us_time(std::string_view text) {
@@ -338,7 +395,7 @@ struct CloudTrail {
              lm::Rows<kGroup>& group, lm::Rows<kFinding>& finding, lm::Rows<kBase>& base) {
     if (record.starts_block()) place_ = lm::aws::Place::of(record), identity_holds_ = false;
     Event e;
-    rest_.clear();
+    rest_.clear(), tls_rest_.clear();
     if (!read(record, e)) return record.reject(json_);
     const bool insight = e.insight || e.category == "Insight", aggregated = e.type == "AwsAggregatedEvent";
     if (!insight && !aggregated && (!e.name || !e.source))
@@ -387,10 +444,10 @@ struct CloudTrail {
         case kKeys.at("userAgent"): r.text(e.agent); break;
         case kKeys.at("errorCode"): r.text(e.error); break;
         case kKeys.at("errorMessage"): r.text(e.error_message); break;
-        case kKeys.at("requestParameters"): r.json(e.request); break;
-        case kKeys.at("responseElements"): r.json(e.response); break;
+        case kKeys.at("requestParameters"): json(r, e.request); break;
+        case kKeys.at("responseElements"): json(r, e.response); break;
         case kKeys.at("additionalEventData"):
-          r.json(e.additional);
+          json(r, e.additional);
           r.keep();
           break;
         case kKeys.at("requestID"): r.text(e.request_id); break;
@@ -411,7 +468,7 @@ struct CloudTrail {
         case kKeys.at("addendum"): addendum(e, r); break;
         case kKeys.at("tlsDetails"): tls(record, e, r); break;
         case kKeys.at("insightDetails"):
-          r.json(e.insight);
+          json(r, e.insight);
           r.keep();
           break;
         case kKeys.at("@timestamp"): r.text(logged_time); break;
@@ -422,7 +479,7 @@ struct CloudTrail {
           r.keep();
           break;
         case kKeys.at("serviceEventDetails"):
-          r.json(e.service_details);
+          json(r, e.service_details);
           r.keep();
           break;
         case kKeys.at("managementEvent"):
@@ -442,6 +499,17 @@ struct CloudTrail {
       }
     }
     return ok;
+  }
+
+  // Query engines write objects as strings that hold them.
+  void json(const Reading& r, Text& out) {
+    const Text inside = r.value.type() == Type::string ? r.value.text() : Text();
+    if (!inside || !inside->starts_with('{') || !document_json_.valid(*inside)) {
+      r.json(out);
+    } else if (inside != "{}") {
+      if (out) rest_.add(r.key, *out);
+      out = inside;
+    }
   }
 
   void identity(lm::Record record, Event& e, const Reading& whole) {
@@ -487,6 +555,14 @@ struct CloudTrail {
     });
     // The principal is not part of the row where something else names the user and OCSF has one place only.
     if (user.on_behalf_user && user.arn) identity_rest_.add_text("onBehalfOf.userId", *user.on_behalf_user);
+    // A user of whom nothing else is known is none in OCSF.
+    if (!is_known(user)) {
+      if (user.type) identity_rest_.add_text("type", *user.type);
+      if (user.access_key) identity_rest_.add_text("accessKeyId", *user.access_key);
+    }
+    // The directory's number for the user, which the uid already is.
+    if (user.type == "IdentityCenterUser" && user.principal && user_uid(user) != user.principal)
+      identity_rest_.add_text("principalId", *user.principal);
     user.raw = whole.value.raw();
     user.rest = identity_rest_.finish();
     if (user.raw.find('\\') != std::string_view::npos) identity_holds_ = false;  // unescaped text is the reader's, for one record
@@ -563,11 +639,21 @@ struct CloudTrail {
   }
 
   void tls(lm::Record record, Event& e, const Reading& whole) {
-    whole.object(tls_rest_, [&](const Reading& r) {
-      if (is(r.key, "clientProvidedHostHeader")) return r.text(e.host_header);
-      if (!is(r.key, "tlsVersion") && !is(r.key, "cipherSuite")) record.drift("tlsDetails", r.key);
+    if (whole.value.type() != Type::object) return whole.keep();
+    keep_tls(e);
+    e.tls = whole.key;
+    whole.value.object([&](std::string_view key, Value& value) {
+      const Reading r{tls_rest_, key, value};
+      if (is(key, "clientProvidedHostHeader")) return r.text(e.host_header);
+      if (!is(key, "tlsVersion") && !is(key, "cipherSuite")) record.drift("tlsDetails", key);
       r.keep();
     });
+  }
+
+  // Some classes have no attribute for the host that is in there.
+  void keep_tls(const Event& e) {
+    if (const auto rest = tls_rest_.finish(); !rest.empty()) rest_.add(*e.tls, rest);
+    tls_rest_.clear();
   }
 
   void resource_list(lm::Record record, Event& e, const Reading& whole) {
@@ -658,43 +744,45 @@ struct CloudTrail {
   template <class Row>
   void actor(Row& row, const Event& e) {
     const Identity& user = *e.user;
-    if (!user.rest.empty()) rest_.add("userIdentity", user.rest);
-    const Text name = user_name(user), uid = user_uid(user);
-    row.template set<"actor.user.name">(name);
-    row.template set<"actor.user.uid">(uid);
-    if (name || uid || user.account) {
-      row.template set<"actor.user.type">(user.type);
-      row.template set<"actor.user.type_id">(user_type_id(user));
-    } else if (user.type) {
-      rest_.add_text("userIdentity.type", *user.type);  // a user of whom nothing else is known is none in OCSF
-    }
-    if (user.principal && uid != user.principal) {
-      if (user.type == "IdentityCenterUser") {
-        rest_.add_text("userIdentity.principalId", *user.principal);  // the directory's number for the user, which the uid already is
-      } else {
-        row.template set<"actor.user.uid_alt">(user.principal);
-      }
-    }
-    if (user.account) {
-      row.template set<"actor.user.account.uid">(user.account);
-      row.template set<"actor.user.account.type_id">(lm::aws::kAccountType);
-    }
-    if (user.access_key && (name || uid || user.account)) {
-      auto key = row.template push<"actor.user.programmatic_credentials">();
-      key.template set<"uid">(user.access_key);
-      key.template set<"type">("AWS access key");
-    } else if (user.access_key) {
-      rest_.add_text("userIdentity.accessKeyId", *user.access_key);
-    }
+    actor_user(row, user);
     row.template set<"actor.session.credential_uid">(user.credential);
     if (user.session_created) row.template set<"actor.session.created_time">(any_time(*user.session_created));
     if (user.session_mfa == "true" || user.session_mfa == "false") row.template set<"actor.session.is_mfa">(*user.session_mfa == "true");
     row.template set<"actor.session.issuer">(user.issuer_arn);
     row.template set<"actor.session.uid">(user.session_arn);
+    caller(row, e);
+  }
+
+  template <class Row>
+  static void actor_user(Row& row, const Identity& user) {
+    if (!is_known(user)) return;
+    const Text uid = user_uid(user);
+    row.template set<"actor.user.name">(user_name(user));
+    row.template set<"actor.user.uid">(uid);
+    row.template set<"actor.user.type">(user.type);
+    row.template set<"actor.user.type_id">(user_type_id(user));
+    if (user.principal && uid != user.principal && user.type != "IdentityCenterUser")
+      row.template set<"actor.user.uid_alt">(user.principal);
+    if (user.account) {
+      row.template set<"actor.user.account.uid">(user.account);
+      row.template set<"actor.user.account.type_id">(lm::aws::kAccountType);
+    }
+    if (user.access_key) {
+      auto key = row.template push<"actor.user.programmatic_credentials">();
+      key.template set<"uid">(user.access_key);
+      key.template set<"type">("AWS access key");
+    }
+  }
+
+  // Of the actor, what is true whoever it is.
+  template <class Row>
+  void caller(Row& row, const Event& e) {
+    const Identity& user = *e.user;
+    if (!user.rest.empty()) rest_.add("userIdentity", user.rest);
     row.template set<"actor.idp.name">(user.provider ? user.provider : user.federated_provider);
     row.template set<"actor.idp.uid">(user.on_behalf_store);
     row.template set<"actor.app_name">(user.invoked_by);
-    if (!user.invoked_by && !name && !uid && !user.account) row.template set<"actor.app_name">(e.source);
+    if (!user.invoked_by && !is_known(user)) row.template set<"actor.app_name">(e.source);
   }
 
   template <class Row>
@@ -721,9 +809,11 @@ struct CloudTrail {
     if constexpr (Row::template has<"dst_endpoint.svc_name">) {
       row.template set<"dst_endpoint.hostname">(e.host_header);
     } else if (e.host_header) {
-      rest_.add_text("tlsDetails.clientProvidedHostHeader", *e.host_header);
+      keep_host(*e.host_header);
     }
   }
+
+  void keep_host(std::string_view host) { tls_rest_.add_text("clientProvidedHostHeader", host); }
 
   // {"ConsoleLogin": "Failure"}: the result under the event's own name, of sign-ins and their steps.
   lm::Maybe<bool> result_in(const Text& json, const Event& e) {
@@ -755,7 +845,8 @@ struct CloudTrail {
 
   // The last thing of a row: `unmapped` as it was gathered.
   template <class Row>
-  void finish(Row& row) {
+  void finish(Row& row, const Event& e) {
+    keep_tls(e);
     if (const auto rest = rest_.finish(); !rest.empty()) row.template set<"unmapped">(rest);
   }
 
@@ -765,7 +856,7 @@ struct CloudTrail {
     actor(row, e);
     call(row, e, activity);
     resources(row, e);
-    finish(row);
+    finish(row, e);
   }
 
   void resources(lm::Row<kApi>& row, const Event& e) {
@@ -780,7 +871,7 @@ struct CloudTrail {
       resource.set<"type">(r.type);
       resource.set<"owner.account.uid">(r.account);
       if (uid && !uid->empty()) {
-        resource.set<"name">(lm::aws::arn_name(*uid));
+        resource.set<"name">(resource_name(*uid));
         if (const auto region = lm::aws::arn_part(*uid, 3); !region.empty()) resource.set<"region">(region);
       }
     }
@@ -819,7 +910,6 @@ struct CloudTrail {
 
   void authentication_row(lm::Row<kAuthentication> row, const Event& e, std::int64_t time, int activity) {
     every(row, e, time);
-    actor(row, e);
     call(row, e, activity);
     keep_resources(row, e);
 
@@ -844,10 +934,19 @@ struct CloudTrail {
       if (const std::size_t scheme = login_to->find("://"); scheme != std::string_view::npos) {
         const std::string_view rest = login_to->substr(scheme + 3), host = rest.substr(0, rest.find_first_of("/?#:"));
         if (!host.empty()) {
-          if (e.host_header && *e.host_header != host) rest_.add_text("tlsDetails.clientProvidedHostHeader", *e.host_header);
+          if (e.host_header && *e.host_header != host) keep_host(*e.host_header);
           row.set<"dst_endpoint.hostname">(host);
         }
       }
+    }
+    // The record's identity is the role that was switched to; the actor is who switched, of whom the ARN is all that is known.
+    const bool switched = switch_from && activity == 7 && switch_from->starts_with("arn:");
+    if (switched) {
+      switched_by(row, *switch_from);
+      switched_to(row, *e.user);
+      caller(row, e);
+    } else {
+      actor(row, e);
     }
     const auto strong = [](std::string_view text) {
       return text.find("TOTP") != text.npos || text.find("WEBAUTHN") != text.npos || text.find("EMAIL_OTP") != text.npos;
@@ -855,20 +954,21 @@ struct CloudTrail {
     if (mfa_used && (lm::equals_ignoring_case(*mfa_used, "yes") || lm::equals_ignoring_case(*mfa_used, "no"))) {
       row.set<"is_mfa">(lm::equals_ignoring_case(*mfa_used, "yes"));
     } else if (credential_type && (e.name == "UserAuthentication" || e.name == "CredentialVerification")) {
-      row.set<"is_mfa">(strong(*credential_type));
+      // Whether an external provider asked for a second factor, AWS does not know.
+      if (strong(*credential_type)) {
+        row.set<"is_mfa">(true);
+      } else if (credential_type == "PASSWORD") {
+        row.set<"is_mfa">(false);
+      }
     } else if (e.user->session_mfa == "true" || e.user->session_mfa == "false") {
       row.set<"is_mfa">(*e.user->session_mfa == "true");
     }
-    for (const Text& factors : {credential_type, mfa_type, mfa_identifier}) {
-      for (std::string_view rest = factors.value_or(""); !rest.empty();) {
-        const std::string_view factor = lm::before(rest, ',');
-        rest.remove_prefix(std::min(factor.size() + 1, rest.size()));
-        if (factor.empty()) continue;
-        auto f = row.push<"auth_factors">();
-        f.set<"factor_type_id">(factor_type_id(factor));
-        f.set<"factor_type">(factor);
-      }
+    for (std::string_view rest = credential_type.value_or(""); !rest.empty();) {
+      const std::string_view factor = lm::before(rest, ',');
+      rest.remove_prefix(std::min(factor.size() + 1, rest.size()));
+      if (!factor.empty()) authentication_factor(row, factor, {});
     }
+    if (mfa_type || mfa_identifier) authentication_factor(row, mfa_type.value_or(""), mfa_identifier);
     const std::string_view name = *e.name;
     if (e.source == kSts) {
       row.set<"logon_type_id">(3);  // Network
@@ -878,15 +978,12 @@ struct CloudTrail {
       row.set<"logon_type_id">(2);  // Interactive
     }
     if (activity == 7) row.set<"account_switch_type_id">(1);
-    // The record's identity is the role that was switched to; the actor is who switched, of whom the ARN is all that is known.
-    if (switch_from && activity == 7 && switch_from->starts_with("arn:")) switched_by(row, *switch_from);
-
-    if (e.source == kSts && name != "GetSessionToken") {
-      assumed_user(row, e);
+    if (e.source == kSts || e.source == kRolesAnywhere || e.source == kIdentityPools) {
+      issued(row, e);
     } else {
       caller_as_user(row, e, additional_name);
     }
-    finish(row);
+    finish(row, e);
   }
 
   static void switched_by(lm::Row<kAuthentication>& row, std::string_view arn) {
@@ -896,24 +993,52 @@ struct CloudTrail {
     row.set<"actor.user.name">(lm::aws::arn_name(arn));
     row.set<"actor.user.type">(role ? "AssumedRole" : user ? "IAMUser" : path == "root" ? "Root" : "Unknown");
     row.set<"actor.user.type_id">(role ? 99 : user ? 1 : path == "root" ? 2 : 0);
-    row.set<"actor.user.uid_alt">(arn);
     if (!account.empty()) row.set<"actor.user.account.uid">(account), row.set<"actor.user.account.type_id">(lm::aws::kAccountType);
+  }
+
+  // Keys and session of the record's identity are those of the role.
+  static void switched_to(lm::Row<kAuthentication>& row, const Identity& user) {
+    row.set<"session.credential_uid">(user.access_key ? user.access_key : user.credential);
+    if (user.session_created) row.set<"session.created_time">(any_time(*user.session_created));
+    if (user.session_mfa == "true" || user.session_mfa == "false") row.set<"session.is_mfa">(*user.session_mfa == "true");
+    row.set<"session.issuer">(user.issuer_arn);
+    row.set<"session.uid">(user.session_arn);
+  }
+
+  // What sort of factor, and the device, by its ARN or serial number.
+  static void authentication_factor(lm::Row<kAuthentication>& row, std::string_view type, Text device) {
+    int id = factor_type_id(type);
+    if (type.empty() && device) id = device_factor_type_id(*device);
+    auto factor = row.push<"auth_factors">();
+    factor.set<"factor_type_id">(id);
+    if (id == 99 && !type.empty()) factor.set<"factor_type">(type);
+    if (device && !device->empty()) {
+      factor.set<"device.uid">(device);
+      factor.set<"device.type_id">(99);
+    }
   }
 
   static int factor_type_id(std::string_view text) {
     if (text == "PASSWORD") return 11;
     if (text.find("EMAIL_OTP") != text.npos) return 8;
-    if (text.find("TOTP") != text.npos || text == "Virtual MFA" || text.find(":mfa/") != text.npos) return 7;
+    if (text.find("TOTP") != text.npos || text == "Virtual MFA") return 7;
     if (text.find("WEBAUTHN") != text.npos) return 10;
-    if (text == "U2F MFA" || text.find(":u2f/") != text.npos) return 9;
+    if (text == "U2F MFA") return 9;
     if (text == "Hardware MFA") return 6;
     return 99;
   }
 
+  // A device without an ARN is one that is held in the hand.
+  static int device_factor_type_id(std::string_view device) {
+    if (device.find(":mfa/") != device.npos) return 7;
+    if (device.find(":u2f/") != device.npos) return 9;
+    return device.starts_with("arn:") ? 99 : 6;
+  }
+
   // The one who is logged on is the caller.
   template <class Row>
-  void caller_as_user(Row& row, const Event& e, Text other_name) {
-    const Text uid = user_uid(*e.user);
+  void caller_as_user(Row& row, const Event& e, Text other_name, Text other_uid = {}) {
+    const Text uid = user_uid(*e.user) ? user_uid(*e.user) : other_uid;
     Text name = user_name(*e.user);
     if (!name && other_name && !hidden(*other_name)) name = other_name;
     const std::string_view account = e.user->account ? *e.user->account : account_of(e);
@@ -935,68 +1060,97 @@ struct CloudTrail {
     row.template set<"user.account.type_id">(lm::aws::kAccountType);
   }
 
-  // STS: the one who is logged on is who the caller becomes.
-  void assumed_user(lm::Row<kAuthentication>& row, const Event& e) {
-    Text role_arn, session_name, federated_name, target;
-    if (e.request && e.request->front() == '{') {
-      request_json_.read(*e.request, [&](std::string_view key, Value& value) {
-        if (key == "roleArn") role_arn = value.text();
-        if (key == "roleSessionName") session_name = value.text();
-        if (key == "name") federated_name = value.text();
-        if (key == "targetPrincipal") target = value.text();
-      });
-    }
-    Text assumed_arn, assumed_id, access_key, expiration;
-    if (e.response && e.response->front() == '{') {
-      response_json_.read(*e.response, [&](std::string_view key, Value& value) {
-        if (key == "assumedRoleUser" || key == "federatedUser") {
-          value.object([&](std::string_view inner, Value& v) {
-            if (inner == "arn") assumed_arn = v.text();
-            if (inner == "assumedRoleId" || inner == "federatedUserId") assumed_id = v.text();
-          });
-        } else if (key == "credentials") {
-          value.object([&](std::string_view inner, Value& v) {
-            if (inner == "accessKeyId") access_key = v.text();
-            if (inner == "expiration") expiration = v.text();
-          });
-        }
-      });
-    }
-    Text uid = assumed_arn ? assumed_arn : role_arn ? role_arn : target;
-    if (!uid && e.error_message) {
-      static constexpr std::string_view kMark = "on resource: ";
-      if (const std::size_t at = e.error_message->find(kMark); at != std::string_view::npos) {
-        const std::string_view rest = e.error_message->substr(at + kMark.size());
-        const std::string_view arn = rest.substr(0, rest.find_first_of(" \"'"));
-        if (arn.starts_with("arn:")) uid = arn;
+  // A session and its keys, as STS and the services before it hand them out.
+  struct Issued {
+    Text role_arn, session_name, federated_name, target, assumed_arn, assumed_id, access_key, expiration, identity;
+    bool federated = false;
+
+    void member(std::string_view key, Value& value) {
+      if (key == "assumedRoleUser" || key == "federatedUser") {
+        federated = key == "federatedUser";
+        value.object([&](std::string_view inner, Value& v) {
+          if (inner == "arn") assumed_arn = v.text();
+          if (inner == "assumedRoleId" || inner == "federatedUserId") assumed_id = v.text();
+        });
+      } else if (key == "credentials") {
+        value.object([&](std::string_view inner, Value& v) {
+          if (inner == "accessKeyId") access_key = v.text();
+          if (inner == "expiration") expiration = v.text();
+        });
+      } else if (key == "credentialSet") {  // of IAM Roles Anywhere; one as far as known
+        value.array([&](Value& one) { one.object([&](std::string_view inner, Value& v) { member(inner, v); }); });
+      } else if (key == "identityId") {
+        identity = value.text();
+      } else if (key == "roleArn" && !role_arn) {
+        role_arn = value.text();
       }
     }
-    const Text name = session_name ? session_name : federated_name;
-    if (!uid && !name) return caller_as_user(row, e, std::nullopt);
-    row.set<"user.uid">(uid);
-    row.set<"user.name">(name);
-    row.set<"user.uid_alt">(assumed_id);
-    row.set<"user.type">(e.name == "GetFederationToken" ? "FederatedUser" : "AssumedRole");
-    row.set<"user.type_id">(e.name == "GetFederationToken" ? 1 : 99);
-    std::string_view account = uid ? lm::aws::arn_part(*uid, 4) : std::string_view();
-    if (target && target->size() == 12 && lm::integer(*target)) account = *target;  // AssumeRoot into an account
-    user_account(row, account.empty() ? account_of(e) : account);
-    row.set<"session.credential_uid">(access_key);
-    row.set<"session.uid">(assumed_arn);
-    row.set<"session.uid_alt">(assumed_id);
-    row.set<"session.issuer">(role_arn);
-    if (expiration) {
-      auto t = us_time(*expiration);
-      row.set<"session.expiration_time">(t ? t : any_time(*expiration));
+  };
+
+  // The one who is logged on is who the caller becomes.
+  void issued(lm::Row<kAuthentication>& row, const Event& e) {
+    Issued i;
+    if (e.request && e.request->front() == '{') {
+      request_json_.read(*e.request, [&](std::string_view key, Value& value) {
+        if (key == "roleArn") i.role_arn = value.text();
+        if (key == "roleSessionName") i.session_name = value.text();
+        if (key == "name") i.federated_name = value.text();
+        if (key == "targetPrincipal") i.target = value.text();
+        if (key == "identityId") i.identity = value.text();
+      });
+    }
+    if (e.response && e.response->front() == '{')
+      response_json_.read(*e.response, [&](std::string_view key, Value& value) { i.member(key, value); });
+
+    // The ARN that the session has in what it does: a role's says so where the answer was left out.
+    if (!i.assumed_arn && i.role_arn && i.session_name && succeeded(e)) i.assumed_arn = session_arn(*i.role_arn, *i.session_name);
+    const std::string_view target = i.target.value_or("");
+    const bool root = e.name == "AssumeRoot" && (lm::aws::is_account(target) || target.ends_with(":root"));
+    if (root && lm::aws::is_account(target)) {
+      const std::string_view partition = lm::aws::arn_part(e.user->arn.value_or(""), 1);
+      scratch_.assign("arn:").append(partition.empty() ? "aws" : partition).append(":iam::").append(target).append(":root");
+      i.target = std::string_view(scratch_);
+    }
+    const Text uid = i.assumed_arn ? i.assumed_arn : i.role_arn ? i.role_arn : i.target ? i.target : Denied::of(e.error_message).arn;
+    const Text name = i.session_name ? i.session_name : i.federated_name;
+    const bool federated = i.federated || e.name == "GetFederationToken";
+    if (e.name == "GetSessionToken" || (!uid && !name)) {
+      caller_as_user(row, e, std::nullopt, i.identity);
+    } else {
+      row.set<"user.uid">(uid);
+      row.set<"user.name">(root ? Text("root") : name ? name : i.assumed_arn ? Text(lm::aws::arn_name(*i.assumed_arn)) : Text());
+      row.set<"user.uid_alt">(i.assumed_id);
+      row.set<"user.type">(root ? "Root" : federated ? "FederatedUser" : "AssumedRole");
+      row.set<"user.type_id">(root ? 2 : federated ? 1 : 99);
+      const std::string_view account = uid ? lm::aws::arn_part(*uid, 4) : std::string_view();
+      user_account(row, account.empty() ? account_of(e) : account);
+    }
+    row.set<"session.credential_uid">(i.access_key);
+    row.set<"session.uid">(i.assumed_arn);
+    row.set<"session.uid_alt">(i.assumed_id);
+    row.set<"session.issuer">(i.role_arn);
+    if (i.expiration) {
+      auto t = us_time(*i.expiration);
+      row.set<"session.expiration_time">(t ? t : any_time(*i.expiration));
     }
   }
 
+  // "arn:aws:iam::111122223333:role/path/Admin" and "me" -> "arn:aws:sts::111122223333:assumed-role/Admin/me".
+  Text session_arn(std::string_view role, std::string_view session) {
+    if (lm::aws::arn_part(role, 2) != "iam" || !lm::aws::arn_part(role, 5).starts_with("role/")) return std::nullopt;
+    session_arn_.assign("arn:").append(lm::aws::arn_part(role, 1)).append(":sts::").append(lm::aws::arn_part(role, 4));
+    session_arn_.append(":assumed-role/").append(lm::aws::arn_name(role)).append("/").append(session);
+    return std::string_view(session_arn_);
+  }
+
   void account_row(lm::Row<kAccount> row, const Event& e, std::int64_t time, int activity) {
-    Text user, role, access_key, policy_arn, boundary, policy_name, document, new_name, serial, status;
+    Text user, role, access_key, policy_arn, boundary, policy_name, document, new_name, serial, status, uid, uid_alt, principal_type,
+        target;
     if (e.request && e.request->front() == '{') {
       request_json_.read(*e.request, [&](std::string_view key, Value& value) {
         static constexpr auto kKeys = lm::keys("userName", "roleName", "accessKeyId", "policyArn", "permissionsBoundary", "policyName",
-                                               "policyDocument", "newUserName", "serialNumber", "status", "username");
+                                               "policyDocument", "newUserName", "serialNumber", "status", "username", "userId",
+                                               "principalId", "principalType", "permissionSetArn", "targetId");
         switch (kKeys.find(key)) {
           case kKeys.at("userName"):
           case kKeys.at("username"): user = value.text(); break;
@@ -1009,11 +1163,15 @@ struct CloudTrail {
           case kKeys.at("newUserName"): new_name = value.text(); break;
           case kKeys.at("serialNumber"): serial = value.text(); break;
           case kKeys.at("status"): status = value.text(); break;
+          case kKeys.at("userId"):  // of IAM Identity Center
+          case kKeys.at("principalId"): uid = value.text(); break;
+          case kKeys.at("principalType"): principal_type = value.text(); break;
+          case kKeys.at("permissionSetArn"): policy_arn = value.text(); break;
+          case kKeys.at("targetId"): target = value.text(); break;
           default: break;
         }
       });
     }
-    Text uid, uid_alt;
     if (e.response && e.response->front() == '{') {
       response_json_.read(*e.response, [&](std::string_view key, Value& value) {
         if (key == "user" || key == "role") {
@@ -1022,6 +1180,12 @@ struct CloudTrail {
             if (inner == "roleName") role = v.text();
             if (inner == "arn") uid = v.text();
             if (inner == "userId" || inner == "roleId") uid_alt = v.text();
+          });
+        } else if (key == "userId" && !uid) {
+          uid = value.text();
+        } else if (key == "virtualMFADevice") {
+          value.object([&](std::string_view inner, Value& v) {
+            if (inner == "serialNumber") serial = v.text();
           });
         } else if (key == "accessKey") {
           value.object([&](std::string_view inner, Value& v) {
@@ -1037,19 +1201,28 @@ struct CloudTrail {
     actor(row, e);
     call(row, e, activity);
     keep_resources(row, e);
-    const bool on_self = name == "ChangePassword" || name == "PasswordUpdated";
-    const bool is_role = role && !user;
-    if (on_self || (!user && !role)) {
+    if (!user && !role && !uid) {
+      const Denied denied = Denied::of(e.error_message);
+      if (denied.kind == "user") user = denied.name, uid = denied.arn;
+      if (denied.kind == "role") role = denied.name, uid = denied.arn;
+    }
+    if (!uid && e.source != kIam) uid = uid_alt, uid_alt = {};
+    const Self self = acts_on_caller(*e.source, name);
+    const bool known = user || role || uid;
+    if (self == Self::always || (self == Self::unless_named && !known && succeeded(e))) {
       caller_as_user(row, e, std::nullopt);
     } else {
-      const Text target = is_role ? role : user;
-      if (!hidden(*target)) row.set<"user.name">(target);
+      const bool is_role = role && !user;
+      const Text named = is_role ? role : user;
+      const bool has_name = named && !hidden(*named);
+      if (has_name) row.set<"user.name">(named);
       row.set<"user.uid">(uid);
       row.set<"user.uid_alt">(uid_alt);
-      row.set<"user.type">(is_role ? "Role" : "IAMUser");
-      row.set<"user.type_id">(is_role ? 99 : 1);
-      user_account(row, account_of(e));
-      if (account_of(e).empty() && hidden(*target)) caller_as_user(row, e, std::nullopt);
+      const std::string_view type = type_of_user(*e.source, principal_type.value_or(""), is_role);
+      if (known) row.set<"user.type">(type), row.set<"user.type_id">(is_role || type == "Group" ? 99 : 1);
+      const std::string_view account = target && lm::aws::is_account(*target) ? *target : account_of(e);
+      user_account(row, account);
+      if (account.empty() && !has_name && !uid) row.set<"user.name">("unknown");  // the class needs a user
     }
     if (access_key && !access_key->empty()) {
       auto key = row.push<"user.programmatic_credentials">();
@@ -1066,11 +1239,18 @@ struct CloudTrail {
     row.set<"user_result.name">(new_name);
     if (serial && !serial->empty()) {
       auto f = row.push<"auth_factors">();
-      f.set<"factor_type_id">(serial->find(":mfa/") != std::string_view::npos ? 7 : 99);  // a virtual device has an ARN
+      f.set<"factor_type_id">(device_factor_type_id(*serial));
       f.set<"device.uid">(serial);
       f.set<"device.type_id">(99);
     }
-    finish(row);
+    finish(row, e);
+  }
+
+  // What the accounts of a service are; `principal_type` is IAM Identity Center's.
+  static std::string_view type_of_user(std::string_view source, std::string_view principal_type, bool is_role) {
+    if (source == kIdp) return "Cognito";
+    if (source == kStore || source == kDirectory || source == kSso) return principal_type == "GROUP" ? "Group" : "IdentityCenterUser";
+    return is_role ? "Role" : "IAMUser";
   }
 
   // A string that holds JSON, sometimes percent-encoded; as JSON text. What is no JSON stays a string as it was written, and so does what was encoded beyond ASCII: it need not be
@@ -1110,12 +1290,16 @@ struct CloudTrail {
     actor(row, e);
     call(row, e, activity);
     keep_resources(row, e);
-    row.set<"group.name">(group.value_or("unknown"));  // the class needs a group; a denied call does not say which
+    if (!group) {
+      const Denied denied = Denied::of(e.error_message);
+      if (denied.kind == "group") group = denied.name, uid = denied.arn;
+    }
+    row.set<"group.name">(group.value_or("unknown"));  // the class needs a group; a denied call need not say which
     row.set<"group.uid">(uid);
     if (user && !hidden(*user)) row.set<"user.name">(user);
     if (policy_arn) row.push<"privileges">(*policy_arn);
     if (policy_name) row.push<"privileges">(*policy_name);
-    finish(row);
+    finish(row, e);
   }
 
   // Insights: one finding at the start of unusual activity, one at its end.
@@ -1190,7 +1374,7 @@ struct CloudTrail {
     if (users_.empty() && name) evidence(std::nullopt);
     for (const std::string& target : targets_) row.push<"resources">().set<"uid">(target);
     keep_call(e);
-    finish(row);
+    finish(row, e);
   }
 
   // {"attribute": "userIdentityArn", "insight": [{"value": ..., "average": ...}], "baseline": [...]}
@@ -1216,7 +1400,7 @@ struct CloudTrail {
       if (value) rest_.add_text(key, *value);
     };
     if (!e.user->raw.empty() && e.user->raw != "{}") rest_.add("userIdentity", e.user->raw);
-    keep("tlsDetails.clientProvidedHostHeader", e.host_header);
+    if (e.host_header) keep_host(*e.host_header);
     keep("eventName", e.name), keep("eventSource", e.source), keep("sourceIPAddress", e.address), keep("userAgent", e.agent),
         keep("errorCode", e.error);
     keep("errorMessage", e.error_message), keep("requestID", e.request_id), keep("apiVersion", e.api_version),
@@ -1260,12 +1444,12 @@ struct CloudTrail {
     if (dimension) scratch_.append(" by ").append(*dimension);
     row.set<"message">(scratch_);
     keep_call(e);
-    finish(row);
+    finish(row, e);
   }
 
   lm::json::Reader json_, request_json_, response_json_, additional_json_, document_json_;
   lm::json::ObjectWriter rest_, identity_rest_, session_rest_, inner_, tls_rest_;
-  std::string scratch_, document_, quoted_;
+  std::string scratch_, session_arn_, document_, quoted_;
   Identity identity_;                // the last one that was read
   bool identity_holds_ = false;      // it may be that of the next record of this block
   std::vector<Resource> resources_;  // of the record at hand

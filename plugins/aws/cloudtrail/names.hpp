@@ -47,7 +47,8 @@ struct Named {
 
 inline constexpr std::string_view kSignin = "signin.amazonaws.com", kSso = "sso.amazonaws.com", kOidc = "sso-oidc.amazonaws.com",
                                   kSts = "sts.amazonaws.com", kIam = "iam.amazonaws.com", kIdp = "cognito-idp.amazonaws.com",
-                                  kStore = "identitystore.amazonaws.com", kDirectory = "sso-directory.amazonaws.com";
+                                  kStore = "identitystore.amazonaws.com", kDirectory = "sso-directory.amazonaws.com",
+                                  kRolesAnywhere = "rolesanywhere.amazonaws.com", kIdentityPools = "cognito-identity.amazonaws.com";
 
 inline constexpr auto kNamed = [] {
   constexpr auto kAuth = Table::authentication, kAccount = Table::account_change, kGroup = Table::group_management;
@@ -78,8 +79,8 @@ inline constexpr auto kNamed = [] {
       {kSts, "AssumeRoot", {kAuth, 1}},
       {kSts, "GetFederationToken", {kAuth, 1}},
       {kSts, "GetSessionToken", {kAuth, 1}},
-      {"rolesanywhere.amazonaws.com", "CreateSession", {kAuth, 1}},
-      {"cognito-identity.amazonaws.com", "GetCredentialsForIdentity", {kAuth, 1}},
+      {kRolesAnywhere, "CreateSession", {kAuth, 1}},
+      {kIdentityPools, "GetCredentialsForIdentity", {kAuth, 1}},
       {kIdp, "InitiateAuth", {kAuth, 1}},
       {kIdp, "AdminInitiateAuth", {kAuth, 1}},
       {kIdp, "RespondToAuthChallenge", {kAuth, 1}},
@@ -184,6 +185,20 @@ inline constexpr auto kNamed = [] {
             [](const Named& a, const Named& b) { return a.name != b.name ? a.name < b.name : a.source < b.source; });
   return list;
 }();
+
+// Whether an account change is one of the caller's own account.
+enum class Self : std::uint8_t { never, unless_named, always };
+
+// Source: AWS, "IAM API Reference": where UserName is not required, it is the caller's.
+constexpr Self acts_on_caller(std::string_view source, std::string_view name) {
+  constexpr auto kOptional = std::to_array<std::string_view>(
+      {"CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "CreateLoginProfile", "DeleteLoginProfile", "UploadSigningCertificate",
+       "UpdateSigningCertificate", "DeleteSigningCertificate", "DeactivateMFADevice", "UpdateServiceSpecificCredential",
+       "DeleteServiceSpecificCredential", "ResetServiceSpecificCredential"});
+  if (source == kSignin || name == "ChangePassword" || (source == kIdp && name == "DeleteUser")) return Self::always;
+  const bool optional = source == kIam && std::find(kOptional.begin(), kOptional.end(), name) != kOptional.end();
+  return optional ? Self::unless_named : Self::never;
+}
 
 struct Verb {
   std::string_view prefix;

@@ -41,11 +41,16 @@ constexpr std::string_view kTransitGatewayDefault =
     "flow-direction "
     "pkt-src-aws-service pkt-dst-aws-service";
 
+std::string_view unquoted(std::string_view word) {
+  const bool quoted = word.size() >= 2 && word.front() == '"' && word.back() == '"';
+  return quoted ? word.substr(1, word.size() - 2) : word;
+}
+
 // A field's number from a header word or a column name: "srcaddr", "pkt_srcaddr", "${pkt-srcaddr}"; -1 if there is no such field.
 int field_of(std::string_view word) {
   if (const int field = kFields.find(word); field >= 0) return field;
   if (word.starts_with("${") && word.ends_with("}")) word = word.substr(2, word.size() - 3);
-  if (word.size() >= 2 && word.front() == '"' && word.back() == '"') word = word.substr(1, word.size() - 2);
+  word = unquoted(word);
   std::array<char, 40> name{};
   if (word.size() > name.size()) return -1;
   for (std::size_t i = 0; i < word.size(); ++i) name[i] = word[i] == '_' ? '-' : word[i];
@@ -57,7 +62,8 @@ struct Layout {
   static constexpr std::size_t kMost = 128;
   char separator = ' ';
   std::vector<int> fields;           // numbers, -1 for words that are no field
-  bool straight = true;              // they are 0, 1, 2, ...
+  bool quoted = false;               // the values of query engines stand in quotes
+  bool straight = true;              // the fields are 0, 1, 2, ..., as they stand
   std::vector<std::string> unknown;  // their names, in the order of the -1s
   bool beyond_default = false;       // has more than the fields of version 2
 
@@ -72,9 +78,11 @@ struct Layout {
       if (std::find(out.fields.begin(), out.fields.end(), field) != out.fields.end()) field = -1;
       out.fields.push_back(field);
       out.straight = out.straight && field == static_cast<int>(i);
-      if (field < 0) out.unknown.emplace_back(words[i]);
+      if (field < 0) out.unknown.emplace_back(unquoted(words[i]));
       out.beyond_default = out.beyond_default || field < 0 || static_cast<std::size_t>(field) >= kDefaultCount;
     }
+    out.quoted = header.find('"') != std::string_view::npos;
+    out.straight = out.straight && !out.quoted;
     return out;
   }
 };
@@ -350,6 +358,11 @@ class Mapper {
     return false;
   }
 
+  bool is_interface(std::size_t interface_field, std::size_t packet_field) const {
+    const lm::Text packet = text(packet_field);
+    return !packet || packet == text(interface_field);
+  }
+
   // The fields beyond version 2. Answers the direction.
   template <class Row>
   int extended(Row& row, bool gateway, lm::Text interface) {
@@ -381,13 +394,14 @@ class Mapper {
       row.template set<"dst_endpoint.owner.account.uid">(text(at("tgw-dst-vpc-account-id")));
     } else {
       keep(at("tgw-attachment-id"));
-      if (direction == 2) {
-        row.template set<"observation_point_id">(1);  // Source
+      // The interface, the instance and where they lie are those of the interface's address. What goes through it (NAT, a firewall) has another one.
+      if (direction == 2) row.template set<"observation_point_id">(1);  // Source
+      if (direction == 1) row.template set<"observation_point_id">(2);  // Destination
+      if (direction == 2 && is_interface(at("srcaddr"), at("pkt-srcaddr"))) {
         row.template set<"src_endpoint.interface_uid">(interface);
         row.template set<"src_endpoint.vpc_uid">(text(at("vpc-id"))), row.template set<"src_endpoint.subnet_uid">(text(at("subnet-id")));
         row.template set<"src_endpoint.instance_uid">(text(at("instance-id")));
-      } else if (direction == 1) {
-        row.template set<"observation_point_id">(2);  // Destination
+      } else if (direction == 1 && is_interface(at("dstaddr"), at("pkt-dstaddr"))) {
         row.template set<"dst_endpoint.interface_uid">(interface);
         row.template set<"dst_endpoint.vpc_uid">(text(at("vpc-id"))), row.template set<"dst_endpoint.subnet_uid">(text(at("subnet-id")));
         row.template set<"dst_endpoint.instance_uid">(text(at("instance-id")));
@@ -493,6 +507,7 @@ class LineReader {
       }
     }
     std::size_t n = lm::split(line, layout->separator, f);
+    if (layout->quoted) std::transform(f.begin(), f.begin() + static_cast<std::ptrdiff_t>(std::min(n, f.size())), f.begin(), unquoted);
     std::size_t first = 0;
     mapper.logged = {};
     if (n == layout->fields.size() + 1) mapper.logged = lm::time::rfc3339(f[0]);
