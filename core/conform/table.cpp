@@ -96,15 +96,18 @@ Result<void> TableSet::add(const lm_class& declared) {
   std::vector<std::pair<std::string, bool>> unknown;
   for (std::uint64_t i = 0; i < declared.n_columns; ++i) {
     std::pair<std::string, bool> column(view(declared.columns[i].path), (declared.columns[i].flags & LM_TEXT_DICTIONARY) != 0);
-    if (known.contains(column)) continue;
+    const std::string_view constant = view(declared.columns[i].constant);
+    if (constant.empty() && known.contains(column)) continue;
     const std::string_view path = column.first;
     const auto resolved = catalogue().resolve(declared.class_uid, path);
     if (!resolved.ok()) {
       return fail(Errc::plugin,
                   fmt::format("column '{}' is not OCSF {} {}: {}", path, catalogue().version, ocsf_class->name, resolved.message()));
     }
+    if (!constant.empty() && !detail::constant_fits(constant, resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind))
+      return fail(Errc::plugin, fmt::format("the constant '{}' of column '{}' is no {}", constant, path, resolved.leaf->type));
     if (host_fills(path)) return fail(Errc::plugin, fmt::format("column '{}' of {} is the host's to fill", path, ocsf_class->name));
-    unknown.push_back(std::move(column));
+    if (!known.contains(column)) unknown.push_back(std::move(column));
   }
   auto& slot = tables_[declared.class_uid];
   if (!slot) {

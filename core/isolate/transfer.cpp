@@ -315,7 +315,7 @@ Result<void> BatchWriter::put_array(Writer& out, const ArrowSchema& schema, cons
   const auto rows = static_cast<std::uint64_t>(a.length);
   numbers_.push_back(rows);
   numbers_.push_back(static_cast<std::uint64_t>(a.null_count));
-  put_buffer(out, a.null_count == 0 ? nullptr : a.buffers[0], bits(rows));
+  put_buffer(out, a.buffers[0], bits(rows));  // also where it says that nothing is null: the host looks
   if (format == "u" || format == "+l") {
     const auto* const offsets = static_cast<const std::int32_t*>(a.buffers[1]);
     put_buffer(out, offsets, (rows + 1) * sizeof(std::int32_t));

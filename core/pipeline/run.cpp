@@ -1143,16 +1143,20 @@ struct Engine::State {
     Group* group;
     Instance* instance;
     std::vector<std::size_t> first;  // of each block's records among `seen`
-    std::vector<std::uint8_t> seen;  // 0 not yet, 1 rows, 2 rejected
+    std::vector<std::uint8_t> seen;  // kNotYet, kRows, ...
     std::vector<BlockOrigin> origins;
     std::string contract;  // how the parser broke it, if it did
     struct Foreign {
       std::uint32_t block, record;
       std::string why;
     };
-    std::vector<Foreign> foreign;    // records that it has called so
-    std::vector<Stretch> stretches;  // of the batch at hand
+    std::vector<Foreign> foreign;                             // records that it has called so
+    std::vector<Stretch> stretches;                           // of the batch at hand
+    std::vector<std::pair<std::uint32_t, std::string>> lost;  // of records that have rows, others: the block, and why
+    bool has_refused = false;
   };
+  // What has become of a record: the parser may reject it, and the host does if it has no row that an event can be made of.
+  static constexpr std::uint8_t kNotYet = 0, kRows = 1, kRejected = 2, kRefused = 3;
 
   Result<std::unique_ptr<Instance>> take_instance(const ParserPlugin& plugin) {
     {
@@ -1215,11 +1219,12 @@ struct Engine::State {
       return;
     }
     std::uint8_t& seen = call.seen[call.first[block] + record];
-    if (seen != 0) {
-      call.contract = seen == 1 ? "it rejected a record that it had given a row" : "it rejected a record twice";
+    if (seen == kRefused) return;  // which is said already
+    if (seen != kNotYet) {
+      call.contract = seen == kRows ? "it rejected a record that it had given a row" : "it rejected a record twice";
       return;
     }
-    seen = 2;
+    seen = kRejected;
     try {
       std::string text = readable(view(why));
       if (code == LM_REJECT_FOREIGN && !call.state->forced) {
@@ -1282,11 +1287,101 @@ struct Engine::State {
     if (batch.array.length == 0) return refuse("");
     if (!batch.origins) return refuse("it emitted rows without origins");
     if (auto why = check_origins(call, batch); !why.empty()) return refuse(std::move(why));
-    if (auto why = missing_required(call, batch); !why.empty()) return refuse(std::move(why));
     // Marked before conform takes the batch: the origins are borrowed, and conform may filter.
+    const std::vector<const char*> faults = faults_of(call, batch);
+    if (!faults.empty()) return complete_others(call, batch, faults);
     mark_origins(call, batch);
     return complete_rows(call, batch);
   }
+
+  // What every event must have and no host can derive: for each row why no event can be made of it, or null; empty if there is no such row.
+  static std::vector<const char*> faults_of(const ParseCall& call, const lm_batch& batch) {
+    // Of a time, the years 1 to 9999: beyond them neither RFC 3339 nor a folder of days can say it.
+    constexpr std::int64_t kFirst = -62'135'596'800'000, kLast = 253'402'300'799'999;
+    const auto rows = static_cast<std::size_t>(batch.array.length);
+    std::vector<const char*> out;
+    const auto note = [&](std::size_t row, const char* why) {
+      out.resize(rows, nullptr);
+      if (!out[row]) out[row] = why;
+    };
+    const ArrowSchema& schema = call.instance->schemas[batch.table];
+    for (std::int64_t c = 0; c < schema.n_children; ++c) {
+      const std::string_view name = schema.children[c]->name;
+      const bool time = name == "time";
+      if (!time && name != "activity_id") continue;
+      const ArrowArray& column = *batch.array.children[c];
+      if (column.null_count != 0) {
+        const auto* const valid = static_cast<const std::uint8_t*>(column.buffers[0]);
+        for (std::size_t i = 0; i < rows; ++i) {
+          if ((valid[i / 8] >> (i % 8) & 1) == 0)
+            note(i, time ? "the parser gave its row no time" : "the parser gave its row no activity_id");
+        }
+      }
+      if (!time) continue;
+      const std::span times(static_cast<const std::int64_t*>(column.buffers[1]), rows);
+      const auto is_outside = [](std::int64_t t) {
+        return static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(kFirst) > static_cast<std::uint64_t>(kLast - kFirst);
+      };
+      bool outside = false;
+      for (const std::int64_t t : times) outside |= is_outside(t);
+      for (std::size_t i = 0; outside && i < rows; ++i) {
+        if (is_outside(times[i])) note(i, "the parser gave its row a time that no calendar has");
+      }
+    }
+    // Nor of one whose record was refused for another row.
+    for (const auto& s : call.has_refused ? std::span<const Stretch>(call.stretches) : std::span<const Stretch>()) {
+      const std::uint8_t* const seen = call.seen.data() + call.first[s.block];
+      for (std::size_t i = s.begin; i < s.end; ++i) {
+        if (seen[batch.origins[i].record] == kRefused) note(i, "its record was refused");
+      }
+    }
+    return out;
+  }
+
+  // The rows without a fault. A record that has none but faulty ones is rejected; of one that has others, that rows were lost is told of its object.
+  lm_status complete_others(ParseCall& call, lm_batch& batch, const std::vector<const char*>& faults) {
+    const std::span<const lm_origin> origins(batch.origins, faults.size());
+    const auto seen = [&](const lm_origin& o) -> std::uint8_t& { return call.seen[call.first[o.block] + o.record]; };
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+      if (!faults[i]) seen(origins[i]) = kRows;
+    }
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+      const lm_origin& o = origins[i];
+      if (!faults[i] || seen(o) == kRefused) continue;
+      if (seen(o) == kRows) {
+        call.lost.emplace_back(o.block, fmt::format("a row of record {} was lost, though it has others: {}",
+                                                    ordinal_of(call.group->blocks[o.block], o.record), faults[i]));
+      } else {
+        seen(o) = kRefused, call.has_refused = true;
+        reject_record(call, o.block, o.record, reject_name(LM_REJECT_MALFORMED), faults[i]);
+      }
+    }
+    std::vector<std::uint32_t> good;
+    std::vector<lm_origin> good_origins;
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+      if (!faults[i]) good.push_back(static_cast<std::uint32_t>(i)), good_origins.push_back(origins[i]);
+    }
+    if (good.empty()) {
+      batch.array.release(&batch.array);
+      return LM_OK;
+    }
+    Owned rest{batch};
+    rest.batch.array.release = nullptr;
+    take_rows(call.instance->schemas[batch.table], &batch.array, good, &rest.batch.array, &rest.batch.bytes);
+    rest.batch.origins = good_origins.data();
+    return complete_rows(call, rest.batch);
+  }
+
+  // A batch whose array is released with it, if nobody has taken it.
+  struct Owned {
+    lm_batch batch;
+    explicit Owned(const lm_batch& b) : batch(b) {}
+    Owned(const Owned&) = delete;
+    Owned& operator=(const Owned&) = delete;
+    ~Owned() {
+      if (batch.array.release) batch.array.release(&batch.array);
+    }
+  };
 
   // Rows that are checked and marked.
   lm_status complete_rows(ParseCall& call, lm_batch& batch) {
@@ -1327,22 +1422,16 @@ struct Engine::State {
     const auto count = static_cast<std::size_t>(batch.array.length);
     if (count == 1) {
       const lm_origin& o = batch.origins[0];
-      call.seen[call.first[o.block] + o.record] = 0;  // so that the record is rejected
-      call.contract = "it emitted a row that has more than 2 GiB in one column";
+      call.seen[call.first[o.block] + o.record] = kRefused, call.has_refused = true;
+      reject_record(call, o.block, o.record, reject_name(LM_REJECT_OVERSIZE), "its row has more than 2 GiB in one column");
       batch.array.release(&batch.array);
       return LM_OK;
     }
-    struct Piece {
-      lm_batch batch;
-      ~Piece() {
-        if (batch.array.release) batch.array.release(&batch.array);
-      }
-    };
-    std::array<Piece, 2> pieces{Piece{batch}, Piece{batch}};
-    for (Piece& p : pieces) p.batch.array.release = nullptr, p.batch.bytes /= 2;
+    std::array<Owned, 2> pieces{Owned{batch}, Owned{batch}};
+    for (Owned& p : pieces) p.batch.array.release = nullptr, p.batch.bytes /= 2;
     pieces[1].batch.origins += count / 2;
     split_rows(call.instance->schemas[batch.table], &batch.array, count / 2, &pieces[0].batch.array, &pieces[1].batch.array);
-    for (Piece& p : pieces) {
+    for (Owned& p : pieces) {
       if (const lm_status status = complete_rows(call, p.batch); status != LM_OK) return status;
     }
     return LM_OK;
@@ -1376,7 +1465,7 @@ struct Engine::State {
         const std::uint32_t record = origins[i].record;
         if (record >= records) return kNoRecord;
         if (record < std::exchange(last, record)) return "its rows are out of order";
-        if (seen[record] == 2) return "it emitted a row of a record that it had rejected";
+        if (seen[record] == kRejected) return "it emitted a row of a record that it had rejected";
       }
       call.stretches.push_back({block, begin, i});
     }
@@ -1387,19 +1476,8 @@ struct Engine::State {
     for (const auto& s : call.stretches) {
       std::uint8_t* const seen = call.seen.data() + call.first[s.block];
       const lm_origin* const origins = batch.origins;
-      for (std::size_t i = s.begin; i < s.end; ++i) seen[origins[i].record] = 1;
+      for (std::size_t i = s.begin; i < s.end; ++i) seen[origins[i].record] = kRows;
     }
-  }
-
-  // What every event must have and no host can derive.
-  static std::string missing_required(const ParseCall& call, const lm_batch& batch) {
-    const ArrowSchema& schema = call.instance->schemas[batch.table];
-    for (std::int64_t i = 0; i < schema.n_children; ++i) {
-      const std::string_view name = schema.children[i]->name;
-      if ((name == "activity_id" || name == "time") && batch.array.children[i]->null_count != 0)
-        return fmt::format("it emitted rows without {}", name);
-    }
-    return {};
   }
 
   void run_parse(const GroupPtr& group) {
@@ -1444,7 +1522,7 @@ struct Engine::State {
 
   void parse_group(Group& group) {
     const auto start = Clock::now();
-    ParseCall call{this, &group, nullptr, {}, {}, {}, {}, {}, {}};
+    ParseCall call{this, &group, nullptr, {}, {}, {}, {}, {}, {}, {}, false};
     std::uint64_t delivered = 0;
     for (const WorkBlock& work : group.blocks) delivered += work.refused.empty() ? work.block.records.size() : 0;
     records += delivered;
@@ -1519,7 +1597,10 @@ struct Engine::State {
       if (give_up) give_up_object(*group.blocks[block].object, reason);
     }
     if (!parsed) {
-      all_lost(parsed.error().code == Errc::cancelled ? "the run was stopped" : parsed.error().what);
+      const bool stopped = parsed.error().code == Errc::cancelled;
+      all_lost(!stopped     ? parsed.error().what
+               : stopping() ? "the run was stopped"
+                            : fmt::format("parser '{}' says that the run is being stopped, which it is not", group.parser->id));
     } else if (!call.contract.empty()) {
       all_lost(fmt::format("parser '{}' broke its contract: {}", group.parser->id, call.contract));
     } else {
@@ -1613,10 +1694,10 @@ struct Engine::State {
     for (std::uint32_t b = 0; b < group.blocks.size(); ++b) {
       const std::uint8_t* const seen = call.seen.data() + call.first[b];
       const std::size_t count = group.blocks[b].block.records.size();
-      with_rows += static_cast<std::uint64_t>(std::count(seen, seen + count, std::uint8_t{1}));
+      with_rows += static_cast<std::uint64_t>(std::count(seen, seen + count, kRows));
       bool lost = false;
       for (std::size_t from = 0; from < count; ++from) {
-        const void* const found = std::memchr(seen + from, 0, count - from);
+        const void* const found = std::memchr(seen + from, kNotYet, count - from);
         if (!found) break;
         from = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - seen);
         lost = true;
@@ -1625,12 +1706,14 @@ struct Engine::State {
                           ? fmt::format("parser '{}' broke its contract: it gave the record neither a row nor a reject", group.parser->id)
                           : why[b]);
       }
-      if (lost) {
+      // Also where each record has something: what a call that failed has not given may be more of it.
+      if (lost || !why[b].empty()) {
         set_outcome(
             *group.blocks[b].object, ObjectOutcome::partly_read,
             why[b].empty() ? fmt::format("parser '{}' broke its contract: records without row or reject", group.parser->id) : why[b]);
       }
     }
+    for (const auto& [block, reason] : call.lost) set_outcome(*group.blocks[block].object, ObjectOutcome::partly_read, reason);
     group.tally->records_out += with_rows;
   }
 

@@ -13,6 +13,19 @@ std::string message_of(const lm_error& error) {
   return size ? std::string(error.message, size) : "no reason given";
 }
 
+namespace {
+
+// What dlopen said, without what Boost.DLL says around it.
+std::string reason_of(const std::exception& e) {
+  constexpr std::string_view kBegin = "(dlerror system message: ", kEnd = "): ";
+  const std::string_view what = e.what();
+  const std::size_t begin = what.find(kBegin), end = what.rfind(kEnd);
+  if (begin == what.npos || end == what.npos || end < begin + kBegin.size()) return std::string(what);
+  return std::string(what.substr(begin + kBegin.size(), end - begin - kBegin.size()));
+}
+
+}  // namespace
+
 Result<Library> open_library(const std::filesystem::path& file, const lm_host& host) {
   // Never unloaded: release callbacks of arrays may run until the process ends, so this list is never destroyed.
   static auto* const loaded = new std::deque<boost::dll::shared_library>;
@@ -40,7 +53,7 @@ Result<Library> open_library(const std::filesystem::path& file, const lm_host& h
     if (!out.parsers && !out.sinks) return fail(Errc::plugin, "it offers neither parsers nor sinks");
     return out;
   } catch (const std::exception& e) {
-    return fail(Errc::plugin, e.what());
+    return fail(Errc::plugin, reason_of(e));
   }
 }
 

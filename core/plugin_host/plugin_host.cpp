@@ -214,6 +214,7 @@ Result<void> Registry::load_directory(const std::filesystem::path& directory, co
     if (entry.path().extension() == ".so") files.push_back(entry.path());
   }
   if (error) return fail(Errc::not_found, fmt::format("plugin directory {}: {}", directory.string(), error.message()));
+  if (files.empty()) log(LogLevel::warning, fmt::format("plugin directory {}: there is no *.so in it", directory.string()));
   std::sort(files.begin(), files.end());
   if (auto ok = check_writers(directory); !ok)
     return fail(ok.error().code, fmt::format("plugin directory {}: {}", directory.string(), ok.error().what));

@@ -30,18 +30,19 @@ struct Gate {
     if (n < 3 || n > words.size()) return record.reject(lm::malformed, "a line has a time, a gateway and 1 to 62 fields");
     const auto time = lm::time::rfc3339(words[0]);
     if (!time) return record.reject(lm::malformed, "the line does not begin with a time");
-
     std::array<lm::Text, kFields.names.size()> field;
     rest_.clear();
     for (std::size_t i = 2; i < n; ++i) {
       const std::size_t equals = words[i].find('=');
       if (equals == words[i].npos) return record.reject(lm::malformed, "a field is not key=value");
       const std::string_view key = words[i].substr(0, equals), value = words[i].substr(equals + 1);
-      if (const int known = kFields.find(key); known >= 0) {
-        field[static_cast<std::size_t>(known)] = value;
-      } else {
+      if (const int known = kFields.find(key); known < 0) {
         rest_.add_text(key, value);  // nothing that the source says is lost
         record.drift(key);           // and the run's summary tells that the source has learned something new
+      } else if (lm::Text& text = field[static_cast<std::size_t>(known)]; text) {
+        return record.reject(lm::malformed, "a field is there twice");  // one value would hide the other
+      } else {
+        text = value;
       }
     }
     const auto get = [&](std::string_view key) { return field[static_cast<std::size_t>(kFields.find(key))]; };

@@ -38,6 +38,12 @@ constexpr auto kTable = lm::table(ocsf::network_activity, lm::profiles("cloud", 
                                    {"message"},
 #elif defined(CONSTANT_IN_A_LIST)
                                    lm::constant("dst_endpoint.intermediate_ips[]", "192.0.2.1"),
+#elif defined(CONSTANT_OF_ANOTHER_TYPE)
+      lm::constant("status_id", "x"),
+#elif defined(CONSTANT_TOO_LARGE)
+      lm::constant("count", "99999999999"),
+#elif defined(CONSTANT_OF_JSON)
+      lm::constant("unmapped", "{}"),
 #endif
       lm::constant("metadata.product.name", "x")
 });

@@ -100,10 +100,12 @@ struct Fault {
     row.set<"activity_id">(1);
     row.set<"severity_id">(1);
     if (way == Way::no_time && odd) return;
-    row.set<"time">(*time);
+    row.set<"time">(way == Way::far && odd ? INT64_MAX : *time);
+    if (way == Way::no_nulls && odd) return;
     row.set<"message">(text);
     row.set<"status_code">(lm::after_last(text, ' '));
     if (way == Way::no_json) row.set<"unmapped">(odd ? R"({"half":)" : "{}");
+    if (way == Way::half && odd) rows.begin(record).set<"activity_id">(1);
   }
 };
 
@@ -115,6 +117,7 @@ thread_local const lm_emit* host;  // of the parse call at hand
 // Stands between the parser and the host and spoils what passes.
 lm_status spoil(void*, lm_batch* batch) {
   if (way == Way::short_array) batch->array.children[0]->length -= 1;
+  for (std::int64_t i = 0; way == Way::no_nulls && i < batch->array.n_children; ++i) batch->array.children[i]->null_count = 0;
   for (std::int64_t i = 0; way == Way::bad_code && i < batch->array.n_children; ++i) {
     if (batch->array.children[i]->dictionary)
       const_cast<std::int32_t*>(static_cast<const std::int32_t*>(batch->array.children[i]->buffers[1]))[0] = 1 << 20;
@@ -135,13 +138,14 @@ lm_status create(std::uint32_t index, lm_str config, lm_parser* out, lm_error* e
   out->parse = [](void* self, const lm_block* const* blocks, std::uint64_t n, const lm_emit* emit, lm_error* e) noexcept {
     host = emit;
     lm_emit mine = *emit;
-    if (way == Way::short_array || way == Way::bad_code) mine.batch = spoil;
+    if (way == Way::short_array || way == Way::bad_code || way == Way::no_nulls) mine.batch = spoil;
     if (way == Way::twice) {
       emit->reject(emit->ctx, 0, 0, LM_REJECT_MALFORMED, lm::detail::str("first"));
       emit->reject(emit->ctx, 0, 0, LM_REJECT_MALFORMED, lm::detail::str("second"));
     }
     const lm_status parsed = its_parse(self, blocks, n, &mine, e);
     if (grows.exchange(false)) std::thread([] { ::usleep(200'000), grow(); }).detach();
+    if (way == Way::late) return lm::detail::tell(e, 42, "it stopped half way");
     return parsed;
   };
   return status;
@@ -157,6 +161,7 @@ const lm_parser_descriptor* descriptor(std::uint32_t i) noexcept {
   }();
   if (way == Way::unknown_column) columns[3].path = lm::detail::str("mesage");
   if (way == Way::derived_column) columns[3].path = lm::detail::str("class_name");
+  if (way == Way::constant) columns[2].constant = lm::detail::str("low");
   static const lm_str twice[] = {lm::detail::str("cloud"), lm::detail::str("cloud")};
   if (way == Way::profile_twice) c.profiles = twice, c.n_profiles = 2;
   c.columns = columns.data();

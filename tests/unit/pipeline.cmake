@@ -4,7 +4,7 @@ target_compile_options(fault_plugin PRIVATE ${LOGMILL_TEST_FLAGS})
 target_link_libraries(fault_plugin PRIVATE logmill::sdk logmill_flags)
 # Hidden as in logmill_add_plugin: what is shared by name among libraries would make them all behave as the first.
 set_target_properties(fault_plugin PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-foreach(fault none silent twice unknown_column derived_column profile_twice short_array bad_code no_time no_json throws many foreign_abi
+foreach(fault none silent twice unknown_column derived_column constant profile_twice short_array bad_code no_time half far late no_nulls no_json throws many foreign_abi
               crash abort hang leak exit lie tired score slow grow prologue create refuse load)
   add_library(fault_${fault} MODULE ${CMAKE_CURRENT_LIST_DIR}/fault_way.cpp $<TARGET_OBJECTS:fault_plugin>)
   target_compile_definitions(fault_${fault} PRIVATE FAULT=${fault})

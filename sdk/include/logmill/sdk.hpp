@@ -155,6 +155,10 @@ consteval TableSpec<N, P> table(ocsf::ClassId class_id, const Strings<P>& profil
       if (columns[j].path == columns[i].path) throw "a column is declared twice";
     }
     if (!columns[i].constant.empty() && columns[i].path.find("[]") != std::string_view::npos) throw "a column in a list cannot be constant";
+    const auto resolved = ocsf::v1_8::catalogue.resolve(class_id.uid, columns[i].path);
+    if (!columns[i].constant.empty() &&
+        !detail::constant_fits(columns[i].constant, resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind))
+      throw "a constant is not of its column's type";
     out.columns[i] = columns[i];
   }
   return out;
@@ -752,7 +756,7 @@ struct Instance {
             const Record record(*blocks[b], state);
             for (state.record = 0; state.record < blocks[b]->n_records; ++state.record) {
               state.item = 0, state.rejected = false;
-              if constexpr (HasParse<P>) parser.parse(record, r...);
+              if constexpr (HasParse<P>) parse_one(record, r...);
               if (state.rejected) [[unlikely]]
                 (take_back(r, state), ...);
             }
@@ -765,6 +769,18 @@ struct Instance {
           return status;
         },
         rows);
+  }
+
+  // What it throws costs the record.
+  template <class... RowsT>
+  [[gnu::always_inline]] void parse_one(const Record& record, RowsT&... r) {
+    try {
+      parser.parse(record, r...);
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& e) {
+      record.reject(malformed, std::string("the parser threw an exception: ") + e.what());
+    }
   }
 
   template <class RowsT>

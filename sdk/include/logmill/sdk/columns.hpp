@@ -45,6 +45,26 @@ struct ColumnSpec {
   std::uint16_t same_as = kItself;  // the column whose values these are
 };
 
+// Whether a constant of a column is one of its type; numbers are whole.
+constexpr bool constant_fits(std::string_view text, ocsf::Kind kind) {
+  switch (kind) {
+    case ocsf::Kind::text: return true;
+    case ocsf::Kind::boolean: return text == "true" || text == "false";
+    case ocsf::Kind::json:
+    case ocsf::Kind::object: return false;
+    default: break;
+  }
+  if (text.starts_with('-')) text.remove_prefix(1);
+  constexpr std::size_t kMostDigits = 18;  // which int64_t has in any case
+  if (text.empty() || text.size() > kMostDigits) return false;
+  std::int64_t number = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return false;
+    number = number * 10 + (c - '0');
+  }
+  return kind != ocsf::Kind::integer || number <= INT32_MAX;
+}
+
 struct LevelSpec {
   std::string_view path;  // "resources[]"; "" for the rows
   std::uint16_t parent = 0;
