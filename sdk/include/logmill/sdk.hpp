@@ -773,14 +773,17 @@ struct Instance {
 
   // What it throws costs the record.
   template <class... RowsT>
-  [[gnu::always_inline]] void parse_one(const Record& record, RowsT&... r) {
+  [[gnu::always_inline]] void parse_one(Record record, RowsT&... r) {
     try {
       parser.parse(record, r...);
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& e) {
-      record.reject(malformed, std::string("the parser threw an exception: ") + e.what());
+      threw(record, e);
     }
+  }
+  [[gnu::cold, gnu::noinline]] static void threw(Record record, const std::exception& e) {
+    record.reject(malformed, std::string("the parser threw an exception: ") + e.what());
   }
 
   template <class RowsT>
