@@ -205,7 +205,7 @@ struct ParserCount {
   std::uint64_t records_in = 0;   // as framed, rejects included
   std::uint64_t records_out = 0;  // gave at least one row
   std::uint64_t rejects = 0;
-  double seconds = 0;  // spent in parse and conform, summed over threads
+  double seconds = 0;  // from the call of the parser until sinks have taken its rows, summed over threads
   std::map<std::string, TableCount> tables;
   std::map<std::string, std::uint64_t> drift;  // field that the parser does not know -> records
 };
