@@ -150,14 +150,14 @@ consteval TableSpec<N, P> table(ocsf::ClassId class_id, const Strings<P>& profil
   TableSpec<N, P> out{class_id, profile_names.values, {}};
   const auto& columns = list.values;
   for (std::size_t i = 0; i < N; ++i) {
-    if (!ocsf::v1_8::catalogue.resolve(class_id.uid, columns[i].path).ok()) throw "a column is not an OCSF path of this class";
+    const auto resolved = ocsf::v1_8::catalogue.resolve(class_id.uid, columns[i].path);
+    if (!resolved.ok()) throw "a column is not an OCSF path of this class";
     for (std::size_t j = 0; j < i; ++j) {
       if (columns[j].path == columns[i].path) throw "a column is declared twice";
     }
-    if (!columns[i].constant.empty() && columns[i].path.find("[]") != std::string_view::npos) throw "a column in a list cannot be constant";
-    const auto resolved = ocsf::v1_8::catalogue.resolve(class_id.uid, columns[i].path);
-    if (!columns[i].constant.empty() &&
-        !detail::constant_fits(columns[i].constant, resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind))
+    const std::string_view constant = columns[i].constant;
+    if (!constant.empty() && columns[i].path.find("[]") != std::string_view::npos) throw "a column in a list cannot be constant";
+    if (!constant.empty() && !detail::constant_fits(constant, resolved.datetime ? ocsf::Kind::text : resolved.leaf->kind))
       throw "a constant is not of its column's type";
     out.columns[i] = columns[i];
   }
