@@ -1352,8 +1352,7 @@ struct Engine::State {
         call.lost.emplace_back(o.block, fmt::format("a row of record {} was lost, though it has others: {}",
                                                     ordinal_of(call.group->blocks[o.block], o.record), faults[i]));
       } else {
-        seen(o) = kRefused, call.has_refused = true;
-        reject_record(call, o.block, o.record, reject_name(LM_REJECT_MALFORMED), faults[i]);
+        refuse_record(call, o, LM_REJECT_MALFORMED, faults[i]);
       }
     }
     std::vector<std::uint32_t> good;
@@ -1370,6 +1369,13 @@ struct Engine::State {
     take_rows(call.instance->schemas[batch.table], &batch.array, good, &rest.batch.array, &rest.batch.bytes);
     rest.batch.origins = good_origins.data();
     return complete_rows(call, rest.batch);
+  }
+
+  // Once, whatever else is wrong with its rows.
+  void refuse_record(ParseCall& call, const lm_origin& o, std::uint32_t code, const char* why) {
+    if (std::exchange(call.seen[call.first[o.block] + o.record], kRefused) == kRefused) return;
+    call.has_refused = true;
+    reject_record(call, o.block, o.record, reject_name(code), why);
   }
 
   // A batch whose array is released with it, if nobody has taken it.
@@ -1422,8 +1428,7 @@ struct Engine::State {
     const auto count = static_cast<std::size_t>(batch.array.length);
     if (count == 1) {
       const lm_origin& o = batch.origins[0];
-      call.seen[call.first[o.block] + o.record] = kRefused, call.has_refused = true;
-      reject_record(call, o.block, o.record, reject_name(LM_REJECT_OVERSIZE), "its row has more than 2 GiB in one column");
+      refuse_record(call, o, LM_REJECT_OVERSIZE, "its row has more than 2 GiB in one column");
       batch.array.release(&batch.array);
       return LM_OK;
     }

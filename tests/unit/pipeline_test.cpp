@@ -581,22 +581,16 @@ TEST_F(Isolated, APluginThatBreaksTheContractIsToldFromOneThatDies) {
   EXPECT_NE(run("foreign_abi", {}).error.find("built for ABI 2"), std::string::npos);
 }
 
-TEST_F(Isolated, NullsThatAreNotCountedAreNoZeroes) {
+// Nulls that are not counted would become zeroes, and text that is no JSON would spoil the lines around it.
+TEST_F(Isolated, WhatOnlyAFullCheckFindsComesToNoSink) {
   write("a", lines(10) + "1772352100 odd\n");
-  const Outcome o = run("no_nulls", {});
-  balances(o);
-  EXPECT_EQ(count(o).rejects, 11u);
-  ASSERT_EQ(o.summary.reports.size(), 1u);
-  EXPECT_NE(o.summary.reports[0].reason.find("says 0 nulls and has 1"), std::string::npos) << o.summary.reports[0].reason;
-}
-
-TEST_F(Isolated, TextThatIsNotJsonComesToNoSink) {
-  write("a", lines(10) + "1772352100 odd\n");
-  const Outcome o = run("no_json", {});
-  balances(o);
-  EXPECT_EQ(count(o).rejects, 11u);
-  ASSERT_EQ(o.summary.reports.size(), 1u);
-  EXPECT_NE(o.summary.reports[0].reason.find("'unmapped' that is not JSON"), std::string::npos) << o.summary.reports[0].reason;
+  for (const auto& [fault, why] : {std::pair{"no_nulls", "says 0 nulls and has 1"}, std::pair{"no_json", "'unmapped' that is not JSON"}}) {
+    const Outcome o = run(fault, {});
+    balances(o);
+    EXPECT_EQ(count(o).rejects, 11u) << fault;
+    ASSERT_EQ(o.summary.reports.size(), 1u) << fault;
+    EXPECT_NE(o.summary.reports[0].reason.find(why), std::string::npos) << o.summary.reports[0].reason;
+  }
 }
 
 TEST_F(Isolated, WorkersEndWithTheRun) {

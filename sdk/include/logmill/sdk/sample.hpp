@@ -1,4 +1,7 @@
 // logmill/sdk/sample.hpp -- what score() is given: the beginning of an object. Part of logmill/sdk.hpp.
+//
+// Views of the host's memory, good until score() returns; LM_PADDING bytes behind `head` may be read. Pure, no allocation, never throws. A copy may be cut down, as
+// find_line does. Source: lm_sample in logmill/plugin.h.
 #pragma once
 
 #include <logmill/plugin.h>
