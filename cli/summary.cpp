@@ -117,21 +117,36 @@ std::string drift_text(const Summary& s) {
   return out.empty() ? out : fmt::format("\nFields that the parsers do not know, kept in unmapped (records):\n{}", out);
 }
 
-std::string reports_text(const Summary& s, const SummaryContext& context) {
-  const std::uint64_t total = not_whole(s);
-  if (total == 0) return {};
-  std::string out = fmt::format("\nNot read whole: {}\n", plural(total, "object"));
-  const std::size_t shown = std::min(s.reports.size(), kShownReports);
+// The objects that are named, each with what `mark` says of it in front, of `total`.
+template <class Mark>
+std::string named_text(const std::vector<ObjectReport>& reports, std::uint64_t total, const SummaryContext& context, Mark mark) {
+  std::string out;
+  const std::size_t shown = std::min(reports.size(), kShownReports);
   for (std::size_t i = 0; i < shown; ++i) {
-    const ObjectReport& report = s.reports[i];
-    out += fmt::format("  {:<12}  {}\n", outcome_text(report.outcome), printable(report.uri));
-    if (!report.reason.empty()) out += fmt::format("{:16}{}\n", "", wrap(printable(report.reason), 98, 16));
+    out += fmt::format("  {:<12}  {}\n", mark(reports[i]), printable(reports[i].uri));
+    if (!reports[i].reason.empty()) out += fmt::format("{:16}{}\n", "", wrap(printable(reports[i].reason), 98, 16));
   }
   if (total > shown) {
     out += fmt::format("  ... and {} more; {} has all of them\n", count(total - shown),
                        context.rejects.empty() ? "--rejects DIR" : printable(context.rejects));
   }
   return out;
+}
+
+std::string rejects_text(const Summary& s, const SummaryContext& context) {
+  const std::uint64_t rejects = s.rejects();
+  if (rejects == 0) return {};
+  return fmt::format("\nRejected: {}; {}\n", plural(rejects, "record"),
+                     context.rejects.empty() ? "--rejects DIR keeps them, with the reason" : "kept in " + printable(context.rejects)) +
+         named_text(s.rejecting, s.with_rejects, context,
+                    [](const ObjectReport& r) { return fmt::format("{} of {}", count(r.rejects), count(r.records_in)); });
+}
+
+std::string reports_text(const Summary& s, const SummaryContext& context) {
+  const std::uint64_t total = not_whole(s);
+  if (total == 0) return {};
+  return fmt::format("\nNot read whole: {}\n", plural(total, "object")) +
+         named_text(s.reports, total, context, [](const ObjectReport& r) { return outcome_text(r.outcome); });
 }
 
 std::string outputs_text(const Summary& s) {
@@ -225,10 +240,7 @@ std::string summary_text(const Summary& s, const SummaryContext& context) {
   out += skipped_text(s, context);
   if (!s.parsers.empty()) out.append("\n").append(parser_table(s));
   out += drift_text(s);
-  if (const std::uint64_t rejects = s.rejects(); rejects > 0) {
-    out += fmt::format("\nRejected: {}; {}\n", plural(rejects, "record"),
-                       context.rejects.empty() ? "--rejects DIR keeps them, with the reason" : "kept in " + printable(context.rejects));
-  }
+  out += rejects_text(s, context);
   for (const RefusedCount& r : s.refused) {
     out += fmt::format("\nRefused by {}: {}; {}\n  the first is {}\n", printable(r.sink), plural(r.rows, "row"),
                        context.rejects.empty() ? "--rejects DIR keeps them, with the reason" : "kept in " + printable(context.rejects),
@@ -279,8 +291,18 @@ std::string summary_json(const Summary& s, std::size_t max_reports) {
   for (const auto& [id, parser] : s.parsers) append_member(parsers, id, parser_json(parser));
   append_member(out, "parsers", parsers + "}");
   append_member(out, "reports", array_json(s.reports, max_reports, report_json));
+  append_member(out, "with_rejects", s.with_rejects);
+  append_member(out, "rejecting", array_json(s.rejecting, max_reports, report_json));
   append_member(out, "outputs_total", s.outputs_total);
   append_member(out, "outputs", array_json(s.outputs, max_reports, [](const std::string& name) { return json_string(name); }));
+  return out + "}";
+}
+
+std::string failure_json(std::string_view error) {
+  std::string out = "{";
+  append_member(out, "logmill", json_string(version()));
+  append_member(out, "complete", "false");
+  append_member(out, "error", json_string(error));
   return out + "}";
 }
 

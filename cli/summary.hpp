@@ -26,5 +26,7 @@ std::string summary_text(const Summary&, const SummaryContext&);
 // One JSON object on one line, without a line end. The members are described in the manual page under --stats. `max_reports`: how many
 // objects and outputs are named at most; the counts are complete.
 std::string summary_json(const Summary&, std::size_t max_reports = Summary::kMaxReports);
+// Of a run that failed, and came to nothing: {"logmill":"...","complete":false,"error":"..."}
+std::string failure_json(std::string_view error);
 
 }  // namespace lm::cli

@@ -57,6 +57,7 @@ Result<SinkSpec> parse_sink(std::string_view text) {
   }
   out.target = rest;
   if (out.target.empty()) return fail(Errc::invalid, fmt::format("sink '{}' has no target", text));
+  if (out.target.ends_with(',')) return fail(Errc::invalid, fmt::format("sink '{}': an option is missing behind its last ','", text));
   return out;
 }
 

@@ -342,6 +342,8 @@ class JsonFramer final : public FramerBase {
     } else if ((state_ == State::array || nested_ != 0) && torn.empty()) {
       // Nothing of a record is left over, but more may have followed: that must not go unsaid.
       add_reject(end, end, LM_REJECT_TRUNCATED, "the JSON ends inside the array of records: there may have been more of them");
+    } else if (enveloped_ && state_ != State::top && torn.empty()) {
+      add_reject(end, end, LM_REJECT_TRUNCATED, "the JSON ends inside the object that the array of records is in");
     }
     open_ = kNone;
     pos_ = end;

@@ -207,7 +207,7 @@ class CheckpointedRun {
     for (bool more = true; more;) {
       auto number = ledger_.begin_epoch(run_id_);
       if (!number) return tl::unexpected(number.error());
-      if (auto ok = begin(*number); !ok) return tl::unexpected(ok.error());
+      if (auto ok = begin(*number); !ok) return fail(engine_ ? Errc::io : ok.error().code, ok.error().what);  // later, something was read
       if (!engine_) {
         auto engine = std::make_unique<Engine>(registry_, options_, epoch_.sinks, cancelled_, *epoch_.rejects, &journal_);
         if (auto ok = engine->prepare(); !ok) return tl::unexpected(ok.error());
@@ -361,11 +361,11 @@ Result<Summary> run_with_ledger(const Registry& registry, const RunOptions& opti
     if (input == "-") return fail(Errc::invalid, "standard input and --state do not go together: it cannot be read again");
   }
   std::set<std::string> folders;
-  for (const SinkSpec& spec : options.sinks) folders.insert(absolute(spec.target));
-  if (!options.rejects.empty()) folders.insert(absolute(options.rejects.string()));
+  for (const SinkSpec& spec : options.sinks) folders.insert(Storages::place(spec.target));
+  if (!options.rejects.empty()) folders.insert(Storages::place(options.rejects.string()));
   for (const std::string& folder : folders) {
     for (const std::string& input : options.inputs) {
-      const std::string place = absolute(input);
+      const std::string place = Storages::place(input);
       if ((place + "/").starts_with(folder + "/"))
         return fail(Errc::invalid, fmt::format("{} {} {}: what stands there is the job's own, and is not read", input,
                                                place == folder ? "is the same as" : "lies below", folder));

@@ -60,15 +60,12 @@ Result<std::unique_ptr<RejectsWriter>> RejectsWriter::open(const std::filesystem
   if (directory.empty()) return out;
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) {
-    const bool no_folder = error == std::errc::not_a_directory || error == std::errc::file_exists;
-    return fail(no_folder ? Errc::invalid : Errc::io, fmt::format("rejects folder {}: {}", directory.string(), error.message()));
-  }
+  if (error) return fail(Errc::invalid, fmt::format("rejects folder {}: {}", directory.string(), error.message()));
   out->directory_ = directory, out->run_id_ = run_id;
   out->final_ = final_name(directory, run_id);
   out->temporary_ = temporary_name(directory, run_id);
   out->file_ = std::fopen(out->temporary_.c_str(), "wbx");
-  if (!out->file_) return fail(Errc::io, fmt::format("{}: {}", out->temporary_.string(), std::strerror(errno)));
+  if (!out->file_) return fail(Errc::invalid, fmt::format("{}: {}", out->temporary_.string(), std::strerror(errno)));
   return out;
 }
 

@@ -158,7 +158,7 @@ struct ObjectRun {
   std::atomic<unsigned> open{1};  // the strand and its blocks
   std::mutex outcome_mutex;
   ObjectOutcome outcome = ObjectOutcome::read;
-  std::string reason;
+  std::string reason, first_reject;
   std::string given_up;  // why no isolated parser is to see it any more
   std::atomic<bool> is_given_up{false};
 };
@@ -632,8 +632,9 @@ struct Engine::State {
     if (!o.root.wrapping) {
       const ParserPlugin* const parser = forced ? forced : match.parser;
       if (!parser) {
-        finish_strand(object, ObjectOutcome::unrecognised,
-                      match.trouble.empty() ? "no parser knows this content" : "no parser knows this content; " + match.trouble);
+        std::string why = torn.empty() ? "no parser knows this content" : torn + "; no parser knows what was decoded before";
+        if (!match.trouble.empty()) why += "; " + match.trouble;
+        finish_strand(object, torn.empty() ? ObjectOutcome::unrecognised : ObjectOutcome::failed, std::move(why));
         return true;
       }
       o.reader = parser->id;
@@ -811,7 +812,11 @@ struct Engine::State {
       }
     }
     for (FrameReject& r : o.framer->take_rejects()) {
-      if (o.root.wrapping && r.code == LM_REJECT_TRUNCATED) take_whole_of(object, r);
+      if (r.code == LM_REJECT_TRUNCATED) {
+        // Nobody may have said that the object is torn: a cut within its JSON is seen here only.
+        set_outcome(o, ObjectOutcome::partly_read, r.why);
+        if (o.root.wrapping) take_whole_of(object, r);
+      }
       reject_frame(o, r, r.record);
     }
   }
@@ -846,7 +851,7 @@ struct Engine::State {
   void reject_frame(ObjectRun& o, const FrameReject& r, std::uint64_t ordinal) {
     if (!o.tally) o.tally = tally_of(o.reader);
     ++o.records, ++o.tally->records_in, ++records;
-    count_reject(o);
+    count_reject(o, *o.tally, r.offset, r.why);
     rejects_writer->add({o.uri, o.ref.etag, o.reader, reject_name(r.code), r.why, true, r.offset, r.length, ordinal, r.bytes});
   }
 
@@ -995,8 +1000,12 @@ struct Engine::State {
     return {ObjectOutcome::set_aside, fmt::format("{}: {}", title, o.control_messages != 0 ? "control messages, no events" : "no events")};
   }
 
-  void count_reject(ObjectRun& o) { count_reject(o, *o.tally); }
-  void count_reject(ObjectRun& o, ParserTally& tally) { ++o.rejects, ++tally.rejects, ++rejects; }
+  void count_reject(ObjectRun& o, ParserTally& tally, std::uint64_t offset, std::string_view why) {
+    ++tally.rejects, ++rejects;
+    if (o.rejects.fetch_add(1) != 0) return;
+    const std::lock_guard lock(o.outcome_mutex);
+    o.first_reject = fmt::format("at offset {}: {}", offset, why);
+  }
 
   void add_to_group(WorkBlock work) {
     GroupPtr ready;
@@ -1107,7 +1116,12 @@ struct Engine::State {
     ++summary.objects;
     summary.stored_bytes += stored;
     switch (o.outcome) {
-      case ObjectOutcome::read: return;
+      case ObjectOutcome::read:
+        if (o.rejects == 0) return;
+        ++summary.with_rejects;
+        if (summary.rejecting.size() < Summary::kMaxReports)
+          summary.rejecting.push_back({o.uri, o.outcome, o.reader, o.first_reject, o.records, o.rejects});
+        return;
       case ObjectOutcome::partly_read: ++summary.partly_read; break;
       case ObjectOutcome::set_aside: ++summary.set_aside; break;
       case ObjectOutcome::unrecognised: ++summary.unrecognised; break;
@@ -1195,7 +1209,7 @@ struct Engine::State {
   void reject_record(ParseCall& call, std::uint32_t block, std::uint32_t record, std::string_view code, std::string_view why) {
     const WorkBlock& work = call.group->blocks[block];
     const Place place = place_of(work, record);
-    count_reject(*work.object, *call.group->tally);
+    count_reject(*work.object, *call.group->tally, place.offset, why);
     rejects_writer->add({work.object->uri, work.object->ref.etag, call.group->parser->id, code, why, true, place.offset, place.length,
                          ordinal_of(work, record), text_of(work, record), true});
   }
@@ -1914,6 +1928,58 @@ Result<std::unique_ptr<OutputSink>> make_sink(const Registry& registry, const Si
   return make_plugin_sink(*plugin, spec, registry.impl().tables, threads, memory, run_id, storages, refusals, cancelled);
 }
 
+namespace {
+
+// Two sinks of a kind would take the same names there.
+Result<void> check_places(const std::vector<SinkSpec>& sinks) {
+  std::map<std::string, const SinkSpec*> places;
+  for (const SinkSpec& spec : sinks) {
+    if (!Storages::is_place(spec.target)) continue;
+    const auto [at, fresh] = places.emplace(spec.id + ":" + Storages::place(spec.target), &spec);
+    if (!fresh)
+      return fail(Errc::invalid,
+                  fmt::format("{0}:{1} and {0}:{2} are the same place: give each sink its own", spec.id, at->second->target, spec.target));
+  }
+  return {};
+}
+
+// All outputs are durable before the first is visible: mostly, what goes wrong is found out while nothing is there. Answers the final names.
+Result<std::vector<std::string>> finish(const std::vector<OutputSink*>& sinks, RejectsWriter& rejects, const std::filesystem::path& folder,
+                                        std::string_view run_id) {
+  std::vector<std::pair<OutputSink*, SealedOutput>> sealed;
+  Result<void> ok;
+  for (std::size_t i = 0; ok && i < sinks.size(); ++i) {
+    auto outputs = sinks[i]->seal();
+    if (!outputs) ok = tl::unexpected(outputs.error());
+    for (std::size_t o = 0; ok && o < outputs->size(); ++o) sealed.emplace_back(sinks[i], std::move((*outputs)[o]));
+  }
+  auto kept = ok ? rejects.seal() : false;
+  if (!kept) ok = tl::unexpected(kept.error());
+  std::vector<std::string> names;
+  for (const auto& [sink, output] : sealed) {
+    if (ok) ok = sink->publish(output.token);
+    // Nobody publishes later what is not published now.
+    if (!ok) static_cast<void>(sink->discard(output.token));
+    std::string name = sink->shown(output.name);
+    if (names.empty() || names.back() != name) names.push_back(std::move(name));  // all tables may be in one stream
+  }
+  for (OutputSink* const sink : sinks) {
+    auto settled = sink->settle();
+    if (ok) ok = std::move(settled);
+  }
+  if (ok && *kept) {
+    auto published = RejectsWriter::publish(folder, run_id);
+    if (!published) return tl::unexpected(published.error());
+    names.push_back("rejects:" + *published);
+  }
+  if (ok) return names;
+  for (OutputSink* const sink : sinks) sink->abandon();
+  if (kept && *kept) static_cast<void>(RejectsWriter::discard(folder, run_id));
+  return tl::unexpected(ok.error());
+}
+
+}  // namespace
+
 Result<Summary> Run::execute() {
   const auto began = Clock::now();
   const RunOptions& options = impl_->options;
@@ -1921,6 +1987,7 @@ Result<Summary> Run::execute() {
   if (Storages::is_remote(options.rejects.string()))
     return fail(Errc::invalid, "rejects are kept in a local folder: say --rejects DIR, and copy it where it is to be");
   if (auto ok = Storages::check_folder(options.rejects.string()); !ok) return tl::unexpected(ok.error());
+  if (auto ok = check_places(options.sinks); !ok) return tl::unexpected(ok.error());
   const auto started = [&](std::unique_ptr<Engine> engine) {
     const std::lock_guard lock(impl_->engine_mutex);
     impl_->engine = std::move(engine);
@@ -1937,9 +2004,11 @@ Result<Summary> Run::execute() {
   Refusals refusals;
   refusals.keep_in(rejects->get());
   std::vector<std::unique_ptr<BatchSink>> sinks;
+  std::vector<OutputSink*> outlets;  // the same ones
   for (const SinkSpec& spec : options.sinks) {
     auto sink = make_sink(impl_->registry, spec, options, run_id, storages, refusals, impl_->cancelled);
     if (!sink) return tl::unexpected(sink.error());
+    outlets.push_back(sink->get());
     sinks.push_back(std::move(*sink));
   }
   auto engine = std::make_unique<Engine>(impl_->registry, options, sinks, impl_->cancelled, **rejects);
@@ -1949,18 +2018,12 @@ Result<Summary> Run::execute() {
   e.execute();
   auto summary = e.conclude();
   if (!summary) return summary;
-  for (const auto& sink : sinks) {
-    auto outputs = sink->finish();
-    if (!outputs) return tl::unexpected(outputs.error());
-    summary->outputs_total += outputs->size();
-    for (std::string& name : *outputs) {
-      if (summary->outputs.size() < Summary::kMaxReports) summary->outputs.push_back(std::move(name));
-    }
-  }
+  auto outputs = finish(outlets, **rejects, options.rejects, run_id);
+  if (!outputs) return tl::unexpected(outputs.error());
+  summary->outputs_total = outputs->size();
+  outputs->resize(std::min(outputs->size(), Summary::kMaxReports));
+  summary->outputs = std::move(*outputs);
   summary->refused = refusals.take();
-  auto kept = (*rejects)->finish();
-  if (!kept) return tl::unexpected(kept.error());
-  if (!kept->empty()) summary->outputs.push_back("rejects:" + *kept), ++summary->outputs_total;
   summary->seconds = std::chrono::duration<double>(Clock::now() - began).count();
   return summary;
 }

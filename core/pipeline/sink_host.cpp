@@ -232,6 +232,8 @@ class PluginSink final : public OutputSink {
     return ok;
   }
 
+  void abandon() override { storage_->storage().abandon(); }
+
   Result<void> sweep(std::string_view run_id) override {
     const auto* able = sink_.get_extension ? static_cast<const lm_sink_sweep*>(sink_.get_extension(sink_.self, LM_SINK_SWEEP)) : nullptr;
     if (!able || !LM_HAS(lm_sink_sweep, able, sweep)) return {};
@@ -241,26 +243,6 @@ class PluginSink final : public OutputSink {
   }
 
   std::string shown(const std::string& name) const override { return name.empty() ? label_ : fmt::format("{}/{}", label_, name); }
-
-  Result<std::vector<std::string>> finish() override {
-    auto outputs = seal();
-    if (!outputs) return tl::unexpected(outputs.error());
-    std::vector<std::string> names;
-    Result<void> ok;
-    for (std::size_t i = 0; i < outputs->size(); ++i) {
-      const SealedOutput& o = (*outputs)[i];
-      if (ok) ok = publish(o.token);
-      // Nobody publishes later what is not published now.
-      if (!ok) static_cast<void>(discard(o.token));
-      std::string name = shown(o.name);
-      if (names.empty() || names.back() != name) names.push_back(std::move(name));  // all tables may be in one stream
-    }
-    auto settled = settle();
-    if (ok) ok = std::move(settled);
-    if (ok) return names;
-    storage_->storage().abandon();
-    return tl::unexpected(ok.error());
-  }
 
  private:
   Result<void> hand_over(const Table& made, ConformedBatch& batch) {

@@ -24,8 +24,6 @@ class BatchSink {
   virtual Result<void> open(const Table&) = 0;
   // [any] Takes the array.
   virtual Result<void> write(const Table&, ConformedBatch&) = 0;
-  // After the last write: durable, then visible. Answers the final names.
-  virtual Result<std::vector<std::string>> finish() = 0;
 };
 
 struct SealedOutput {
@@ -42,6 +40,7 @@ class OutputSink : public BatchSink {
   virtual Result<void> publish(const std::string& token) = 0;  // idempotent, as is discard: done once settle says so
   virtual Result<void> discard(const std::string& token) = 0;
   virtual Result<void> settle() = 0;
+  virtual void abandon() = 0;                               // what was sealed and could not be published is nobody's any more
   virtual Result<void> sweep(std::string_view run_id) = 0;  // removes what instances of that run have left; nothing, where the sink cannot
   virtual std::string shown(const std::string& name) const = 0;  // "parquet:lake/api_activity/..."
 };

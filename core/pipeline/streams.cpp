@@ -64,7 +64,6 @@ class QueueSink final : public BatchSink {
     shared_.changed.notify_all();
     return {};
   }
-  Result<std::vector<std::string>> finish() override { return std::vector<std::string>{}; }
 
  private:
   Shared& shared_;

@@ -227,7 +227,11 @@ class LocalStorage final : public Storage {
     if (path_.empty()) return fail(Errc::invalid, "the target folder has no name");
     if (path_.find('\0') != std::string::npos) return fail(Errc::invalid, "the target folder's name holds a NUL byte");
     if (auto ok = Storages::check_folder(path_); !ok) return ok;
-    return make_folder(path_, sync_folder);
+    auto ok = make_folder(path_, sync_folder);
+    if (ok && ::access(path_.c_str(), W_OK | X_OK) != 0) ok = fail_io("write to", path_, errno);
+    // Nothing was read yet: whoever named the place can name another one.
+    if (!ok) return fail(Errc::invalid, ok.error().what);
+    return ok;
   }
 
   Result<std::unique_ptr<StorageOutput>> create(std::string_view name) override {
@@ -251,8 +255,10 @@ class LocalStorage final : public Storage {
 
   Result<void> discard(std::string_view name) override {
     if (!is_safe_relative(name)) return bad_name(name);
+    // A name is taken by renaming: where the temporary is still there, what has the final name is somebody else's.
     for (const std::string& path : {temporary_path(name), final_path(name)}) {
-      if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) return fail_io("remove", path, errno);
+      if (::unlink(path.c_str()) == 0) return {};
+      if (errno != ENOENT && errno != ENOTDIR) return fail_io("remove", path, errno);
     }
     return {};
   }

@@ -130,6 +130,14 @@ std::string Storages::absolute(const std::string& target) {
   return path;
 }
 
+std::string Storages::place(const std::string& target) {
+  std::string path = absolute(target);
+  if (is_remote(path) || !is_place(path)) return path;
+  std::error_code failed;
+  const auto real = std::filesystem::weakly_canonical(path, failed);
+  return failed ? path : real.string();
+}
+
 std::unique_ptr<Storage> Storages::make(const std::string& target, std::string run_id, std::uint64_t memory) {
   if (!is_remote(target)) return make_local_storage(target);
   return make_s3_storage(

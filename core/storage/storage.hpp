@@ -80,6 +80,11 @@ class Storages {
   static Result<void> check_folder(std::string_view target);
   // One name for one place: an absolute path, or an address without '/' at its end.
   static std::string absolute(const std::string& target);
+  // Whether it is such a place, and no stream or service, which are their sinks' own; and the same name for all that lead to it, by links too.
+  static bool is_place(std::string_view target) {
+    return is_remote(target) || (target != "-" && target.find("://") == std::string_view::npos);
+  }
+  static std::string place(const std::string& target);
   std::unique_ptr<Storage> make(const std::string& target, std::string run_id, std::uint64_t memory);
 
  private:

@@ -1,5 +1,7 @@
 #include "common/output_file.hpp"
 
+#include "common/sink_glue.hpp"
+
 #include <poll.h>
 #include <unistd.h>
 #include <algorithm>
@@ -50,8 +52,6 @@ Result<void> asked(Call&& call) {
   return fail(status, error.message);
 }
 
-lm_str str(std::string_view text) { return {text.data(), text.size()}; }
-
 }  // namespace
 
 std::string safe_component(std::string_view value) {
@@ -81,6 +81,7 @@ Result<Target> Target::open(const lm_sink_config& config) {
   // NOLINTNEXTLINE(bugprone-sizeof-expression): the size of a field that is a pointer
   if (!LM_HAS(lm_sink_config, &config, storage) || !config.storage || !LM_HAS(lm_storage, config.storage, sweep))
     return fail(LM_UNSUPPORTED, "this sink needs a host that offers a storage: plugin ABI 1.1");
+  if (view(config.target) == "-") return fail(LM_INVALID, "this sink writes files, which standard output cannot hold; a folder '-' is ./-");
   const lm_storage& storage = *config.storage;
   if (auto ok = asked([&](lm_error* error) { return storage.open(storage.self, error); }); !ok) return tl::make_unexpected(ok.error());
   return Target(storage);

@@ -31,7 +31,7 @@ std::string safe_component(std::string_view value);
 // The place to which a sink writes. Copyable; functions may be called from any thread.
 class Target {
  public:
-  // LM_UNSUPPORTED if the host is older than its storage.
+  // LM_UNSUPPORTED if the host is older than its storage; LM_INVALID for "-".
   static Result<Target> open(const lm_sink_config&);
 
   Result<void> publish(std::string_view token) const;

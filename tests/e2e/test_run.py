@@ -253,15 +253,41 @@ class BadInput(Case):
             self.assertGreater(counts["records_out"], 20, name)
             self.assertEqual(counts["rejects"], 1, name)
             self.assertEqual([r["code"] for r in rejects if "offset" in r], ["truncated"], name)
-            if name != "none":  # what ends too early without compression is told by its reject alone
-                self.assertEqual(stats["reports"][0]["outcome"], "partly_read", name)
-                self.assertTrue(stats["reports"][0]["reason"], name)
+            self.assertEqual(stats["not_read_whole"]["partly_read"], 1, name)
+            self.assertEqual(stats["reports"][0]["outcome"], "partly_read", name)
+            self.assertTrue(stats["reports"][0]["reason"], name)
+
+    def test_an_array_that_never_ends_is_told_though_every_record_is_whole(self):
+        whole = envelope(trail(count=4))
+        for cut in (whole[:whole.rindex(b"}")], whole[:whole.rindex(b"]")]):
+            for data in (cut, gzip.compress(cut)):
+                stats, _ = self.run_on(data)
+                self.assertEqual((stats["rows_out"], stats["not_read_whole"]["partly_read"]), (4, 1), cut[-20:])
+                self.assertIn("the JSON ends inside", stats["reports"][0]["reason"])
+
+    def test_objects_with_rejects_are_named_with_the_first_of_them(self):
+        self.write("in/bad.log", flow_text(3) + b"2 111122223333\n2 bad\n")
+        self.write("in/good.log", flow_text(3))
+        done = self.logmill("run", "in", "--to", "ndjson:out", "--stats", "stats.json", code=3)
+        stats = self.stats()
+        self.assertEqual((stats["reports"], stats["with_rejects"], len(stats["rejecting"])), ([], 1, 1))
+        named = stats["rejecting"][0]
+        self.assertEqual((named["uri"], named["outcome"], named["records_in"], named["rejects"]), ("in/bad.log", "read", 5, 2))
+        self.assertRegex(named["reason"], r"^at offset [0-9]+: ")
+        self.assertIn("  2 of 5        in/bad.log\n                at offset ", done.stderr)
 
     def test_flipped_bits_are_noticed(self):
         data = bytearray(gzip.compress(flow_text(2000)))
         data[-6] ^= 1  # in the CRC
         stats, _ = self.run_on(bytes(data))
         self.assertEqual(stats["not_read_whole"]["partly_read"] + stats["not_read_whole"]["failed"], 1)
+
+    def test_a_damaged_object_of_which_nothing_is_known_is_failed_with_what_the_decoder_says(self):
+        data = bytearray(bz2.compress(b"\x01\x02" * 5000 + os.urandom(40_000)))
+        data[len(data) // 2] ^= 8
+        stats, _ = self.run_on(bytes(data))
+        self.assertEqual(stats["reports"][0]["outcome"], "failed")
+        self.assertIn("bzip2", stats["reports"][0]["reason"])
 
     def test_a_bad_member_is_told_with_its_place_and_with_what_was_not_read_behind_it(self):
         head, *lines = flow_text(400).splitlines(keepends=True)

@@ -22,7 +22,7 @@ TIME = 1772323200  # 2026-03-01T00:00:00Z
 def place(line: str) -> tuple:
     event = json.loads(line)
     lineage = event.get("lineage", event)
-    return lineage["uri"], lineage["record"], lineage.get("item", 0)
+    return lineage["uri"], lineage.get("record", -1), lineage.get("item", 0)  # of an object as a whole: in front
 
 
 def run(case: pathlib.Path) -> tuple[dict[str, list[str]], dict]:

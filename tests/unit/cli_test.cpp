@@ -95,6 +95,8 @@ Summary example() {
   trail.drift["newField"] = 12;
   s.partly_read = 1;
   s.reports.push_back({"e/a\x1b[2J.gz", ObjectOutcome::partly_read, "aws.cloudtrail", "gzip stream ends early; 812 records kept", 813, 1});
+  s.with_rejects = 1;
+  s.rejecting.push_back({"e/b.gz", ObjectOutcome::read, "aws.cloudtrail", "at offset 12: malformed", 40, 1});
   s.outputs = {"parquet:lake/api_activity/part-0.parquet"};
   s.outputs_total = 1;
   return s;
@@ -112,6 +114,8 @@ TEST(SummaryText, IsWhatATiredReaderNeeds) {
             "  aws.cloudtrail: newField (12)\n"
             "\n"
             "Rejected: 2 records; --rejects DIR keeps them, with the reason\n"
+            "  1 of 40       e/b.gz\n"
+            "                at offset 12: malformed\n"
             "\n"
             "Not read whole: 1 object\n"
             "  partly read   e/a\\x1b[2J.gz\n"
@@ -167,6 +171,8 @@ TEST(SummaryJson, IsOneValidLineWithEveryCount) {
   EXPECT_EQ(std::uint64_t(trail["drift"]["newField"]), 12U);
   EXPECT_EQ(std::string_view(json["reports"].at(0)["outcome"]), "partly_read");
   EXPECT_EQ(std::string_view(json["reports"].at(0)["uri"]), "e/a\x1b[2J.gz");
+  EXPECT_EQ(std::uint64_t(json["with_rejects"]), 1u);
+  EXPECT_EQ(std::string_view(json["rejecting"].at(0)["uri"]), "e/b.gz");
   EXPECT_EQ(std::string_view(json["outputs"].at(0)), "parquet:lake/api_activity/part-0.parquet");
 }
 

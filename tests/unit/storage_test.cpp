@@ -109,6 +109,20 @@ TEST_F(LocalStorage, SweepsWhatARunHasLeftAndNothingElse) {
   EXPECT_EQ(files(), (Names{"t/.part-bb22-0.parquet.unpublished", "t/part-aa11-1.parquet"}));
 }
 
+TEST_F(LocalStorage, DiscardsNothingOfSomebodyElse) {
+  const std::string token = sealed("x");
+  std::ofstream(target_ / "x") << "somebody else's";
+  EXPECT_FALSE(storage_->publish(token));
+  EXPECT_TRUE(storage_->discard(token));
+  EXPECT_EQ(files(), Names{"x"});
+}
+
+TEST_F(LocalStorage, SaysBeforeAnythingIsReadThatNothingCanBeWritten) {
+  const auto opened = make_local_storage("/proc/lake")->open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::invalid) << "whoever named it can name another";
+}
+
 TEST_F(LocalStorage, NeverReplacesAFileUnlessThatIsAskedFor) {
   const std::string token = sealed("x");
   std::ofstream(target_ / "x") << "somebody else's";

@@ -212,7 +212,7 @@ struct ParserCount {
 
 enum class ObjectOutcome { read, partly_read, set_aside, unrecognised, empty, failed };
 
-struct ObjectReport {  // only for objects that were not read whole
+struct ObjectReport {  // only for objects that were not read whole, or have rejects
   std::string uri;
   ObjectOutcome outcome = ObjectOutcome::failed;
   std::string parser;  // may be empty
@@ -233,7 +233,10 @@ struct Summary {
   std::map<std::string, ParserCount> parsers;
   std::uint64_t set_aside = 0, unrecognised = 0, empty = 0, failed = 0, partly_read = 0;
   std::vector<ObjectReport> reports;  // the first kMaxReports of them; the counts above are complete
-  std::vector<std::string> outputs;   // final names, sink id and target in front: "parquet:lake/api_activity/..."; at most kMaxReports
+  // Objects that were read to their end, but for records that were rejected. A reason says what is wrong with the first of these.
+  std::uint64_t with_rejects = 0;
+  std::vector<ObjectReport> rejecting;  // the first kMaxReports of them
+  std::vector<std::string> outputs;     // final names, sink id and target in front: "parquet:lake/api_activity/..."; at most kMaxReports
   std::uint64_t outputs_total = 0;
   std::vector<RefusedCount> refused;
   bool cancelled = false;
