@@ -22,7 +22,8 @@ namespace {
 constexpr std::string_view kExitCodes =
     "Exit codes:\n"
     "  0  all was read\n"
-    "  1  the run failed or was stopped; what was finished is kept\n"
+    "  1  the run failed: none of its files is kept; or it was stopped: what was\n"
+    "     finished is kept. With --state what is committed is always kept\n"
     "  2  usage or configuration: nothing was read\n"
     "  3  finished, but some records or objects were not read";
 

@@ -105,11 +105,16 @@ Config convert(const YAML::Node& root, const std::string& file, const std::funct
 
 Result<Config> read_config(const std::filesystem::path& path, const std::function<bool(std::string_view key)>& known) {
   const std::string file = printable(path.string());
+  const auto unreadable = [&] { return fail(Errc::invalid, fmt::format("{}: the configuration file cannot be read", file)); };
+  std::error_code ignored;
   std::ifstream stream(path);
+  if (!stream.is_open() || std::filesystem::is_directory(path, ignored)) return unreadable();
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream.is_open() || stream.bad()) return fail(Errc::invalid, fmt::format("{}: the configuration file cannot be read", file));
+  if (stream.bad()) return unreadable();
   try {
-    return convert(YAML::Load(text), file, known);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) refuse(file, documents[1].Mark(), "a second document begins here: a configuration is one");
+    return convert(documents.empty() ? YAML::Node() : documents.front(), file, known);
   } catch (const YAML::Exception& e) {
     return fail(Errc::invalid,
                 e.mark.is_null() ? fmt::format("{}: {}", file, e.msg) : fmt::format("{}:{}: {}", file, e.mark.line + 1, e.msg));

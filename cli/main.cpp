@@ -103,10 +103,29 @@ int exit_code(const Summary& summary) {
   return summary.complete() ? kExitDone : kExitRejected;
 }
 
+int refuse_run(const Error& error, const RunArguments& arguments) {
+  const int code = refuse(error);
+  if (code == kExitUsage) return code;  // an input that is not there is found out before anything is read
+  log_error(arguments.options.state.empty()
+                ? "the run failed: no file of it is kept; with --state FILE what is committed stays, and the next run goes on"
+                : "the run failed: what was committed is kept, and the same command goes on");
+  // What stands there of a run before must not be taken for this one's.
+  if (!arguments.stats.empty()) {
+    if (Result<void> written = write_whole(arguments.stats, failure_json(error.what) + "\n"); !written)
+      log_error("--stats " + written.error().what);
+  }
+  return code;
+}
+
 int command(const Registry& registry, const Common& common, const RunArguments& arguments) {
   if (Result<void> known = check_names(registry, arguments.options); !known) return fail_with(kExitUsage, known.error().what);
   if (!arguments.stats.empty()) {
-    if (Result<void> can = check_writable(arguments.stats); !can) return fail_with(kExitFailed, "--stats " + can.error().what);
+    for (const std::string& input : arguments.options.inputs) {
+      std::error_code ignored;
+      if (std::filesystem::equivalent(arguments.stats, input, ignored))
+        return fail_with(kExitUsage, fmt::format("--stats {}: it is an input, and would be lost", printable(input)));
+    }
+    if (Result<void> can = check_writable(arguments.stats); !can) return refuse({can.error().code, "--stats " + can.error().what});
   }
 
   Run run(registry, arguments.options);
@@ -115,9 +134,7 @@ int command(const Registry& registry, const Common& common, const RunArguments& 
     const ProgressBar bar(arguments.progress, [&] { return run.progress(); });
     return run.execute();
   }();
-  if (!summary) {
-    return refuse(summary.error());  // an input that is not there is found out before anything is read
-  }
+  if (!summary) return refuse_run(summary.error(), arguments);
 
   if (common.log_format == LogFormat::json) {
     StandardError::instance().write(fmt::format("{{\"summary\":{}}}\n", summary_json(*summary, kShownReports)));
@@ -169,6 +186,9 @@ int command(const Registry& registry, const Common&, const SchemaArguments& argu
 }
 
 int command(const Registry& registry, const Common&, const CatalogArguments& arguments) {
+  if (!arguments.out.empty()) {
+    if (Result<void> can = check_writable(arguments.out); !can) return refuse({can.error().code, "--out " + can.error().what});
+  }
   const Result<Catalog> made = make_catalog(registry, arguments.options);
   if (!made) return refuse({made.error().code, printable(made.error().what)});
   for (const std::string& warning : made->warnings) log_warning(printable(warning));

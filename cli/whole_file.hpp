@@ -1,4 +1,4 @@
-// Files that appear whole or not at all: the --stats file.
+// Files that appear whole or not at all: what --stats and --out name.
 #pragma once
 
 #include <logmill/core.hpp>
@@ -8,10 +8,11 @@
 
 namespace lm::cli {
 
-// Whether write_whole() could work, asked before a run and not after it. Leaves nothing behind: the folder may be one that the run reads.
+// Whether write_whole() could work, asked before the work and not after it: Errc::invalid. Leaves nothing behind: the folder may be one that a run reads.
 Result<void> check_writable(const std::filesystem::path&);
 
-// Writes under a temporary name beside `path`, then renames. On error `path` is as it was.
+// Writes under a temporary name beside `path`, then renames. On error `path` is as it was. A link stays: what it leads to is written. So do devices and pipes: these
+// get the text itself.
 Result<void> write_whole(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace lm::cli

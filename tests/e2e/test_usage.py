@@ -131,7 +131,46 @@ class ExitCodes(Case):
                                   env=self.environment(), check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"ndjson:-", done.stderr)
-        self.logmill("run", "a.log", "--to", "ndjson:out", "--stats", "no/such/folder/stats.json", code=1)
+
+    def test_a_run_that_fails_keeps_no_file_and_its_statistics_say_so(self):
+        self.write("a.log", flow_text(5))
+        self.write("stats.json", '{"complete":true}\n')
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([LOGMILL, "run", "a.log", "--to", "parquet:lake", "--to", "ndjson:-", "--rejects", "rejects", "--stats", "stats.json"],
+                                  stdout=full, stderr=subprocess.PIPE, cwd=self.dir, env=self.environment(), check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"no file of it is kept", done.stderr)
+        stats = json.loads((self.dir / "stats.json").read_text())
+        self.assertFalse(stats["complete"])
+        self.assertIn("stdout", stats["error"])
+        self.assertEqual([path for folder in ("lake", "rejects") for path in (self.dir / folder).rglob("*") if path.is_file()], [])
+
+    def test_two_when_it_shows_before_reading_that_nothing_can_be_written(self):
+        self.write("a.log", flow_text(5))
+        (self.dir / "folder").mkdir()
+        for arguments, why in ((["--to", "ndjson:out", "--stats", "no/such/folder/stats.json"], "No such file"), (["--to", "ndjson:out", "--stats", "folder"], "directory"),
+                               (["--to", "ndjson:out", "--stats", "./a.log"], "it is an input"),
+                               (["--to", "parquet:/proc/lake"], "/proc/lake"), (["--to", "ndjson:out", "--rejects", "/proc/rejects"], "/proc/rejects"),
+                               (["--to", "ndjson:out", "--rejects", "/dev/null"], "/dev/null"), (["--to", "parquet:-"], "standard output"),
+                               (["--to", "parquet:lake,,"], "an option is missing")):
+            done = self.logmill("run", "a.log", *arguments, code=2)
+            self.assertIn(why, done.stderr, arguments)
+        self.assertEqual((self.dir / "a.log").read_bytes(), flow_text(5))
+        somebody = self.shut_out()
+        (self.dir / "shut").mkdir(mode=0o555)
+        for arguments in (["--to", "ndjson:shut"], ["--to", "ndjson:shut/out"], ["--to", "ndjson:-", "--rejects", "shut"]):
+            self.assertIn("Permission denied", self.logmill("run", "a.log", *arguments, code=2, **somebody).stderr, arguments)
+
+    def test_one_place_is_not_taken_for_two_sinks(self):
+        self.write("a.log", flow_text(5))
+        (self.dir / "two").mkdir()
+        (self.dir / "link").symlink_to("two")
+        for other in ("./two/", "two", "link", "out/../two", str(self.dir / "two")):
+            done = self.logmill("run", "a.log", "--to", "ndjson:two", "--to", f"ndjson:{other}", code=2)
+            self.assertIn("the same place", done.stderr, other)
+        self.assertEqual(list((self.dir / "two").iterdir()), [])
+        self.logmill("run", "a.log", "--to", "ndjson:two", "--to", "parquet:two")
+        self.assertEqual(sorted(path.suffix for path in (self.dir / "two").rglob("part-*")), [".parquet", ".zst"])
 
     def test_zero_when_all_was_read_and_three_when_something_was_not(self):
         self.write("a.log", flow_text(5))
@@ -145,6 +184,36 @@ class ExitCodes(Case):
         done = self.logmill("run", "x", "--to", "ndjson:-", "--progress", "often", code=2)
         self.assertIn("--progress: 'often' is none of auto, always, never", done.stderr)
         self.assertIn("installed: ", self.logmill("run", "x", "--to", "ndjson:-", "--plugin", "no.such", code=2).stderr)
+
+
+class StatsFile(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("a.log", flow_text(5))
+
+    def stats_to(self, name) -> None:
+        self.logmill("run", "a.log", "--to", "ndjson:out", "--stats", name)
+
+    def test_a_link_stays_and_what_it_leads_to_is_written(self):
+        (self.dir / "folder").mkdir()
+        (self.dir / "link").symlink_to("folder/first")
+        (self.dir / "folder/first").symlink_to("second")
+        for _ in range(2):  # what it leads to is not there at first
+            self.stats_to("link")
+            self.assertTrue((self.dir / "link").is_symlink() and (self.dir / "folder/first").is_symlink())
+            self.assertTrue(json.loads((self.dir / "folder/second").read_text())["complete"])
+        self.assertEqual(sorted(path.name for path in (self.dir / "folder").iterdir()), ["first", "second"])
+        (self.dir / "loop").symlink_to("loop")
+        self.assertIn("symbolic links", self.logmill("run", "a.log", "--to", "ndjson:out", "--stats", "loop", code=2).stderr)
+
+    def test_a_pipe_gets_the_text_and_stays_a_pipe(self):
+        os.mkfifo(self.dir / "pipe")
+        with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, cwd=self.dir) as reader:
+            self.stats_to("pipe")
+            self.assertTrue(json.loads(reader.stdout.read())["complete"])
+        self.assertTrue((self.dir / "pipe").is_fifo())
+        self.stats_to("/dev/null")
+        self.assertTrue(pathlib.Path("/dev/null").is_char_device())
 
 
 class Configuration(Case):
@@ -186,6 +255,9 @@ class Configuration(Case):
         self.write("logmill.yaml", "threads: [1\nto: {")
         self.assertIn("logmill.yaml:", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "logmill.yaml", code=2).stderr)
         self.assertIn("missing.yaml", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "missing.yaml", code=2).stderr)
+        self.assertIn("cannot be read", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", ".", code=2).stderr)
+        self.write("logmill.yaml", "threads: 1\n---\nto: [ndjson:out]\n")
+        self.assertIn("a second document", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "logmill.yaml", code=2).stderr)
 
     def test_plugin_settings_reach_the_plugin(self):
         self.write("logmill.yaml", "plugins:\n  aws.vpcflow:\n    no_such_setting: 1\n")
