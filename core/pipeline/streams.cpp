@@ -139,6 +139,7 @@ void release(ArrowArrayStream* stream) {
 }  // namespace
 
 Result<std::vector<TableStream>> open_streams(const Registry& registry, RunOptions options, Summary* summary) {
+  if (!options.state.empty()) return fail(Errc::invalid, "a ledger is of files that are committed: streams have none");
   auto shared = std::make_shared<Shared>();
   shared->limit = share_memory(options.memory).sinks;
   const auto tables = registry.impl().tables.all();
@@ -152,7 +153,7 @@ Result<std::vector<TableStream>> open_streams(const Registry& registry, RunOptio
   };
   auto background = std::make_shared<Background>();
   background->sinks.push_back(std::make_unique<QueueSink>(*shared));
-  auto rejects = RejectsWriter::open(options.rejects, "streams");
+  auto rejects = RejectsWriter::open(options.rejects, make_run_id());
   if (!rejects) return tl::unexpected(rejects.error());
   background->rejects = std::move(*rejects);
   background->engine = std::make_unique<Engine>(registry, std::move(options), background->sinks, shared->cancelled, *background->rejects);

@@ -42,6 +42,8 @@ int main(int argc, char** argv) {
   for (lm::TableStream& table : *streams) table.stream.release(&table.stream);
   if (failed) return EXIT_FAILURE;
   // Streams carry what was read; what was not is in the summary.
-  for (const lm::ObjectReport& report : summary.reports) std::cerr << "embed_rows: " << report.uri << ": " << report.reason << '\n';
+  for (const auto* reports : {&summary.reports, &summary.rejecting}) {
+    for (const lm::ObjectReport& report : *reports) std::cerr << "embed_rows: " << report.uri << ": " << report.reason << '\n';
+  }
   return summary.complete() ? EXIT_SUCCESS : 3;
 }

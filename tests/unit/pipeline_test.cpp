@@ -389,6 +389,18 @@ TEST_F(Pipeline, ReleasingTheStreamsEndsTheRun) {
   for (lm::TableStream& t : *streams) t.stream.release(&t.stream);
 }
 
+TEST_F(Pipeline, RejectsOfARunBeforeStayBesideThoseOfTheNext) {
+  lm::RunOptions options;
+  options.inputs = {write("notes.txt", "no log at all\n")};
+  options.rejects = folder_ / "rejects";
+  for (unsigned runs = 1; runs <= 2; ++runs) {
+    EXPECT_EQ(run("none", options).summary.unrecognised, 1u);
+    EXPECT_EQ(std::distance(fs::directory_iterator(options.rejects), fs::directory_iterator()), runs);
+  }
+  options.state = folder_ / "job.state";
+  EXPECT_NE(run("none", options).error.find("ledger"), std::string::npos);
+}
+
 TEST_F(Pipeline, WrongOptionsAreRefusedBeforeAnythingIsRead) {
   lm::RunOptions options;
   options.inputs = {(folder_ / "missing").string()};

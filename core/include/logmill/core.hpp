@@ -357,7 +357,7 @@ struct TableStream {
   ArrowArrayStream stream = {};  // the caller's to release
 };
 
-// Starts a run in the background and answers a stream for every table of the registry; options.sinks is ignored. A stream ends when the
+// Starts a run in the background and answers a stream for every table of the registry; options.sinks is ignored, options.state is Errc::invalid. A stream ends when the
 // run is over; a failed run is the error of every stream. Streams may be read one after the other or each by a thread of its own; only the
 // latter keeps the run within options.memory, for what nobody reads yet must wait somewhere. The run is cancelled when all
 // streams are released. `summary`, if given, is filled before the last stream answers its end, and must live until then.
