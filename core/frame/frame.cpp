@@ -378,7 +378,7 @@ class JsonFramer final : public FramerBase {
       if (more) continue;
       if (!skipping_ && open_ != kNone && state_ != State::closing && size() - open_ > limits_.max_record) {
         // In a sound record of this size nothing looks like the beginning of another, as far as those before it tell.
-        if (state_ != State::lost && !spec_.holds_others && (!beginnings_.empty() || back_ == State::top) && may_rescan()) {
+        if (state_ != State::lost && !spec_.holds_others && (knows_beginnings(pos_) || back_ == State::top) && may_rescan()) {
           if (const std::size_t found = find_beginning(open_ + 1, size(), true); found != kNone) {
             cut_off(found);
             continue;
@@ -428,6 +428,7 @@ class JsonFramer final : public FramerBase {
     if (here == State::array && c == ']') {
       ++pos_;
       state_ = in_envelope_ ? State::object : State::top;
+      behind_ = Behind::records;
       return true;
     }
     if (here == State::array && c == '{' && !spec_.envelope.empty()) {
@@ -565,7 +566,9 @@ class JsonFramer final : public FramerBase {
   bool step_closing() {
     while (pos_ < size() && is_space(at(pos_)) && pos_ - closed_at_ < kMostSpace) ++pos_;
     if (pos_ == size() && !finishing_) return false;
-    if (pos_ < size()) {
+    if (pos_ == size()) {
+      if (swallowed(closed_at_)) return true;  // the array's end may be in it
+    } else {
       const char c = at(pos_);
       if (!is_space(c) && c != ',' && c != ']' && c != '{' && swallowed(closed_at_)) return true;
     }
@@ -575,7 +578,7 @@ class JsonFramer final : public FramerBase {
 
   // The record at hand, which ends at `end`, shows the beginning of another inside: it is cut off there.
   bool swallowed(std::size_t end) {
-    if (beginnings_.empty() || spec_.holds_others || !may_rescan()) return false;
+    if (spec_.holds_others || !may_rescan() || !knows_beginnings(end)) return false;
     const std::size_t found = find_beginning(open_ + 1, end, true);
     if (found == kNone) return false;
     cut_off(found);
@@ -636,6 +639,13 @@ class JsonFramer final : public FramerBase {
     if (pos_ >= limits_.block_size) cut(pos_);
   }
 
+  // Whether a record's first key stands here.
+  bool is_known_key(std::size_t from) const {
+    const std::string_view there = text(from, std::min(size(), from + kContext));
+    return std::any_of(beginnings_.begin(), beginnings_.end(),
+                       [&](const std::string& b) { return there.starts_with(b.substr(b.find('"'))); });
+  }
+
   // How records of this object begin: '{', the first key, its closing quote.
   void learn(std::size_t from, std::size_t to) {
     if (beginnings_.size() == kMostBeginnings || at(from) != '{' || known(from, to)) return;
@@ -648,6 +658,11 @@ class JsonFramer final : public FramerBase {
     const std::size_t key_end = i + 1;
     while (++i < end && is_space(at(i))) {}
     if (i < end && at(i) == ':') beginnings_.emplace_back(text(from, key_end));
+  }
+  // The first element of an array, which ends at `to` or beyond, says itself how they begin.
+  bool knows_beginnings(std::size_t to) {
+    if (beginnings_.empty() && back_ == State::array) learn(open_, to);
+    return !beginnings_.empty();
   }
   bool known(std::size_t from, std::size_t to) const {
     const std::string_view there = text(from, std::min(to, from + kContext));
@@ -662,7 +677,7 @@ class JsonFramer final : public FramerBase {
     if (skipping_) {
       lost_at_ = pos_;
     } else {
-      if (beginnings_.empty() && back_ == State::array) learn(open_, pos_);
+      knows_beginnings(pos_);
       const std::size_t proven_at = std::max(pos_, open_ + 1);
       lost_at_ = may_rescan() ? open_ + 1 : proven_at;
       rescanned_ += 2 * (proven_at - lost_at_);  // searched, and then perhaps scanned again
@@ -723,13 +738,14 @@ class JsonFramer final : public FramerBase {
       }
     }
     if (beginnings_.empty() ? strict : !known(i, look_to_)) return false;
-    if (back_ == State::top) {
-      next_state_ = State::top;
-      return last == '}' && !beginnings_.empty();
-    }
-    if (last != ',') return false;
     std::size_t before = back - 1;
     while (before > least && is_space(at(before - 1))) --before;
+    if (back_ == State::top) {
+      next_state_ = State::top;
+      // With a comma between them: of an array that seemed to have ended.
+      return !beginnings_.empty() && (last == '}' || (last == ',' && before > least && at(before - 1) == '}'));
+    }
+    if (last != ',') return false;
     const std::size_t key = after_space(i + 1);
     next_state_ = State::array;
     // A record that broke off may have lost its brace; one that begins as others do is told without it.
@@ -771,7 +787,15 @@ class JsonFramer final : public FramerBase {
   bool step_object() {
     const char c = at(pos_);
     if (is_space(c) || c == ',') {
+      if (c == ',' && behind_ == Behind::records) behind_ = Behind::comma;
       ++pos_;
+    } else if (c == '"' && behind_ != Behind::others) {
+      if (size() - pos_ < kContext && !finishing_) return false;
+      if (enveloped_ && (behind_ == Behind::records || is_known_key(pos_))) {
+        state_ = State::array;  // it has not ended: a record lacks its brace
+      } else {
+        behind_ = Behind::others;
+      }
     } else if (c == '}') {
       ++pos_;
       if (nested_ != 0) {
@@ -909,11 +933,12 @@ class JsonFramer final : public FramerBase {
   std::size_t look_to_ = 0;      // where the search for a beginning has to stop looking
   std::size_t key_matched_ = 0;  // bytes of the key that agree with the envelope's name
   bool key_matches_ = false;
-  bool enveloped_ = false;    // the top-level object at hand has shown its records
-  bool in_envelope_ = false;  // the array at hand is the envelope's
-  bool in_array_ = false;     // the outermost is no envelope's
-  std::size_t nested_ = 0;    // envelopes around the array at hand, less the outermost
-  bool text_ = false;         // the scalar at hand, or that broke, began with a quote
+  bool enveloped_ = false;                                                // the top-level object at hand has shown its records
+  bool in_envelope_ = false;                                              // the array at hand is the envelope's
+  bool in_array_ = false;                                                 // the outermost is no envelope's
+  std::size_t nested_ = 0;                                                // envelopes around the array at hand, less the outermost
+  enum class Behind { records, comma, others } behind_ = Behind::others;  // what a member of the envelope stands behind
+  bool text_ = false;                                                     // the scalar at hand, or that broke, began with a quote
   bool finishing_ = false;
   bool unfinished_ = false;  // lost only because the stream ended
   std::vector<std::string> beginnings_;
