@@ -18,6 +18,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -103,6 +105,37 @@ int exit_code(const Summary& summary) {
   return summary.complete() ? kExitDone : kExitRejected;
 }
 
+// That nothing is lost by writing the statistics: no log that is read, and no file that the run goes by.
+Result<void> check_spare(const RunArguments& arguments) {
+  namespace fs = std::filesystem;
+  const RunOptions& options = arguments.options;
+  const auto lost = [&](std::string_view what) {
+    return fail(Errc::invalid, fmt::format("--stats {}: it is {}, and would be lost", printable(arguments.stats.string()), what));
+  };
+  std::error_code ignored;
+  if (std::any_of(options.sinks.begin(), options.sinks.end(), [](const SinkSpec& sink) { return sink.target == "-"; }) &&
+      is_standard_output(arguments.stats))
+    return fail(Errc::invalid, "--stats: standard output is for the events, and for nothing else");
+  if (fs::equivalent(arguments.stats, options.state, ignored)) return lost("the ledger");
+  if (fs::equivalent(arguments.stats, arguments.config, ignored)) return lost("the configuration");
+  if (fs::equivalent(arguments.stats, options.objects_from, ignored)) return lost("the list of objects");
+  const bool is_file = fs::is_regular_file(arguments.stats, ignored);
+  for (const std::string& input : options.inputs) {
+    if (fs::equivalent(arguments.stats, input, ignored)) return lost("an input");
+    if (!is_file || input.find("://") != std::string::npos) continue;
+    // Below a folder, or where a pattern may lead: what a run before has written there may be written again.
+    fs::path folder = input;
+    while (folder.string().find_first_of("*?[{") != std::string::npos) folder = folder.parent_path();
+    const std::string file = fs::canonical(arguments.stats, ignored).string(),
+                      above = fs::weakly_canonical(fs::absolute(folder), ignored).string();
+    if (!file.starts_with(above == "/" ? above : above + "/")) continue;
+    std::string line;
+    std::ifstream stream(arguments.stats, std::ios::binary);
+    if (std::getline(stream, line, ':') && line != "{\"logmill\"") return lost("below an input");
+  }
+  return {};
+}
+
 int refuse_run(const Error& error, const RunArguments& arguments) {
   const int code = refuse(error);
   if (code == kExitUsage) return code;  // an input that is not there is found out before anything is read
@@ -120,11 +153,7 @@ int refuse_run(const Error& error, const RunArguments& arguments) {
 int command(const Registry& registry, const Common& common, const RunArguments& arguments) {
   if (Result<void> known = check_names(registry, arguments.options); !known) return fail_with(kExitUsage, known.error().what);
   if (!arguments.stats.empty()) {
-    for (const std::string& input : arguments.options.inputs) {
-      std::error_code ignored;
-      if (std::filesystem::equivalent(arguments.stats, input, ignored))
-        return fail_with(kExitUsage, fmt::format("--stats {}: it is an input, and would be lost", printable(input)));
-    }
+    if (Result<void> spare = check_spare(arguments); !spare) return refuse(spare.error());
     if (Result<void> can = check_writable(arguments.stats); !can) return refuse({can.error().code, "--stats " + can.error().what});
   }
 
@@ -144,7 +173,7 @@ int command(const Registry& registry, const Common& common, const RunArguments& 
   }
   if (!arguments.stats.empty()) {
     Result<void> written = write_whole(arguments.stats, summary_json(*summary) + "\n");
-    if (!written) return fail_with(kExitFailed, "--stats " + written.error().what);
+    if (!written) return fail_with(kExitFailed, "--stats " + written.error().what + "; what the run wrote is kept");
   }
   return exit_code(*summary);
 }

@@ -207,7 +207,7 @@ class CheckpointedRun {
     for (bool more = true; more;) {
       auto number = ledger_.begin_epoch(run_id_);
       if (!number) return tl::unexpected(number.error());
-      if (auto ok = begin(*number); !ok) return fail(engine_ ? Errc::io : ok.error().code, ok.error().what);  // later, something was read
+      if (auto ok = begin(*number); !ok) return tl::unexpected(engine_ ? not_usage(ok.error()) : ok.error());
       if (!engine_) {
         auto engine = std::make_unique<Engine>(registry_, options_, epoch_.sinks, cancelled_, *epoch_.rejects, &journal_);
         if (auto ok = engine->prepare(); !ok) return tl::unexpected(ok.error());
@@ -218,7 +218,7 @@ class CheckpointedRun {
       }
       more = engine_->execute();
       if (auto ok = engine_->check(); !ok) return tl::unexpected(ok.error());
-      if (auto ok = end(*number); !ok) return tl::unexpected(ok.error());
+      if (auto ok = end(*number); !ok) return tl::unexpected(not_usage(ok.error()));
     }
     auto summary = engine_->conclude();
     if (!summary) return summary;

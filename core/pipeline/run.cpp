@@ -158,7 +158,8 @@ struct ObjectRun {
   std::atomic<unsigned> open{1};  // the strand and its blocks
   std::mutex outcome_mutex;
   ObjectOutcome outcome = ObjectOutcome::read;
-  std::string reason, first_reject;
+  std::string reason, first_reject;  // why the first in the object was rejected
+  std::uint64_t first_reject_at = 0;
   std::string given_up;  // why no isolated parser is to see it any more
   std::atomic<bool> is_given_up{false};
 };
@@ -302,6 +303,7 @@ struct Engine::State {
   bool stopping() const { return failed.load(std::memory_order_relaxed) || (!journal && cancelled.load(std::memory_order_relaxed)); }
 
   void fail_run(Error error) {
+    if (stored_done != 0) error = not_usage(std::move(error));
     const std::lock_guard lock(error_mutex);
     if (!fatal) fatal = std::move(error);
     failed = true;
@@ -1002,9 +1004,10 @@ struct Engine::State {
 
   void count_reject(ObjectRun& o, ParserTally& tally, std::uint64_t offset, std::string_view why) {
     ++tally.rejects, ++rejects;
-    if (o.rejects.fetch_add(1) != 0) return;
     const std::lock_guard lock(o.outcome_mutex);
-    o.first_reject = fmt::format("at offset {}: {}", offset, why);
+    if (o.rejects++ != 0 && offset >= o.first_reject_at) return;
+    o.first_reject_at = offset;
+    o.first_reject = why;
   }
 
   void add_to_group(WorkBlock work) {
@@ -1120,7 +1123,8 @@ struct Engine::State {
         if (o.rejects == 0) return;
         ++summary.with_rejects;
         if (summary.rejecting.size() < Summary::kMaxReports)
-          summary.rejecting.push_back({o.uri, o.outcome, o.reader, o.first_reject, o.records, o.rejects});
+          summary.rejecting.push_back(
+              {o.uri, o.outcome, o.reader, fmt::format("at offset {}: {}", o.first_reject_at, o.first_reject), o.records, o.rejects});
         return;
       case ObjectOutcome::partly_read: ++summary.partly_read; break;
       case ObjectOutcome::set_aside: ++summary.set_aside; break;
@@ -1958,8 +1962,6 @@ Result<std::vector<std::string>> finish(const std::vector<OutputSink*>& sinks, R
   std::vector<std::string> names;
   for (const auto& [sink, output] : sealed) {
     if (ok) ok = sink->publish(output.token);
-    // Nobody publishes later what is not published now.
-    if (!ok) static_cast<void>(sink->discard(output.token));
     std::string name = sink->shown(output.name);
     if (names.empty() || names.back() != name) names.push_back(std::move(name));  // all tables may be in one stream
   }
@@ -1969,13 +1971,21 @@ Result<std::vector<std::string>> finish(const std::vector<OutputSink*>& sinks, R
   }
   if (ok && *kept) {
     auto published = RejectsWriter::publish(folder, run_id);
-    if (!published) return tl::unexpected(published.error());
-    names.push_back("rejects:" + *published);
+    if (published) {
+      names.push_back("rejects:" + *published);
+    } else {
+      ok = tl::unexpected(published.error());
+    }
   }
   if (ok) return names;
-  for (OutputSink* const sink : sinks) sink->abandon();
+  // Half of a run is not left to be taken for the whole, and nobody publishes later what is not published now.
+  for (const auto& [sink, output] : sealed) static_cast<void>(sink->discard(output.token));
+  for (OutputSink* const sink : sinks) {
+    static_cast<void>(sink->settle());
+    sink->abandon();
+  }
   if (kept && *kept) static_cast<void>(RejectsWriter::discard(folder, run_id));
-  return tl::unexpected(ok.error());
+  return tl::unexpected(not_usage(ok.error()));
 }
 
 }  // namespace

@@ -74,6 +74,12 @@ class Engine {
   std::unique_ptr<State> state_;
 };
 
+// Of a run that has read something: it was not asked in the wrong way.
+inline Error not_usage(Error error) {
+  if (error.code == Errc::invalid || error.code == Errc::not_found) error.code = Errc::io;
+  return error;
+}
+
 std::string make_run_id();
 
 // Names come from file systems, stores and header lines: what is not UTF-8 is percent-encoded, so that every output stays valid.

@@ -276,6 +276,12 @@ class BadInput(Case):
         self.assertRegex(named["reason"], r"^at offset [0-9]+: ")
         self.assertIn("  2 of 5        in/bad.log\n                at offset ", done.stderr)
 
+    def test_the_reject_that_is_named_is_the_first_in_the_object(self):
+        text = flow_text(3)
+        self.write("bad.log", text + b"2 bad\n" + b"x" * 5000 + b"\n")  # framing is done with the second before the parser sees the first
+        self.logmill("run", "bad.log", "--to", "ndjson:out", "--max-record", "4K", "--stats", "stats.json", code=3)
+        self.assertTrue(self.stats()["rejecting"][0]["reason"].startswith(f"at offset {len(text)}: "), self.stats()["rejecting"])
+
     def test_flipped_bits_are_noticed(self):
         data = bytearray(gzip.compress(flow_text(2000)))
         data[-6] ^= 1  # in the CRC

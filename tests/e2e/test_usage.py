@@ -145,6 +145,25 @@ class ExitCodes(Case):
         self.assertIn("stdout", stats["error"])
         self.assertEqual([path for folder in ("lake", "rejects") for path in (self.dir / folder).rglob("*") if path.is_file()], [])
 
+    def test_a_run_of_which_not_all_can_be_published_keeps_nothing(self):
+        process = subprocess.Popen([LOGMILL, "run", "-", "--to", "parquet:lake", "--to", "ndjson:out", "--rejects", "rejects"], stdin=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, cwd=self.dir, env=self.environment())
+        process.stdin.write(flow_text(20) + b"2 bad\n")
+        process.stdin.flush()
+        while not list((self.dir / "rejects").glob(".*")):
+            self.assertIsNone(process.poll())
+        shutil.rmtree(self.dir / "rejects")
+        self.assertIn(b"no file of it is kept", process.communicate()[1])
+        self.assertEqual(process.returncode, 1)
+        self.assertEqual([path for folder in ("lake", "out") for path in (self.dir / folder).rglob("*") if path.is_file()], [])
+
+    def test_one_for_what_shows_only_when_something_was_read(self):
+        self.write("a.log", flow_text(5))
+        self.write("out/network_activity", "no folder")
+        self.write("stats.json", '{"stale":true}\n')
+        self.logmill("run", "a.log", "--to", "ndjson:out", "--stats", "stats.json", code=1)
+        self.assertIn("network_activity", json.loads((self.dir / "stats.json").read_text())["error"])
+
     def test_two_when_it_shows_before_reading_that_nothing_can_be_written(self):
         self.write("a.log", flow_text(5))
         (self.dir / "folder").mkdir()
@@ -205,6 +224,43 @@ class StatsFile(Case):
         self.assertEqual(sorted(path.name for path in (self.dir / "folder").iterdir()), ["first", "second"])
         (self.dir / "loop").symlink_to("loop")
         self.assertIn("symbolic links", self.logmill("run", "a.log", "--to", "ndjson:out", "--stats", "loop", code=2).stderr)
+
+    def test_what_standard_output_goes_to_is_not_replaced(self):
+        for redirected in ("> both", "| cat > both", ">> both"):
+            script = f"(echo first; {LOGMILL} run a.log --to ndjson:out --stats /dev/stdout; echo last) {redirected}"
+            self.write("both", "before\n")
+            subprocess.run(["bash", "-c", script], cwd=self.dir, env=self.environment(), stderr=subprocess.DEVNULL, check=True)
+            lines = (self.dir / "both").read_text().splitlines()[1 if redirected == ">> both" else 0:]
+            self.assertEqual((lines[0], lines[2:]), ("first", ["last"]), redirected)
+            self.assertTrue(json.loads(lines[1])["complete"])
+        for name in ("/dev/fd/5", "/proc/self/fd/5"):
+            subprocess.run(["bash", "-c", f"exec 5>fifth; {LOGMILL} run a.log --to ndjson:out --stats {name}; echo last >&5"], cwd=self.dir,
+                           env=self.environment(), stderr=subprocess.DEVNULL, check=True)
+            lines = (self.dir / "fifth").read_text().splitlines()
+            self.assertTrue(json.loads(lines[0])["complete"], name)
+            self.assertEqual(lines[1:], ["last"], name)
+        with open(self.dir / "rows", "wb") as rows:
+            done = subprocess.run([LOGMILL, "run", "a.log", "--to", "ndjson:-", "--stats", "/dev/stdout"], cwd=self.dir, env=self.environment(), stdout=rows,
+                                  stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"standard output is for the events", done.stderr)
+
+    def test_no_file_that_is_needed_is_overwritten(self):
+        log = flow_text(5)
+        self.write("in/b.log", log)
+        self.write("list.txt", "a.log\n")
+        self.write("job.yaml", "to: [ndjson:out]\n")
+        self.logmill("run", "a.log", "--to", "ndjson:own", "--state", "job.state")
+        ledger = (self.dir / "job.state").read_bytes()
+        for arguments in (["in", "--to", "ndjson:out", "--stats", "in/b.log"], ["in/*.log", "--to", "ndjson:out", "--stats", "in/b.log"],
+                          ["in/b.log", "--to", "ndjson:out", "--stats", "in/../in/b.log"],
+                          ["--objects-from", "list.txt", "--to", "ndjson:out", "--stats", "list.txt"], ["a.log", "--config", "job.yaml", "--stats", "job.yaml"],
+                          ["a.log", "--to", "ndjson:own", "--state", "job.state", "--stats", "job.state"]):
+            self.assertIn("would be lost", self.logmill("run", *arguments, code=2).stderr, arguments)
+        self.assertEqual(((self.dir / "in/b.log").read_bytes(), (self.dir / "list.txt").read_text(), (self.dir / "job.state").read_bytes()), (log, "a.log\n", ledger))
+        for _ in range(2):  # what a run has written there itself, the next one may
+            self.logmill("run", "in", "--to", "ndjson:out", "--stats", "in/stats.json", code=None)
+        self.assertEqual(json.loads((self.dir / "in/stats.json").read_text())["objects"], 2)
 
     def test_a_pipe_gets_the_text_and_stays_a_pipe(self):
         os.mkfifo(self.dir / "pipe")
