@@ -112,9 +112,13 @@ Result<Config> read_config(const std::filesystem::path& path, const std::functio
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (stream.bad()) return unreadable();
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) refuse(file, documents[1].Mark(), "a second document begins here: a configuration is one");
-    return convert(documents.empty() ? YAML::Node() : documents.front(), file, known);
+    YAML::Node root;
+    for (const YAML::Node& document : YAML::LoadAll(text)) {
+      if (document.IsNull()) continue;
+      if (!root.IsNull()) refuse(file, document.Mark(), "a second document begins here: a configuration is one");
+      root.reset(document);
+    }
+    return convert(root, file, known);
   } catch (const YAML::Exception& e) {
     return fail(Errc::invalid,
                 e.mark.is_null() ? fmt::format("{}: {}", file, e.msg) : fmt::format("{}:{}: {}", file, e.mark.line + 1, e.msg));

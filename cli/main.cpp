@@ -105,34 +105,28 @@ int exit_code(const Summary& summary) {
   return summary.complete() ? kExitDone : kExitRejected;
 }
 
-// That nothing is lost by writing the statistics: no log that is read, and no file that the run goes by.
+// That nothing is lost by writing the statistics: no log that is read, however it is found, and nothing that the run goes by or writes.
 Result<void> check_spare(const RunArguments& arguments) {
   namespace fs = std::filesystem;
   const RunOptions& options = arguments.options;
-  const auto lost = [&](std::string_view what) {
-    return fail(Errc::invalid, fmt::format("--stats {}: it is {}, and would be lost", printable(arguments.stats.string()), what));
+  const auto refused = [&](std::string_view why) {
+    return fail(Errc::invalid, fmt::format("--stats {}: {}", printable(arguments.stats.string()), why));
   };
   std::error_code ignored;
-  if (std::any_of(options.sinks.begin(), options.sinks.end(), [](const SinkSpec& sink) { return sink.target == "-"; }) &&
-      is_standard_output(arguments.stats))
-    return fail(Errc::invalid, "--stats: standard output is for the events, and for nothing else");
-  if (fs::equivalent(arguments.stats, options.state, ignored)) return lost("the ledger");
-  if (fs::equivalent(arguments.stats, arguments.config, ignored)) return lost("the configuration");
-  if (fs::equivalent(arguments.stats, options.objects_from, ignored)) return lost("the list of objects");
-  const bool is_file = fs::is_regular_file(arguments.stats, ignored);
-  for (const std::string& input : options.inputs) {
-    if (fs::equivalent(arguments.stats, input, ignored)) return lost("an input");
-    if (!is_file || input.find("://") != std::string::npos) continue;
-    // Below a folder, or where a pattern may lead: what a run before has written there may be written again.
-    fs::path folder = input;
-    while (folder.string().find_first_of("*?[{") != std::string::npos) folder = folder.parent_path();
-    const std::string file = fs::canonical(arguments.stats, ignored).string(),
-                      above = fs::weakly_canonical(fs::absolute(folder), ignored).string();
-    if (!file.starts_with(above == "/" ? above : above + "/")) continue;
-    std::string line;
-    std::ifstream stream(arguments.stats, std::ios::binary);
-    if (std::getline(stream, line, ':') && line != "{\"logmill\"") return lost("below an input");
+  const auto place = [&](const fs::path& path) { return path.empty() ? path : fs::weakly_canonical(fs::absolute(path, ignored), ignored); };
+  const fs::path mine = place(arguments.stats);
+  const auto is = [&](const fs::path& path) { return !mine.empty() && mine == place(path); };
+  if (is(options.state)) return refused("it is the ledger");
+  if (is(options.rejects)) return refused("it is the folder of the rejects");
+  for (const SinkSpec& sink : options.sinks) {
+    if (sink.target == "-" && is_standard_output(arguments.stats))
+      return refused("standard output is for the events, and for nothing else");
+    if (is(sink.target)) return refused("events are written there");
   }
+  if (!fs::is_regular_file(arguments.stats, ignored) || is_open(arguments.stats)) return {};
+  std::string head;
+  std::ifstream stream(arguments.stats, std::ios::binary);
+  if (std::getline(stream, head, ':') && head != "{\"logmill\"") return refused("what stands there are no statistics, and would be lost");
   return {};
 }
 

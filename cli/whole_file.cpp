@@ -112,7 +112,11 @@ int open_stream(const fs::path& path) {
 Result<void> check_writable(const fs::path& path) {
   const auto place = place_of(path);
   if (!place) return tl::unexpected(place.error());
-  if (place->open) return {};
+  if (place->open) {
+    const int flags = ::fcntl(*place->open, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return fail_writing(Errc::invalid, path, flags < 0 ? errno : EBADF);
+    return {};
+  }
   if (place->stream) {  // to open a pipe is to wait for its reader
     if (::access(path.c_str(), W_OK) != 0) return fail_writing(Errc::invalid, path, errno);
     return {};
@@ -147,6 +151,11 @@ Result<void> write_whole(const fs::path& path, std::string_view text) {
 bool is_standard_output(const fs::path& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && !S_ISCHR(info.st_mode) && same(info, STDOUT_FILENO);
+}
+
+bool is_open(const fs::path& path) {
+  const auto place = place_of(path);
+  return place && place->open;
 }
 
 }  // namespace lm::cli

@@ -15,7 +15,8 @@ Result<void> check_writable(const std::filesystem::path&);
 // what standard output and standard error go to: these get the text itself. A pipe that nobody reads from is waited for some seconds.
 Result<void> write_whole(const std::filesystem::path& path, std::string_view text);
 
-// Whether it leads to the file or the pipe that standard output goes to.
+// Whether it leads to the file or the pipe that standard output goes to; to one that is open here, and is not replaced.
 bool is_standard_output(const std::filesystem::path&);
+bool is_open(const std::filesystem::path&);
 
 }  // namespace lm::cli

@@ -3,6 +3,7 @@
 #include "frame/json_scan.hpp"
 #include "frame/line_scan.hpp"
 
+#include <logmill/sdk/json.hpp>
 #include <logmill/sdk/text.hpp>
 
 #include <fmt/format.h>
@@ -324,7 +325,7 @@ class JsonFramer final : public FramerBase {
       } else if (torn.empty()) {
         unfinished_ = get_lost();
         if (!unfinished_) break;
-      } else if (!swallowed(size())) {  // that the record is unfinished is no proof that it is broken
+      } else if (beginnings_.empty() || !swallowed(size())) {  // that the record is unfinished is no proof that it is broken
         break;
       }
     }
@@ -356,6 +357,7 @@ class JsonFramer final : public FramerBase {
   static constexpr std::size_t kWholeDocument = 64 << 10;  // a larger document is looked at member by member
   static constexpr std::size_t kMostSpace = 4096;          // white space behind a record that we wait through
   static constexpr std::size_t kMostBeginnings = 16;
+  static constexpr unsigned kMostLearned = 1000;
   static constexpr std::uint64_t kRescanBase = 64 << 20, kRescanFactor = 8;
 
   static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -429,6 +431,7 @@ class JsonFramer final : public FramerBase {
       ++pos_;
       state_ = in_envelope_ ? State::object : State::top;
       behind_ = Behind::records;
+      array_ended_ = true;
       return true;
     }
     if (here == State::array && c == '{' && !spec_.envelope.empty()) {
@@ -567,13 +570,19 @@ class JsonFramer final : public FramerBase {
     while (pos_ < size() && is_space(at(pos_)) && pos_ - closed_at_ < kMostSpace) ++pos_;
     if (pos_ == size() && !finishing_) return false;
     if (pos_ == size()) {
-      if (swallowed(closed_at_)) return true;  // the array's end may be in it
+      // The array's end may be in it, if it is not an object that is sound by itself.
+      if (may_rescan() && !is_sound_object() && swallowed(closed_at_)) return true;
     } else {
       const char c = at(pos_);
       if (!is_space(c) && c != ',' && c != ']' && c != '{' && swallowed(closed_at_)) return true;
     }
     end_record(closed_at_);
     return true;
+  }
+
+  bool is_sound_object() {
+    rescanned_ += closed_at_ - open_;
+    return at(open_) == '{' && json::Reader().valid(text(open_, closed_at_));
   }
 
   // The record at hand, which ends at `end`, shows the beginning of another inside: it is cut off there.
@@ -631,6 +640,10 @@ class JsonFramer final : public FramerBase {
         end_oversize();
       } else {
         add_record(open_, to);
+        if (guessed_ && text(open_, to).starts_with(beginnings_.front().first_key)) {
+          beginnings_.erase(beginnings_.begin());
+          guessed_ = false;
+        }
         learn(open_, to);
       }
     }
@@ -639,16 +652,20 @@ class JsonFramer final : public FramerBase {
     if (pos_ >= limits_.block_size) cut(pos_);
   }
 
-  // Whether a record's first key stands here.
-  bool is_known_key(std::size_t from) const {
+  // Whether a record's first two keys stand here.
+  bool are_known_keys(std::size_t from) const {
     const std::string_view there = text(from, std::min(size(), from + kContext));
-    return std::any_of(beginnings_.begin(), beginnings_.end(),
-                       [&](const std::string& b) { return there.starts_with(b.substr(b.find('"'))); });
+    return std::any_of(beginnings_.begin(), beginnings_.end(), [&](const Beginning& b) {
+      const std::string_view key = std::string_view(b.first_key).substr(b.first_key.find('"'));
+      return !b.second_key.empty() && there.starts_with(key) && b.goes_on(there.substr(key.size()));
+    });
   }
 
-  // How records of this object begin: '{', the first key, its closing quote.
+  // How records of this object begin.
   void learn(std::size_t from, std::size_t to) {
-    if (beginnings_.size() == kMostBeginnings || at(from) != '{' || known(from, to)) return;
+    if (learned_ == kMostLearned || beginnings_.size() == kMostBeginnings || at(from) != '{') return;
+    ++learned_;
+    if (known(from, to)) return;
     std::size_t i = from + 1;
     const std::size_t end = std::min(to, from + kContext);
     while (i < end && is_space(at(i))) ++i;
@@ -657,16 +674,49 @@ class JsonFramer final : public FramerBase {
     if (i == end || at(i) != '"') return;
     const std::size_t key_end = i + 1;
     while (++i < end && is_space(at(i))) {}
-    if (i < end && at(i) == ':') beginnings_.emplace_back(text(from, key_end));
+    if (i < end && at(i) == ':') beginnings_.push_back({std::string(text(from, key_end)), std::string(next_key(text(i + 1, end)))});
   }
-  // The first element of an array, which ends at `to` or beyond, says itself how they begin.
+  // From a record that may be broken, until there is a sound one like it.
+  void guess(std::size_t to) {
+    learn(open_, to);
+    guessed_ = !beginnings_.empty();
+  }
+  // The first element of an array, which ends at `to` or beyond, says itself how they begin; if by two keys, for objects within it may have the first one, too.
   bool knows_beginnings(std::size_t to) {
-    if (beginnings_.empty() && back_ == State::array) learn(open_, to);
+    if (!beginnings_.empty() || back_ != State::array) return !beginnings_.empty();
+    guess(to);
+    if (guessed_ && beginnings_.front().second_key.empty()) beginnings_.clear(), guessed_ = false;
     return !beginnings_.empty();
+  }
+  // Behind a key and its colon: the next key with its quotes, if there is but a string, a number or a word between them; else "".
+  static std::string_view next_key(std::string_view text) {
+    std::size_t i = 0;
+    const auto pass = [&](auto&& is) {
+      while (i < text.size() && is(text[i])) ++i;
+    };
+    const auto pass_string = [&] {
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+      return ++i <= text.size();
+    };
+    pass(is_space);
+    if (i == text.size()) return {};
+    if (text[i] != '"') {
+      pass([](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.' || c == 'E'; });
+    } else if (!pass_string()) {
+      return {};
+    }
+    pass(is_space);
+    if (i == text.size() || text[i] != ',') return {};
+    ++i;
+    pass(is_space);
+    const std::size_t begin = i;
+    if (i == text.size() || text[i] != '"' || !pass_string()) return {};
+    return text.substr(begin, i - begin);
   }
   bool known(std::size_t from, std::size_t to) const {
     const std::string_view there = text(from, std::min(to, from + kContext));
-    return std::any_of(beginnings_.begin(), beginnings_.end(), [&](const std::string& b) { return there.starts_with(b); });
+    return std::any_of(beginnings_.begin(), beginnings_.end(),
+                       [&](const Beginning& b) { return there.starts_with(b.first_key) && b.goes_on(there.substr(b.first_key.size())); });
   }
 
   bool may_rescan() const { return rescanned_ < kRescanBase + kRescanFactor * (base_ + size()); }
@@ -677,7 +727,10 @@ class JsonFramer final : public FramerBase {
     if (skipping_) {
       lost_at_ = pos_;
     } else {
-      knows_beginnings(pos_);
+      if (beginnings_.empty() && back_ == State::array) {
+        guess(pos_);
+        if (guessed_) beginnings_.front().second_key.clear();  // it may be the broken one
+      }
       const std::size_t proven_at = std::max(pos_, open_ + 1);
       lost_at_ = may_rescan() ? open_ + 1 : proven_at;
       rescanned_ += 2 * (proven_at - lost_at_);  // searched, and then perhaps scanned again
@@ -742,8 +795,8 @@ class JsonFramer final : public FramerBase {
     while (before > least && is_space(at(before - 1))) --before;
     if (back_ == State::top) {
       next_state_ = State::top;
-      // With a comma between them: of an array that seemed to have ended.
-      return !beginnings_.empty() && (last == '}' || (last == ',' && before > least && at(before - 1) == '}'));
+      if (beginnings_.empty()) return false;
+      return last == '}' || (array_ended_ && last == ',' && before > least && at(before - 1) == '}');
     }
     if (last != ',') return false;
     const std::size_t key = after_space(i + 1);
@@ -791,7 +844,7 @@ class JsonFramer final : public FramerBase {
       ++pos_;
     } else if (c == '"' && behind_ != Behind::others) {
       if (size() - pos_ < kContext && !finishing_) return false;
-      if (enveloped_ && (behind_ == Behind::records || is_known_key(pos_))) {
+      if (enveloped_ && (behind_ == Behind::records || are_known_keys(pos_))) {
         state_ = State::array;  // it has not ended: a record lacks its brace
       } else {
         behind_ = Behind::others;
@@ -941,7 +994,19 @@ class JsonFramer final : public FramerBase {
   bool text_ = false;                                                     // the scalar at hand, or that broke, began with a quote
   bool finishing_ = false;
   bool unfinished_ = false;  // lost only because the stream ended
-  std::vector<std::string> beginnings_;
+  struct Beginning {
+    std::string first_key;   // from the brace to the closing quote
+    std::string second_key;  // with its quotes; empty: not known
+    bool goes_on(std::string_view behind_first) const {
+      if (second_key.empty()) return true;
+      const std::size_t colon = behind_first.find(':');
+      return colon != std::string_view::npos && next_key(behind_first.substr(colon + 1)) == second_key;
+    }
+  };
+  std::vector<Beginning> beginnings_;
+  unsigned learned_ = 0;      // records that were looked at for them
+  bool guessed_ = false;      // the first is of a record that may be broken
+  bool array_ended_ = false;  // or seemed to: elements may stand where documents do
   std::uint64_t rescanned_ = 0;
 };
 

@@ -121,6 +121,7 @@ Result<void> Storages::check_folder(std::string_view target) {
 
 std::string Storages::absolute(const std::string& target) {
   std::string path = target;
+  if (target.empty()) return path;
   if (target.find("://") == std::string::npos) {
     path = std::filesystem::absolute(target).lexically_normal().string();
   } else if (!is_remote(target)) {

@@ -410,7 +410,7 @@ class Reports(Case):
 
     def test_the_stats_file_appears_whole_and_leaves_nothing_beside_it(self):
         self.archive()
-        self.write("stats.json", "what was here before")
+        self.write("stats.json", '{"logmill":"what was here before"}')
         self.logmill("run", "evidence", "--to", "ndjson:out", "--stats", "stats.json", code=3)
         stats = self.stats()
         tables = {}

@@ -134,7 +134,7 @@ class ExitCodes(Case):
 
     def test_a_run_that_fails_keeps_no_file_and_its_statistics_say_so(self):
         self.write("a.log", flow_text(5))
-        self.write("stats.json", '{"complete":true}\n')
+        self.write("stats.json", '{"logmill":"0","complete":true}\n')
         with open("/dev/full", "wb") as full:
             done = subprocess.run([LOGMILL, "run", "a.log", "--to", "parquet:lake", "--to", "ndjson:-", "--rejects", "rejects", "--stats", "stats.json"],
                                   stdout=full, stderr=subprocess.PIPE, cwd=self.dir, env=self.environment(), check=False)
@@ -160,7 +160,7 @@ class ExitCodes(Case):
     def test_one_for_what_shows_only_when_something_was_read(self):
         self.write("a.log", flow_text(5))
         self.write("out/network_activity", "no folder")
-        self.write("stats.json", '{"stale":true}\n')
+        self.write("stats.json", '{"logmill":"0","complete":true}\n')
         self.logmill("run", "a.log", "--to", "ndjson:out", "--stats", "stats.json", code=1)
         self.assertIn("network_activity", json.loads((self.dir / "stats.json").read_text())["error"])
 
@@ -168,7 +168,10 @@ class ExitCodes(Case):
         self.write("a.log", flow_text(5))
         (self.dir / "folder").mkdir()
         for arguments, why in ((["--to", "ndjson:out", "--stats", "no/such/folder/stats.json"], "No such file"), (["--to", "ndjson:out", "--stats", "folder"], "directory"),
-                               (["--to", "ndjson:out", "--stats", "./a.log"], "it is an input"),
+                               (["--to", "ndjson:out", "--stats", "./a.log"], "would be lost"),
+                               (["--to", "ndjson:later", "--stats", "later"], "events are written there"),
+                               (["--to", "ndjson:out", "--rejects", "later", "--stats", "./later"], "the folder of the rejects"),
+                               (["--to", "ndjson:out", "--state", "new.state", "--stats", "./new.state"], "it is the ledger"),
                                (["--to", "parquet:/proc/lake"], "/proc/lake"), (["--to", "ndjson:out", "--rejects", "/proc/rejects"], "/proc/rejects"),
                                (["--to", "ndjson:out", "--rejects", "/dev/null"], "/dev/null"), (["--to", "parquet:-"], "standard output"),
                                (["--to", "parquet:lake,,"], "an option is missing")):
@@ -252,14 +255,19 @@ class StatsFile(Case):
         self.write("job.yaml", "to: [ndjson:out]\n")
         self.logmill("run", "a.log", "--to", "ndjson:own", "--state", "job.state")
         ledger = (self.dir / "job.state").read_bytes()
+        self.write("empty.json", "")
+        (self.dir / "tree").mkdir()
+        (self.dir / "tree/link").symlink_to("../in")
         for arguments in (["in", "--to", "ndjson:out", "--stats", "in/b.log"], ["in/*.log", "--to", "ndjson:out", "--stats", "in/b.log"],
+                          ["tree", "--to", "ndjson:out", "--stats", "in/b.log"],
                           ["in/b.log", "--to", "ndjson:out", "--stats", "in/../in/b.log"],
                           ["--objects-from", "list.txt", "--to", "ndjson:out", "--stats", "list.txt"], ["a.log", "--config", "job.yaml", "--stats", "job.yaml"],
                           ["a.log", "--to", "ndjson:own", "--state", "job.state", "--stats", "job.state"]):
-            self.assertIn("would be lost", self.logmill("run", *arguments, code=2).stderr, arguments)
+            self.assertRegex(self.logmill("run", *arguments, code=2).stderr, "would be lost|it is the ledger", arguments)
         self.assertEqual(((self.dir / "in/b.log").read_bytes(), (self.dir / "list.txt").read_text(), (self.dir / "job.state").read_bytes()), (log, "a.log\n", ledger))
         for _ in range(2):  # what a run has written there itself, the next one may
             self.logmill("run", "in", "--to", "ndjson:out", "--stats", "in/stats.json", code=None)
+            self.logmill("run", "*.log", "--to", "ndjson:out", "--stats", "empty.json")
         self.assertEqual(json.loads((self.dir / "in/stats.json").read_text())["objects"], 2)
 
     def test_a_pipe_gets_the_text_and_stays_a_pipe(self):
@@ -314,6 +322,8 @@ class Configuration(Case):
         self.assertIn("cannot be read", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", ".", code=2).stderr)
         self.write("logmill.yaml", "threads: 1\n---\nto: [ndjson:out]\n")
         self.assertIn("a second document", self.logmill("run", "a.log", "--to", "ndjson:out", "--config", "logmill.yaml", code=2).stderr)
+        self.write("logmill.yaml", "---\nto: [ndjson:out]\n---\n")
+        self.logmill("run", "a.log", "--config", "logmill.yaml")
 
     def test_plugin_settings_reach_the_plugin(self):
         self.write("logmill.yaml", "plugins:\n  aws.vpcflow:\n    no_such_setting: 1\n")

@@ -357,6 +357,52 @@ TEST(Framer, BytesChangedAtRandomNeverCostTheCount) {
 }
 
 // Each of these would take minutes if the same bytes were looked at again and again.
+// What begins as a record does is a record only where a record may begin: objects within it may have its first key, and members of the envelope, too.
+TEST(Framer, WhatIsWithinARecordIsNotTakenForRecords) {
+  const std::string inner = R"([{"id":"p-2","displayName":"a"},{"id":"p-3","displayName":"b"},{"id":"p-4","displayName":"c"}])";
+  const auto record = [&](int n) {
+    return R"({"id":")" + std::to_string(n) + R"(","time":"2026-03-01T00:00:00Z","policies":)" + inner + "}";
+  };
+  const std::string truncated = "reject " + std::to_string(LM_REJECT_TRUNCATED) + ": ";
+  // An array, or an envelope, that ends behind a whole record.
+  for (const std::string before : {"[", R"({"Records":[)"}) {
+    EXPECT_EQ(texts(frame(json(), before + record(1), 1 << 20)), (Strings{record(1), truncated}));
+    EXPECT_EQ(texts(frame(json(), before + record(1) + "," + record(2), 1 << 20)), (Strings{record(1), record(2), truncated}));
+    EXPECT_EQ(texts(frame(json(), before + R"({"id":1,"items":[{"id":2},{"id":3}]})", 1 << 20)),
+              (Strings{R"({"id":1,"items":[{"id":2},{"id":3}]})", truncated}));
+  }
+  // Cut off, or broken, it is one.
+  const std::string cut = record(2).substr(0, record(2).size() - 20);
+  EXPECT_EQ(texts(frame(json(), record(1) + "\n" + cut, 1 << 20)), (Strings{record(1), truncated + cut}));
+  EXPECT_EQ(texts(frame(json(), "[" + cut, 1 << 20, {}, "torn")), (Strings{truncated + cut}));
+  std::string broken = record(2);
+  broken.erase(broken.rfind('"'), 1);
+  EXPECT_EQ(texts(frame(json(), record(1) + "\n" + broken + "\n" + record(3) + "\n", 1 << 20)), (Strings{record(1), broken, record(3)}));
+  // Too long, and sound.
+  std::string large = record(2);
+  large.insert(large.find(inner) + inner.size() - 1, [&] {
+    std::string more;
+    for (int i = 0; i < 400; ++i) more += R"(,{"id":"p-)" + std::to_string(i) + R"(","displayName":"d"})";
+    return more;
+  }());
+  for (const std::size_t chunk : {1ul, 1000ul, 1ul << 20}) {
+    const auto pieces = frame(json(), record(1) + "\n" + large + "\n" + record(3) + "\n", chunk, {1 << 20, 2000});
+    ASSERT_EQ(pieces.size(), 3u) << chunk;
+    EXPECT_EQ(pieces[1].reject, std::uint32_t{LM_REJECT_OVERSIZE});
+    const auto first = frame(json(), "[" + large + "," + record(3) + "]", chunk, {1 << 20, 2000});
+    ASSERT_EQ(first.size(), 2u) << chunk;
+    EXPECT_EQ(first[0].reject, std::uint32_t{LM_REJECT_OVERSIZE});
+  }
+  // Members behind the records.
+  const auto all = [](const std::string& text) { return texts(frame(json(), text, 1 << 20)); };
+  EXPECT_EQ(all(R"({"Records":[{"v":1,"a":1},{"v":1,"a":2}],"v":"1.0"})"), (Strings{R"({"v":1,"a":1})", R"({"v":1,"a":2})"}));
+  EXPECT_EQ(all(R"([{"Records":[{"v":1,"a":1}],"v":1},{"Records":[{"v":1,"a":2},{"v":1,"a":3}]}])"),
+            (Strings{R"({"v":1,"a":1})", R"({"v":1,"a":2})", R"({"v":1,"a":3})"}));
+  EXPECT_EQ(all(R"({"Records":[{"v":1,"a":1}],"v":1}{"Records":[{"v":1,"a":2}]})"), (Strings{R"({"v":1,"a":1})", R"({"v":1,"a":2})"}));
+  EXPECT_EQ(all(R"({"id":9}{"Records":[{"time":1},{"time":2}],"id":"req-1"}{"Records":[{"time":3}]})"),
+            (Strings{R"({"id":9})", R"({"time":1})", R"({"time":2})", R"({"time":3})"}));
+}
+
 // Whatever becomes of one byte, between the first record's brace and the last one's: the records that it is not in stay, and of its own something is left that a parser will reject.
 TEST(Framer, AByteThatIsChangedCostsItsRecordAndNothingInSilence) {
   Strings wanted;
@@ -402,7 +448,8 @@ TEST(Framer, AByteThatIsChangedCostsItsRecordAndNothingInSilence) {
           return ::testing::Message() << form.name << " " << at << " " << c << "\n" << changed << "\n" << joined(found, "\n--\n");
         };
         // Where the first one's own beginning is hit, nobody may know how the others begin.
-        if (at >= form.before.size() + form.records.front().find(':')) EXPECT_GE(left + 1, form.records.size()) << where();
+        const std::size_t beginning = form.records.front().find(':', form.records.front().find(':') + 1);  // two keys
+        if (at >= form.before.size() + beginning) EXPECT_GE(left + 1, form.records.size()) << where();
         EXPECT_TRUE(left == form.records.size() || found.size() > left) << where() << "\nnothing is left of a record";
       }
     }
