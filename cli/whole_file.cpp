@@ -2,8 +2,6 @@
 
 #include "text.hpp"
 
-#include <logmill/sdk/text.hpp>
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <optional>
 #include <system_error>
@@ -75,7 +74,10 @@ std::optional<int> descriptor_of(const fs::path& path) {
   std::error_code failed;
   const std::string folder = fs::canonical(path.parent_path(), failed).string();
   if (failed || folder != fmt::format("/proc/{}/fd", ::getpid())) return {};
-  return integer<int>(path.filename().string());
+  const std::string name = path.filename().string();
+  int file = 0;
+  const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), file);
+  return wrong == std::errc() && end == name.data() + name.size() ? std::optional(file) : std::nullopt;
 }
 
 Result<Place> place_of(fs::path path) {
