@@ -587,10 +587,23 @@ class JsonFramer final : public FramerBase {
 
   // The record at hand, which ends at `end`, shows the beginning of another inside: it is cut off there.
   bool swallowed(std::size_t end) {
-    if (spec_.holds_others || !may_rescan() || !knows_beginnings(end)) return false;
+    if (spec_.holds_others || !may_rescan()) return false;
+    if (!knows_beginnings(end)) return breaks_before(end);
     const std::size_t found = find_beginning(open_ + 1, end, true);
-    if (found == kNone) return false;
+    if (found == kNone) return guessed_ && breaks_before(end);
     cut_off(found);
+    return true;
+  }
+  // Nobody knows how others begin: then the next one is looked for behind the place where this one is no JSON any more.
+  bool breaks_before(std::size_t end) {
+    if (back_ != State::array || skipping_) return false;
+    json::Reader reader;
+    rescanned_ += 2 * (end - open_);
+    if (reader.valid(text(open_, end)) || reader.too_deep() || reader.error_offset() >= end - open_) return false;
+    if (at(open_ + reader.error_offset()) == ']') return false;  // the array's own, where a brace is missing
+    if (std::exchange(guessed_, false)) beginnings_.clear();
+    lost_at_ = pos_ = open_ + std::max<std::size_t>(reader.error_offset(), 1);
+    state_ = State::lost;
     return true;
   }
 
@@ -745,6 +758,14 @@ class JsonFramer final : public FramerBase {
     const std::size_t found = find_beginning(lost_at_, size(), false);
     if (found != kNone) {
       cut_off(found);
+      return true;
+    }
+    if (finishing_ && guessed_ && !unfinished_ && !skipping_ && may_rescan()) {
+      // None begins as the broken one does: then any is taken.
+      beginnings_.clear();
+      guessed_ = false;
+      rescanned_ += 2 * (size() - open_);
+      lost_at_ = pos_ = open_ + 1;
       return true;
     }
     // Near the end of what is there a beginning cannot be told yet.

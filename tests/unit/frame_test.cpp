@@ -357,6 +357,25 @@ TEST(Framer, BytesChangedAtRandomNeverCostTheCount) {
 }
 
 // Each of these would take minutes if the same bytes were looked at again and again.
+TEST(Framer, AFirstRecordThatIsUnlikeTheOthersCostsNoneOrOneOfThem) {
+  Strings others;
+  for (int i = 1; i < 8; ++i)
+    others.push_back(R"({"eventVersion":"1.08","userIdentity":{"type":"Root"},"resources":[{"ARN":"a"},{"ARN":"b"}],"eventID":")" +
+                     std::to_string(i) + "\"}");
+  std::string rest;
+  for (const std::string& record : others) rest += "," + record;
+  for (const std::string bad : {R"({"a":[1,2})", R"({"a":{"b":1})", R"({"a":{"b":[1}})", R"({"a":1,"b":{"c":2})", "{", "[",
+                                R"({"eventVersion")", R"({"eventVersion":"1.08")", R"({"x":"y)", "garbage"}) {
+    for (const std::string before : {R"({"Records":[)", "["}) {
+      const Strings found = texts(frame(json(), before + bad + rest + (before == "[" ? "]" : "]}"), 1 << 20));
+      std::size_t left = 0;
+      for (const std::string& record : others) left += static_cast<std::size_t>(std::count(found.begin(), found.end(), record));
+      EXPECT_GE(left + 1, others.size()) << before << bad;
+      EXPECT_GT(found.size(), left) << before << bad;
+    }
+  }
+}
+
 // What begins as a record does is a record only where a record may begin: objects within it may have its first key, and members of the envelope, too.
 TEST(Framer, WhatIsWithinARecordIsNotTakenForRecords) {
   const std::string inner = R"([{"id":"p-2","displayName":"a"},{"id":"p-3","displayName":"b"},{"id":"p-4","displayName":"c"}])";
