@@ -642,7 +642,6 @@ Result<RunArguments> run_arguments(CommandLine& line, Common& common) {
     if (!read) return tl::unexpected<Error>(read.error());
     config = *std::move(read);
   }
-  run.config = line.config;
   run.options.plugin_config = config.plugins;
   run.options.inputs = line.inputs;
   for (const ConfigEntry& entry : config.entries) {

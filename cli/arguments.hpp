@@ -34,7 +34,7 @@ struct Common {
 struct RunArguments {
   RunOptions options;
   ProgressMode progress = ProgressMode::automatic;
-  std::filesystem::path stats, config;  // may be empty
+  std::filesystem::path stats;  // may be empty
 };
 
 struct PlanArguments {
